@@ -1,0 +1,1 @@
+export type {EpochRecord, Prediction, RunConfiguration, RunRecord, RunResult, RunStatus} from './record';

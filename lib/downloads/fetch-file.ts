@@ -1,0 +1,293 @@
+import {constants, type Stats} from 'node:fs';
+import {copyFile, mkdir, open, readFile, rename, rm, stat, writeFile} from 'node:fs/promises';
+import * as path from 'node:path';
+
+import {LabError} from '../errors';
+import {parseChecksums, sha256File} from './checksum';
+import {requireSpace, writingError} from './disk';
+import {discardPart, PlaceFailed, transfer, type TransferOptions} from './transfer';
+
+/** What vouches for a file's checksum: the catalogue, the mirror's SHA256SUMS, or only the first download itself. */
+export type Trust = 'pinned' | 'mirror' | 'first use';
+
+export interface FileRequest extends TransferOptions {
+  /** What the file is, in words, for messages. */
+  name: string;
+  /** Where the file is kept. */
+  to: string;
+  /** The file's path inside a mirror, for example `datasets/photos.zip`. */
+  mirrorPath?: string;
+  /** Public addresses, tried in order. */
+  addresses: readonly string[];
+  /** The SHA-256 that the file must have wherever it comes from (64 hex digits). */
+  sha256?: string;
+  /** Its first digits, where only these are known (torchvision writes eight into its file names). */
+  sha256Prefix?: string;
+  /** A folder or an http(s) base URL; the environment's `LAB_MIRROR` unless given, none when empty. */
+  mirror?: string;
+  /** Lets a file of a mirror folder be used where it lies instead of being copied; for files needed only once. */
+  useInPlace?: boolean;
+}
+
+export interface FetchedFile {
+  path: string;
+  sha256: string;
+  /** The address or mirror that it came from. */
+  source: string;
+  trust: Trust;
+}
+
+/** No place gave the file. `tried` lists each place with its reason, in the order in which they were tried. */
+export class FileUnavailable extends LabError {
+  override name = 'FileUnavailable';
+  constructor(
+    message: string,
+    readonly tried: {place: string; reason: string}[],
+  ) {
+    super(message);
+  }
+}
+
+interface Expected {
+  digits: string;
+  by: Trust;
+}
+
+/** What is kept beside a fetched file in `<file>.checksum.json`, so that the next look at it is quick. */
+interface Stamp {
+  sha256: string;
+  size: number;
+  mtimeMs: number;
+  source: string;
+  trust: Trust;
+}
+
+/** The mirror that a request uses: its own, else the environment's `LAB_MIRROR`, else none. */
+export function mirrorOf(request: {mirror?: string}): string | undefined {
+  return (request.mirror ?? process.env.LAB_MIRROR) || undefined;
+}
+
+/**
+ * Gets one file: already in place, from the mirror, or from its public addresses, in that order. It is streamed to
+ * `<to>.part` (resumed when broken off, also by a later process), checked against its SHA-256 and moved into place
+ * atomically; a mirror is only read. Without a checksum known beforehand the one of the first download is recorded and
+ * holds from then on (`trust: 'first use'`). Throws FileUnavailable when no place gives the file, LabError for a wrong
+ * checksum or a full disk, and the signal's reason when stopped.
+ */
+export async function fetchFile(request: FileRequest): Promise<FetchedFile> {
+  const present = await alreadyInPlace(request);
+  if (present) return present;
+  const folder = path.dirname(request.to);
+  try {
+    await mkdir(folder, {recursive: true});
+  } catch (error) {
+    throw writingError(error, folder);
+  }
+  const tried: {place: string; reason: string}[] = [];
+  for (const {place, take} of places(request)) {
+    try {
+      return await take();
+    } catch (error) {
+      if (!(error instanceof PlaceFailed)) throw error;
+      tried.push({place, reason: error.message});
+    }
+  }
+  throw new FileUnavailable(unavailableMessage(request, tried), tried);
+}
+
+function places(request: FileRequest): {place: string; take: () => Promise<FetchedFile>}[] {
+  const addresses = request.addresses.map((address) => ({
+    place: address,
+    take: async () => download(request, address, pinned(request) ?? (await firstUse(request.to, address))),
+  }));
+  const {mirrorPath} = request;
+  const mirror = mirrorOf(request);
+  if (!mirror || !mirrorPath) return addresses;
+  const take = /^https?:/.test(mirror)
+    ? () => fromMirrorUrl(request, mirror.replace(/\/+$/, ''), mirrorPath)
+    : () => fromMirrorFolder(request, path.resolve(mirror), mirrorPath);
+  return [{place: `mirror ${mirror}`, take}, ...addresses];
+}
+
+async function alreadyInPlace(request: FileRequest): Promise<FetchedFile | undefined> {
+  const {to, name} = request;
+  const found = await existing(to);
+  if (!found) return undefined;
+  if (!found.isFile()) throw new LabError(`${name}: ${to} is in the way: it is not a file. Move it away.`);
+  const stamp = await readStamp(to);
+  const expected = pinned(request) ?? (stamp && {digits: stamp.sha256, by: stamp.trust});
+  const untouched = stamp?.size === found.size && stamp.mtimeMs === found.mtimeMs;
+  const sha256 = untouched ? stamp.sha256 : await sha256File(to);
+  if (expected && !sha256.startsWith(expected.digits)) {
+    throw new LabError(
+      `${name}: ${to} has the SHA-256 ${sha256}, expected ${expected.digits} (${vouching[expected.by]}). ` +
+        `Delete it to have it fetched again${stamp ? `, or delete ${stampOf(to)} to accept it as it is` : ''}.`,
+    );
+  }
+  const source = stamp?.source ?? 'put there by hand';
+  const file = {path: to, sha256, source, trust: expected?.by ?? ('first use' as const)};
+  if (!untouched) await writeStamp(file);
+  return file;
+}
+
+async function download(
+  request: FileRequest,
+  url: string,
+  expected: Expected | undefined,
+): Promise<FetchedFile> {
+  const part = `${request.to}.part`;
+  const resumed = await transfer(url, part, request);
+  const sha256 = await sha256File(part);
+  if (expected && !sha256.startsWith(expected.digits)) {
+    await discardPart(part);
+    if (resumed) return download(request, url, expected);
+    throw wrongChecksum(request, url, sha256, expected);
+  }
+  return moveIntoPlace(part, {path: request.to, sha256, source: url, trust: expected?.by ?? 'first use'});
+}
+
+async function fromMirrorUrl(request: FileRequest, mirror: string, mirrorPath: string): Promise<FetchedFile> {
+  const list = `${request.to}.SHA256SUMS.part`;
+  let sums = '';
+  try {
+    await discardPart(list);
+    await transfer(`${mirror}/SHA256SUMS`, list, {...request, onProgress: undefined});
+    sums = await readFile(list, 'utf8');
+  } catch (error) {
+    if (!(error instanceof PlaceFailed && error.status === 404)) throw error;
+  } finally {
+    await discardPart(list);
+  }
+  const url = `${mirror}/${mirrorPath}`;
+  return download(
+    request,
+    url,
+    expectedOfMirror(request, sums, mirrorPath) ?? (await firstUse(request.to, url)),
+  );
+}
+
+async function fromMirrorFolder(
+  request: FileRequest,
+  mirror: string,
+  mirrorPath: string,
+): Promise<FetchedFile> {
+  const source = path.join(mirror, mirrorPath);
+  if (!(await existing(mirror))) throw new PlaceFailed('no such folder');
+  const found = await existing(source);
+  if (!found?.isFile()) throw new PlaceFailed(`it holds no ${mirrorPath}`);
+  const sumsFile = path.join(mirror, 'SHA256SUMS');
+  const sums = (await existing(sumsFile)) ? await reading(() => readFile(sumsFile, 'utf8')) : '';
+  const expected = expectedOfMirror(request, sums, mirrorPath);
+  const sha256 = await reading(() => sha256File(source));
+  if (expected && !sha256.startsWith(expected.digits)) throw wrongChecksum(request, source, sha256, expected);
+  const trust = expected?.by ?? 'first use';
+  if (request.useInPlace) return {path: source, sha256, source, trust};
+  const part = `${request.to}.part`;
+  await discardPart(part);
+  await requireSpace(path.dirname(part), found.size, part);
+  try {
+    await copyFile(source, part, constants.COPYFILE_FICLONE);
+  } catch (error) {
+    throw writingError(error, part);
+  }
+  return moveIntoPlace(part, {path: request.to, sha256, source, trust});
+}
+
+function pinned({sha256, sha256Prefix}: FileRequest): Expected | undefined {
+  const digits = (sha256 ?? sha256Prefix)?.toLowerCase();
+  return digits ? {digits, by: 'pinned'} : undefined;
+}
+
+/** A checksum that is pinned holds for the mirror's file too; otherwise the mirror's own list vouches for it. */
+function expectedOfMirror(request: FileRequest, sums: string, mirrorPath: string): Expected | undefined {
+  const listed = parseChecksums(sums).get(mirrorPath);
+  return pinned(request) ?? (listed ? {digits: listed, by: 'mirror'} : undefined);
+}
+
+/** What an earlier download of the same address recorded, should its file be gone since. */
+async function firstUse(to: string, address: string): Promise<Expected | undefined> {
+  const stamp = await readStamp(to);
+  return stamp?.source === address ? {digits: stamp.sha256, by: 'first use'} : undefined;
+}
+
+const vouching: Record<Trust, string> = {
+  pinned: 'the checksum that Transfer Lab knows',
+  mirror: "by the mirror's SHA256SUMS",
+  'first use': 'recorded at the first download',
+};
+
+function wrongChecksum(request: FileRequest, place: string, got: string, {digits, by}: Expected): LabError {
+  const remedy = {
+    pinned: 'Run again; if it stays so, that place serves another file: put the right one',
+    mirror: 'Renew the file or the list in the mirror, or put the right file',
+    'first use': `If the new content is wanted, delete ${stampOf(request.to)} and run again; else put the old file`,
+  };
+  return new LabError(
+    `${request.name}: wrong checksum. ${place} gave a file with the SHA-256 ${got}, expected ${digits} ` +
+      `(${vouching[by]}). It was not kept. ${remedy[by]} at ${request.to} by hand.`,
+  );
+}
+
+function unavailableMessage(request: FileRequest, tried: {place: string; reason: string}[]): string {
+  const list = tried.map(({place, reason}) => `\n  - ${place}: ${reason}`).join('');
+  const {mirrorPath} = request;
+  const mirror = mirrorPath ? `, or set LAB_MIRROR to a folder or base URL that holds ${mirrorPath}` : '';
+  const proxy =
+    (process.env.HTTPS_PROXY || process.env.https_proxy) && !process.env.NODE_USE_ENV_PROXY
+      ? ' A proxy is set in the environment: Node uses it from version 24 on, with NODE_USE_ENV_PROXY=1.'
+      : '';
+  return (
+    `${request.name} could not be fetched.${list ? ` Tried:${list}\n` : ' There is no place to try. '}` +
+    `Put the file at ${request.to} by hand${mirror}.${proxy}`
+  );
+}
+
+async function existing(file: string): Promise<Stats | undefined> {
+  try {
+    return await stat(file);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new LabError(`${file} cannot be looked at (${code}). Give yourself permission to read it.`);
+  }
+}
+
+async function reading<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw new PlaceFailed((error as Error).message);
+  }
+}
+
+async function moveIntoPlace(part: string, file: FetchedFile): Promise<FetchedFile> {
+  const handle = await open(part, 'r');
+  await handle.sync();
+  await handle.close();
+  await rename(part, file.path);
+  await writeStamp(file);
+  return file;
+}
+
+const stampOf = (file: string) => `${file}.checksum.json`;
+
+async function readStamp(file: string): Promise<Stamp | undefined> {
+  try {
+    return JSON.parse(await readFile(stampOf(file), 'utf8')) as Stamp;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A stamp only saves time, so a folder that takes none (read-only) is no error. */
+async function writeStamp({path: file, sha256, source, trust}: FetchedFile): Promise<void> {
+  const {size, mtimeMs} = await stat(file);
+  const stamp: Stamp = {sha256, size, mtimeMs, source, trust};
+  try {
+    await rm(stampOf(file), {force: true});
+    await writeFile(stampOf(file), `${JSON.stringify(stamp, null, 2)}\n`);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw writingError(error, file);
+  }
+}

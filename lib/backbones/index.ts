@@ -1,0 +1,16 @@
+/** Backbones: architectures in torchvision's and timm's names, computed stage by stage. */
+export {
+  type Architecture,
+  type Definition,
+  defineBackbone,
+  type Paper,
+  type PublishedWeights,
+  type Stage,
+  type StageSummary,
+} from './architecture';
+export {Backbone, type StageRange} from './backbone';
+export type {Net, Value} from './net';
+export {architectureNames, findArchitecture} from './registry';
+export {InferenceNet, TrainingNet} from './tensors';
+export {type NamedValues, randomValues, Weights} from './weights';
+export {type LayerSummary, type ParameterSpec, ShapeNet} from './shapes';

@@ -1,0 +1,124 @@
+/**
+ * What an architecture is written with. An architecture is a plain function of a `Net` and a value; which net it gets
+ * decides what happens: `ShapeNet` follows shapes alone (parameters, multiply-adds, summary), `InferenceNet` computes
+ * with frozen, folded weights, `TrainingNet` computes with gradients. So an architecture is written once.
+ * Names are the checkpoint's own keys. Images are [batch, height, width, channel], sequences [batch, token, width].
+ */
+import type {Activation, Window} from '../engine';
+
+/** A tensor, or in a `ShapeNet` the mere shape of one. */
+export interface Value {
+  readonly shape: readonly number[];
+}
+
+export type Pair = number | [number, number];
+
+export interface ConvOptions {
+  /** Output channels. */
+  out: number;
+  /** Kernel size, [height, width] or one number for both. */
+  kernel: Pair;
+  stride?: Pair;
+  /** Rows and columns of zeros on each side, as in PyTorch. */
+  padding?: Pair;
+  dilation?: number;
+  groups?: number;
+  /** Whether it has a bias of its own. Default: only without a `norm`. */
+  bias?: boolean;
+  /** Name of the BatchNorm that follows; it folds into the convolution for inference. */
+  norm?: string;
+  epsilon?: number;
+  momentum?: number;
+  activation?: Activation;
+}
+
+export interface PoolOptions {
+  kernel: Pair;
+  stride: Pair;
+  padding?: Pair;
+  /** Whether a last, partly covered window counts (PyTorch's ceil_mode). */
+  ceil?: boolean;
+}
+
+export interface Net {
+  /** Convolution, with the BatchNorm and activation that follow it. */
+  conv(name: string, x: Value, options: ConvOptions): Value;
+  /** BatchNorm that does not follow a convolution directly. */
+  batchNorm(
+    name: string,
+    x: Value,
+    options?: {epsilon?: number; momentum?: number; activation?: Activation},
+  ): Value;
+  layerNorm(name: string, x: Value, options: {epsilon: number}): Value;
+  /** Linear layer over the last axis. */
+  linear(name: string, x: Value, options: {out: number; bias?: boolean; activation?: Activation}): Value;
+  /** A parameter used as it is, in PyTorch's shape: a class token, a position embedding, a layer scale. */
+  parameter(name: string, shape: number[]): Value;
+  activation(x: Value, activation: Activation): Value;
+  maxPool(x: Value, options: PoolOptions): Value;
+  averagePool(x: Value, options: PoolOptions): Value;
+  /** Mean over height and width: [batch, channels], or [batch, 1, 1, channels] with `keepDims`. */
+  globalAverage(x: Value, keepDims?: boolean): Value;
+  /** Element-wise, with broadcasting. */
+  add(a: Value, b: Value, activation?: Activation): Value;
+  multiply(a: Value, b: Value): Value;
+  scale(x: Value, factor: number): Value;
+  concat(values: Value[], axis: number): Value;
+  slice(x: Value, begin: number[], size: number[]): Value;
+  pad(x: Value, padding: [number, number, number, number]): Value;
+  reshape(x: Value, shape: number[]): Value;
+  transpose(x: Value, order: number[]): Value;
+  matMul(a: Value, b: Value, options?: {transposeB?: boolean}): Value;
+  softmax(x: Value): Value;
+  /** Rows of `x` picked by index along the first axis. */
+  gather(x: Value, indices: Int32Array): Value;
+  /** Zeroes elements (dropout) in training. */
+  dropout(x: Value, rate: number): Value;
+  /** Drops a whole residual branch of a photo in training (Huang et al. 2016, arXiv:1603.09382). */
+  stochasticDepth(x: Value, rate: number): Value;
+  /** A part whose intermediate values are released as soon as it is done (inference). */
+  block(forward: () => Value): Value;
+}
+
+export const pair = (value: Pair): [number, number] => (typeof value === 'number' ? [value, value] : value);
+
+/** The window of a convolution in the engine's terms. */
+export function convolutionWindow({stride = 1, padding = 0, dilation = 1}: ConvOptions): Window {
+  const [vertical, horizontal] = pair(padding);
+  return {
+    strides: pair(stride),
+    padding: [vertical, vertical, horizontal, horizontal],
+    dilations: [dilation, dilation],
+  };
+}
+
+/** Rows (or columns) of output of a window moved over `size` rows. */
+export function windowCount(
+  size: number,
+  kernel: number,
+  stride: number,
+  before: number,
+  after: number,
+): number {
+  return Math.floor((size + before + after - kernel) / stride) + 1;
+}
+
+/**
+ * The window of a pooling in the engine's terms for an image of `height` x `width`: in ceil mode the last window may
+ * reach past the image, yet must start inside it or its left padding.
+ */
+export function poolWindow(
+  {kernel, stride, padding = 0, ceil = false}: PoolOptions,
+  height: number,
+  width: number,
+) {
+  const [strides, size, sides] = [pair(stride), pair(kernel), pair(padding)];
+  const extra = [height, width].map((length, axis) => {
+    const span = length + 2 * sides[axis] - size[axis];
+    if (!ceil || span % strides[axis] === 0) return 0;
+    const starts = Math.ceil(span / strides[axis]) * strides[axis];
+    return starts < length + sides[axis] ? strides[axis] - (span % strides[axis]) : 0;
+  });
+  const around: Window['padding'] = [sides[0], sides[0] + extra[0], sides[1], sides[1] + extra[1]];
+  return {size, strides, padding: around};
+}

@@ -1,0 +1,212 @@
+/** Follows an architecture by shapes alone: its parameters, its multiply-adds and its layers, without a tensor. */
+import {LabError} from '../errors';
+import {
+  type ConvOptions,
+  convolutionWindow,
+  type Net,
+  pair,
+  poolWindow,
+  type Value,
+  windowCount,
+} from './net';
+
+/** How the engine lays a parameter out: convolutions are turned from PyTorch's OIHW, the rest stays. */
+export type Layout = 'convolution' | 'depthwise' | 'plain';
+
+export interface ParameterSpec {
+  name: string;
+  /** PyTorch's shape. */
+  shape: number[];
+  layout: Layout;
+  /** False for running statistics. */
+  trainable: boolean;
+}
+
+export interface LayerSummary {
+  name: string;
+  kind: string;
+  output: number[];
+  parameters: number;
+  /** Multiply-adds of one photo. */
+  multiplyAdds: number;
+}
+
+const count = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+
+/** Broadcasts two shapes as NumPy does. */
+function broadcast(a: readonly number[], b: readonly number[]): number[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({length: rank}, (_, axis) => {
+    const [left, right] = [a, b].map((shape) => shape[axis - rank + shape.length] ?? 1);
+    if (left !== right && left !== 1 && right !== 1) {
+      throw new LabError(`Shapes [${a.join(', ')}] and [${b.join(', ')}] do not fit together.`);
+    }
+    return left === 1 ? right : left;
+  });
+}
+
+export class ShapeNet implements Net {
+  readonly parameters = new Map<string, ParameterSpec>();
+  readonly layers: LayerSummary[] = [];
+
+  conv(name: string, x: Value, options: ConvOptions): Value {
+    const {out, groups = 1, norm} = options;
+    const [batch, height, width, channels] = x.shape;
+    const [kernelHeight, kernelWidth] = pair(options.kernel);
+    const {strides, padding, dilations} = convolutionWindow(options);
+    const reach = (kernel: number, axis: number) => (kernel - 1) * dilations[axis] + 1;
+    const output = [
+      batch,
+      windowCount(height, reach(kernelHeight, 0), strides[0], padding[0], padding[1]),
+      windowCount(width, reach(kernelWidth, 1), strides[1], padding[2], padding[3]),
+      out,
+    ];
+    if (output[1] < 1 || output[2] < 1) {
+      throw new LabError(
+        `${name}: a picture of ${height} x ${width} is too small here; use a larger input size.`,
+      );
+    }
+    const filter = [out, channels / groups, kernelHeight, kernelWidth];
+    const layout = groups > 1 && groups === channels && groups === out ? 'depthwise' : 'convolution';
+    let parameters = this.declare(`${name}.weight`, filter, layout);
+    if (options.bias ?? !norm) parameters += this.declare(`${name}.bias`, [out]);
+    this.record(
+      name,
+      layout === 'depthwise' ? 'depthwise convolution' : 'convolution',
+      output,
+      parameters,
+      count(filter) * output[1] * output[2],
+    );
+    return norm ? this.batchNorm(norm, {shape: output}) : {shape: output};
+  }
+
+  batchNorm(name: string, x: Value): Value {
+    const channels = [x.shape[x.shape.length - 1]];
+    const parameters = this.declare(`${name}.weight`, channels) + this.declare(`${name}.bias`, channels);
+    this.declare(`${name}.running_mean`, channels, 'plain', false);
+    this.declare(`${name}.running_var`, channels, 'plain', false);
+    return this.record(name, 'batch normalisation', x.shape, parameters);
+  }
+
+  layerNorm(name: string, x: Value): Value {
+    const width = [x.shape[x.shape.length - 1]];
+    const parameters = this.declare(`${name}.weight`, width) + this.declare(`${name}.bias`, width);
+    return this.record(name, 'layer normalisation', x.shape, parameters);
+  }
+
+  linear(name: string, x: Value, {out, bias = true}: {out: number; bias?: boolean}): Value {
+    const width = x.shape[x.shape.length - 1];
+    let parameters = this.declare(`${name}.weight`, [out, width]);
+    if (bias) parameters += this.declare(`${name}.bias`, [out]);
+    const output = [...x.shape.slice(0, -1), out];
+    return this.record(name, 'linear', output, parameters, (count(output) / output[0]) * width);
+  }
+
+  parameter(name: string, shape: number[]): Value {
+    return this.record(name, 'parameter', shape, this.declare(name, shape));
+  }
+
+  activation(x: Value): Value {
+    return x;
+  }
+
+  maxPool(x: Value, options: Parameters<Net['maxPool']>[1]): Value {
+    return this.pool('max pooling', x, options);
+  }
+
+  averagePool(x: Value, options: Parameters<Net['averagePool']>[1]): Value {
+    return this.pool('average pooling', x, options);
+  }
+
+  globalAverage(x: Value, keepDims = false): Value {
+    const [batch, , , channels] = x.shape;
+    return {shape: keepDims ? [batch, 1, 1, channels] : [batch, channels]};
+  }
+
+  add(a: Value, b: Value): Value {
+    return {shape: broadcast(a.shape, b.shape)};
+  }
+
+  multiply(a: Value, b: Value): Value {
+    return {shape: broadcast(a.shape, b.shape)};
+  }
+
+  scale(x: Value): Value {
+    return x;
+  }
+
+  concat(values: Value[], axis: number): Value {
+    const shape = [...values[0].shape];
+    shape[axis] = values.reduce((sum, value) => sum + value.shape[axis], 0);
+    return {shape};
+  }
+
+  slice(x: Value, begin: number[], size: number[]): Value {
+    return {shape: x.shape.map((length, axis) => (size[axis] === -1 ? length - begin[axis] : size[axis]))};
+  }
+
+  pad(x: Value, [top, bottom, left, right]: [number, number, number, number]): Value {
+    const [batch, height, width, channels] = x.shape;
+    return {shape: [batch, height + top + bottom, width + left + right, channels]};
+  }
+
+  reshape(x: Value, shape: number[]): Value {
+    const known = count(shape.filter((size) => size !== -1));
+    return {shape: shape.map((size) => (size === -1 ? count(x.shape) / known : size))};
+  }
+
+  transpose(x: Value, order: number[]): Value {
+    return {shape: order.map((axis) => x.shape[axis])};
+  }
+
+  matMul(a: Value, b: Value, {transposeB = false}: {transposeB?: boolean} = {}): Value {
+    const [rows, inner] = a.shape.slice(-2);
+    const columns = b.shape[b.shape.length - (transposeB ? 2 : 1)];
+    const output = [...a.shape.slice(0, -2), rows, columns];
+    return this.record('', 'matrix product', output, 0, (count(output) / output[0]) * inner);
+  }
+
+  softmax(x: Value): Value {
+    return x;
+  }
+
+  gather(x: Value, indices: Int32Array): Value {
+    return {shape: [indices.length, ...x.shape.slice(1)]};
+  }
+
+  dropout(x: Value): Value {
+    return x;
+  }
+
+  stochasticDepth(x: Value): Value {
+    return x;
+  }
+
+  block(forward: () => Value): Value {
+    return forward();
+  }
+
+  private pool(kind: string, x: Value, options: Parameters<Net['maxPool']>[1]): Value {
+    const [batch, height, width, channels] = x.shape;
+    const {size, strides, padding} = poolWindow(options, height, width);
+    const rows = windowCount(height, size[0], strides[0], padding[0], padding[1]);
+    const columns = windowCount(width, size[1], strides[1], padding[2], padding[3]);
+    return this.record('', kind, [batch, rows, columns, channels], 0);
+  }
+
+  private declare(name: string, shape: number[], layout: Layout = 'plain', trainable = true): number {
+    this.parameters.set(name, {name, shape, layout, trainable});
+    return count(shape);
+  }
+
+  private record(
+    name: string,
+    kind: string,
+    output: readonly number[],
+    parameters: number,
+    multiplyAdds = 0,
+  ): Value {
+    this.layers.push({name, kind, output: [...output], parameters, multiplyAdds});
+    return {shape: output};
+  }
+}

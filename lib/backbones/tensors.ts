@@ -1,0 +1,260 @@
+/** The two nets that compute: `InferenceNet` with folded weights and fused operations, `TrainingNet` on the gradient tape. */
+import * as engine from '../engine';
+import {tf, type Activation, type Tensor} from '../engine';
+import {LabError} from '../errors';
+import {type ConvOptions, convolutionWindow, type Net, type PoolOptions, poolWindow, type Value} from './net';
+import type {Weights} from './weights';
+
+const tensor = (value: Value): Tensor => value as Tensor;
+const defaultEpsilon = 1e-5;
+
+/** What both nets do alike. */
+abstract class TensorNet {
+  constructor(protected readonly weights: Weights) {}
+
+  parameter(name: string): Value {
+    return this.weights.get(name);
+  }
+
+  activation(x: Value, activation: Activation): Value {
+    return engine.activate(tensor(x), activation);
+  }
+
+  maxPool(x: Value, options: PoolOptions): Value {
+    const {size, ...window} = poolWindow(options, x.shape[1], x.shape[2]);
+    return engine.maxPool(tensor(x), size, window);
+  }
+
+  averagePool(x: Value, options: PoolOptions): Value {
+    const {size, ...window} = poolWindow(options, x.shape[1], x.shape[2]);
+    return engine.averagePool(tensor(x), size, window);
+  }
+
+  globalAverage(x: Value, keepDims = false): Value {
+    return engine.globalAverage(tensor(x), keepDims);
+  }
+
+  add(a: Value, b: Value, activation?: Activation): Value {
+    const sum = tf.add(tensor(a), tensor(b));
+    return activation ? engine.activate(sum, activation) : sum;
+  }
+
+  multiply(a: Value, b: Value): Value {
+    return tf.mul(tensor(a), tensor(b));
+  }
+
+  scale(x: Value, factor: number): Value {
+    return tf.mul(tensor(x), factor);
+  }
+
+  concat(values: Value[], axis: number): Value {
+    return tf.concat(values.map(tensor), axis);
+  }
+
+  slice(x: Value, begin: number[], size: number[]): Value {
+    return tf.slice(tensor(x), begin, size);
+  }
+
+  pad(x: Value, padding: [number, number, number, number]): Value {
+    return engine.pad(tensor(x), padding);
+  }
+
+  reshape(x: Value, shape: number[]): Value {
+    return tf.reshape(tensor(x), shape);
+  }
+
+  transpose(x: Value, order: number[]): Value {
+    return tf.transpose(tensor(x), order);
+  }
+
+  matMul(a: Value, b: Value, {transposeB = false}: {transposeB?: boolean} = {}): Value {
+    return tf.matMul(tensor(a), tensor(b), false, transposeB);
+  }
+
+  softmax(x: Value): Value {
+    return tf.softmax(tensor(x));
+  }
+
+  gather(x: Value, indices: Int32Array): Value {
+    return tf.gather(tensor(x), tf.tensor1d(indices, 'int32'));
+  }
+
+  layerNorm(name: string, x: Value, {epsilon}: {epsilon: number}): Value {
+    const [scale, offset] = [this.weights.get(`${name}.weight`), this.weights.get(`${name}.bias`)];
+    return engine.layerNorm(tensor(x), scale, offset, epsilon);
+  }
+
+  protected optional(name: string): Tensor | undefined {
+    return this.weights.has(name) ? this.weights.get(name) : undefined;
+  }
+}
+
+interface Folded {
+  filter: Tensor;
+  bias: Tensor;
+}
+
+/**
+ * Computes without gradients. A BatchNorm uses its running statistics and is folded into the convolution before it,
+ * once; what is folded is kept until `dispose`, so a net serves as long as its weights stay as they are.
+ */
+export class InferenceNet extends TensorNet implements Net {
+  private readonly folded = new Map<string, Folded>();
+
+  conv(name: string, x: Value, options: ConvOptions): Value {
+    const {filter, bias} = this.fold(name, options);
+    return engine.fusedConv2d(tensor(x), filter, bias, convolutionWindow(options), {
+      isDepthwise: isDepthwise(this.weights, name),
+      activation: options.activation,
+    });
+  }
+
+  batchNorm(
+    name: string,
+    x: Value,
+    {epsilon = defaultEpsilon, activation}: Parameters<Net['batchNorm']>[2] = {},
+  ): Value {
+    return tf.tidy(() => {
+      const {factor, shift} = this.affine(name, epsilon);
+      const y = engine.biasAdd(tf.mul(tensor(x), factor), shift);
+      return activation ? engine.activate(y, activation) : y;
+    });
+  }
+
+  linear(name: string, x: Value, {activation}: {activation?: Activation}): Value {
+    const weight = this.weights.get(`${name}.weight`);
+    const bias = this.optional(`${name}.bias`);
+    if (bias) return engine.fusedLinear(tensor(x), weight, bias, activation);
+    const y = engine.linear(tensor(x), weight);
+    return activation ? engine.activate(y, activation) : y;
+  }
+
+  dropout(x: Value): Value {
+    return x;
+  }
+
+  stochasticDepth(x: Value): Value {
+    return x;
+  }
+
+  block(forward: () => Value): Value {
+    return tf.tidy(() => tensor(forward()));
+  }
+
+  dispose(): void {
+    for (const {filter, bias} of this.folded.values()) tf.dispose([filter, bias]);
+    this.folded.clear();
+  }
+
+  /** BatchNorm in inference is one multiplication and one addition per channel. */
+  private affine(name: string, epsilon: number): {factor: Tensor; shift: Tensor} {
+    const part = (suffix: string) => this.weights.get(`${name}.${suffix}`);
+    const factor = tf.mul(part('weight'), tf.rsqrt(tf.add(part('running_var'), epsilon)));
+    return {factor, shift: tf.sub(part('bias'), tf.mul(part('running_mean'), factor))};
+  }
+
+  private fold(name: string, {norm, epsilon = defaultEpsilon, out}: ConvOptions): Folded {
+    const known = this.folded.get(name);
+    if (known) return known;
+    const made = tf.tidy(() => {
+      const filter = this.weights.get(`${name}.weight`) as Tensor;
+      const bias = this.optional(`${name}.bias`);
+      if (!norm) return {filter: filter.clone(), bias: bias?.clone() ?? tf.zeros([out])};
+      const {factor, shift} = this.affine(norm, epsilon);
+      const perFilter = isDepthwise(this.weights, name) ? factor.reshape([-1, 1]) : factor;
+      return {filter: tf.mul(filter, perFilter), bias: bias ? tf.add(shift, tf.mul(bias, factor)) : shift};
+    });
+    this.folded.set(name, {filter: tf.keep(made.filter), bias: tf.keep(made.bias)});
+    return made;
+  }
+}
+
+/** Computes on the gradient tape, with batch statistics; the running statistics it finds are handed over by `updates`. */
+export class TrainingNet extends TensorNet implements Net {
+  /** New running statistics by name, to be assigned after the step. */
+  readonly updates = new Map<string, Tensor>();
+
+  /** `random` draws dropout masks; without it nothing is dropped. */
+  constructor(
+    weights: Weights,
+    private readonly random?: () => number,
+  ) {
+    super(weights);
+  }
+
+  conv(name: string, x: Value, options: ConvOptions): Value {
+    const {norm, activation, epsilon, momentum} = options;
+    const filter = this.weights.get(`${name}.weight`) as Tensor;
+    const bias = this.optional(`${name}.bias`);
+    const product = engine.conv2d(
+      tensor(x),
+      filter,
+      convolutionWindow(options),
+      isDepthwise(this.weights, name),
+    );
+    const y = bias ? engine.biasAdd(product, bias) : product;
+    if (norm) return this.batchNorm(norm, y, {epsilon, momentum, activation});
+    return activation ? engine.activate(y, activation) : y;
+  }
+
+  batchNorm(
+    name: string,
+    x: Value,
+    {epsilon = defaultEpsilon, momentum = 0.1, activation}: Parameters<Net['batchNorm']>[2] = {},
+  ): Value {
+    const part = (suffix: string): Tensor => this.weights.get(`${name}.${suffix}`);
+    const parameters = {
+      scale: part('weight'),
+      offset: part('bias'),
+      mean: part('running_mean'),
+      variance: part('running_var'),
+    };
+    if (x.shape.slice(0, -1).every((size) => size === 1)) {
+      throw new LabError(
+        `${name}: a batch of one photo has no statistics here. Use a batch size of 2 or more.`,
+      );
+    }
+    const {y, mean, variance} = engine.batchNorm(tensor(x), parameters, {epsilon, momentum, activation});
+    this.updates.set(`${name}.running_mean`, tf.keep(mean));
+    this.updates.set(`${name}.running_var`, tf.keep(variance));
+    return y;
+  }
+
+  linear(name: string, x: Value, {activation}: {activation?: Activation}): Value {
+    const y = engine.linear(tensor(x), this.weights.get(`${name}.weight`), this.optional(`${name}.bias`));
+    return activation ? engine.activate(y, activation) : y;
+  }
+
+  dropout(x: Value, rate: number): Value {
+    return this.drop(x, rate, [...x.shape]);
+  }
+
+  stochasticDepth(x: Value, rate: number): Value {
+    return this.drop(x, rate, [x.shape[0], ...x.shape.slice(1).fill(1)]);
+  }
+
+  block(forward: () => Value): Value {
+    return forward();
+  }
+
+  /** Assigns the running statistics of the last pass and forgets them. */
+  applyUpdates(): void {
+    for (const [name, value] of this.updates) {
+      this.weights.get(name).assign(value);
+      value.dispose();
+    }
+    this.updates.clear();
+  }
+
+  private drop(x: Value, rate: number, shape: number[]): Value {
+    const {random} = this;
+    if (!random || rate === 0) return x;
+    const size = shape.reduce((product, length) => product * length, 1);
+    const mask = Float32Array.from({length: size}, () => (random() < rate ? 0 : 1 / (1 - rate)));
+    return tf.mul(tensor(x), tf.tensor(mask, shape));
+  }
+}
+
+function isDepthwise(weights: Weights, name: string): boolean {
+  return weights.specs.get(`${name}.weight`)?.layout === 'depthwise';
+}

@@ -1,0 +1,82 @@
+import type * as TensorFlow from '@tensorflow/tfjs-node';
+import {existsSync, readFileSync} from 'node:fs';
+import {cpus} from 'node:os';
+import {join} from 'node:path';
+import util from 'node:util';
+import {LabError} from '../errors';
+
+/** What the engine is: versions, the device that computes and the threads it has. */
+export interface EngineReport {
+  tensorflow: string;
+  tfjs: string;
+  device: 'CPU' | 'GPU';
+  threads: number;
+  oneDNN: boolean;
+}
+
+/**
+ * TensorFlow switches oneDNN on by itself only on AVX-512 machines, and both settings count only before the binding
+ * is loaded. tfjs-node 4.22 calls `util.isNullOrUndefined`, which Node 23 removed.
+ */
+function prepareProcess(): void {
+  process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  const legacy = util as {isNullOrUndefined?: (value: unknown) => boolean};
+  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
+}
+
+/** The binding greets whoever first uses a browser backend's tips; a notebook should show none of it. */
+function load(): typeof TensorFlow {
+  prepareProcess();
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- must come after prepareProcess
+    return require('@tensorflow/tfjs-node') as typeof TensorFlow;
+  } catch (error) {
+    throw new LabError(
+      `The TensorFlow engine is not set up: ${(error as Error).message.split('\n')[0]}\n` +
+        'Run `npm run setup` in the project folder (it needs no root and no compiler); `npm run doctor` tells what is missing.',
+    );
+  }
+}
+
+/** tfjs with the TensorFlow backend loaded. */
+export const tf = load();
+
+/** The door to TensorFlow's own operations. */
+interface NativeBackend {
+  binding: Record<string, number> & {TF_Version: string; isUsingGpuDevice?: boolean};
+  isUsingGpuDevice: boolean;
+  executeMultipleOutputs(
+    name: string,
+    attributes: readonly Attribute[],
+    inputs: readonly TensorFlow.Tensor[],
+    outputs: number,
+  ): TensorFlow.Tensor[];
+}
+
+/** One attribute of a TensorFlow operation. */
+export interface Attribute {
+  name: string;
+  type: number;
+  value: unknown;
+}
+
+export const backend = tf.backend() as unknown as NativeBackend;
+
+/** Versions, device and threads of the engine, for a notebook's first cell and for `npm run doctor`. */
+export function engineReport(): EngineReport {
+  return {
+    tensorflow: backend.binding.TF_Version,
+    tfjs: tf.version['tfjs-core'],
+    device: backend.isUsingGpuDevice ? 'GPU' : 'CPU',
+    threads: Number(process.env.TF_NUM_INTRAOP_THREADS ?? cpus().length),
+    oneDNN: process.env.TF_ENABLE_ONEDNN_OPTS !== '0' && process.arch === 'x64',
+  };
+}
+
+/** Peak resident memory of this process in bytes (Linux: VmHWM; elsewhere `getrusage`). */
+export function peakMemory(): number {
+  const status = join('/proc', 'self', 'status');
+  const peak = existsSync(status) && /VmHWM:\s+(\d+)/.exec(readFileSync(status, 'utf8'));
+  return peak ? Number(peak[1]) * 1024 : process.resourceUsage().maxRSS * 1024;
+}

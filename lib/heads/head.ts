@@ -1,0 +1,70 @@
+import {Weights, type Net, type ParameterSpec, ShapeNet, type Value} from '../backbones';
+import type {Tensor} from '../engine';
+import {LabError} from '../errors';
+import {fnv1a, mulberry32} from '../random';
+
+/** What stands on a backbone's pooled features; plain data, part of a run's configuration. */
+export interface HeadOptions {
+  /** Probability that a feature is dropped in training. Default: 0.2. */
+  dropout?: number;
+  /** Widths of hidden dense layers with ReLU before the logits. Default: none. */
+  hidden?: number[];
+}
+
+/** Uniform within 1 / sqrt(fan in), weights and biases alike: PyTorch's default for linear layers. */
+function initialValues(seed: number, features: number, hidden: number[]) {
+  const fanIns = [features, ...hidden];
+  return ({name, shape}: ParameterSpec): Float32Array => {
+    const bound = 1 / Math.sqrt(fanIns[Number(name.split('.')[1])]);
+    const random = mulberry32(fnv1a(`${seed} ${name}`));
+    const size = shape.reduce((product, length) => product * length, 1);
+    return Float32Array.from({length: size}, () => (2 * random() - 1) * bound);
+  };
+}
+
+/** A new head: dropout and dense layers from pooled features [batch, features] to logits [batch, classes]. */
+export class Head {
+  readonly weights: Weights;
+  private readonly dropout: number;
+  private readonly hidden: number[];
+
+  /** Throws a LabError on a dropout outside [0, 1), a width that is no positive integer, or fewer than two classes. */
+  constructor(
+    readonly features: number,
+    readonly classes: number,
+    {dropout = 0.2, hidden = []}: HeadOptions = {},
+    seed = 0,
+  ) {
+    if (!(dropout >= 0 && dropout < 1)) {
+      throw new LabError(`head: a dropout of ${dropout} is not in [0, 1). Give a probability such as 0.2.`);
+    }
+    for (const width of hidden) {
+      if (!Number.isInteger(width) || width < 1) {
+        throw new LabError(`head: a hidden layer of width ${width} cannot be. Give positive whole numbers.`);
+      }
+    }
+    if (classes < 2) throw new LabError(`head: ${classes} class is too few. A classifier needs two or more.`);
+    this.dropout = dropout;
+    this.hidden = hidden;
+    const net = new ShapeNet();
+    this.apply(net, {shape: [1, features]});
+    this.weights = new Weights(net.parameters, initialValues(seed, features, hidden));
+  }
+
+  /** Logits of pooled features; the net must hold this head's weights. */
+  logits(net: Net, features: Tensor): Tensor {
+    return this.apply(net, features) as Tensor;
+  }
+
+  dispose(): void {
+    this.weights.dispose();
+  }
+
+  private apply(net: Net, features: Value): Value {
+    const widths = [...this.hidden, this.classes];
+    return widths.reduce((x, out, layer) => {
+      const activation = layer < this.hidden.length ? 'relu' : undefined;
+      return net.linear(`head.${layer}`, net.dropout(x, this.dropout), {out, activation});
+    }, features);
+  }
+}

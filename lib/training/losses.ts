@@ -1,0 +1,44 @@
+import {tf, type Tensor} from '../engine';
+import {LabError} from '../errors';
+
+export interface CrossEntropyOptions {
+  /** Share of the target spread evenly over all classes (Szegedy et al. 2016, arXiv:1512.00567). Default: 0. */
+  labelSmoothing?: number;
+  /** Weight of each class; the mean is weighted by them, as in torch.nn.CrossEntropyLoss. */
+  classWeights?: number[];
+}
+
+/**
+ * Mean cross-entropy of logits [batch, classes] against class indices, a scalar in nats, as
+ * torch.nn.CrossEntropyLoss computes it.
+ */
+export function crossEntropy(
+  logits: Tensor,
+  labels: Int32Array,
+  {labelSmoothing = 0, classWeights}: CrossEntropyOptions = {},
+): Tensor {
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    throw new LabError(`A label smoothing of ${labelSmoothing} is not in [0, 1). 0.1 is usual.`);
+  }
+  return tf.tidy(() => {
+    const classes = logits.shape[1]!;
+    const weights = classWeights ?? new Array<number>(classes).fill(1);
+    const targets = new Float32Array(labels.length * classes);
+    let total = 0;
+    labels.forEach((label, row) => {
+      const start = row * classes;
+      for (let c = 0; c < classes; c++) targets[start + c] = (labelSmoothing / classes) * weights[c];
+      targets[start + label] += (1 - labelSmoothing) * weights[label];
+      total += weights[label];
+    });
+    const entropies = tf.mul(tf.logSoftmax(logits as never), tf.tensor2d(targets, [labels.length, classes]));
+    return tf.mul(tf.sum(entropies), -1 / total);
+  });
+}
+
+/** Weights inversely proportional to how often a class occurs, with a mean of 1 over the photos. */
+export function balancedWeights(labels: ArrayLike<number>, classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (let i = 0; i < labels.length; i++) counts[labels[i]]++;
+  return counts.map((count) => (count > 0 ? labels.length / (classes * count) : 0));
+}

@@ -1,0 +1,125 @@
+/**
+ * Optimizers as pure pairs: `init` makes a tensor's state, `update` gives the new tensor and state. They compute what
+ * torch.optim computes. An optimizer is chosen by plain data, so that a run's configuration can be stored.
+ */
+import {tf, type Tensor} from '../engine';
+import {LabError} from '../errors';
+
+/** One rate for all, or one for the backbone and one for the new head. */
+export type LearningRate = number | {backbone: number; head: number};
+
+export interface SgdOptions {
+  learningRate: LearningRate;
+  /** Default: 0.9. */
+  momentum?: number;
+  /** Nesterov's momentum. Default: false. */
+  nesterov?: boolean;
+  /** L2 penalty added to the gradient. Default: 0. */
+  weightDecay?: number;
+}
+
+export interface AdamOptions {
+  learningRate: LearningRate;
+  /** Default: 0.9. */
+  beta1?: number;
+  /** Default: 0.999. */
+  beta2?: number;
+  /** Default: 1e-8. */
+  epsilon?: number;
+  /** Adam: L2 penalty added to the gradient, 0 by default. AdamW: decoupled decay, 0.01 by default. */
+  weightDecay?: number;
+}
+
+export type OptimizerOptions =
+  ({kind: 'sgd'} & Required<SgdOptions>) | ({kind: 'adam' | 'adamw'} & Required<AdamOptions>);
+
+/** Stochastic gradient descent with momentum (Sutskever et al. 2013), as torch.optim.SGD. */
+export function sgd(options: SgdOptions): OptimizerOptions {
+  return checked({kind: 'sgd', momentum: 0.9, nesterov: false, weightDecay: 0, ...options});
+}
+
+const adamDefaults = {beta1: 0.9, beta2: 0.999, epsilon: 1e-8};
+
+/** Adam (Kingma and Ba 2015, arXiv:1412.6980), as torch.optim.Adam. */
+export function adam(options: AdamOptions): OptimizerOptions {
+  return checked({kind: 'adam', ...adamDefaults, weightDecay: 0, ...options});
+}
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101), as torch.optim.AdamW. */
+export function adamw(options: AdamOptions): OptimizerOptions {
+  return checked({kind: 'adamw', ...adamDefaults, weightDecay: 0.01, ...options});
+}
+
+function checked(options: OptimizerOptions): OptimizerOptions {
+  const {learningRate} = options;
+  const rates = typeof learningRate === 'number' ? {learningRate} : learningRate;
+  const {weightDecay} = options;
+  for (const [name, value] of Object.entries({...rates, weightDecay})) {
+    if (!(Number.isFinite(value) && value >= 0)) {
+      throw new LabError(
+        `${options.kind}: a ${name} of ${value} cannot be. Give a number of 0 or more, such as 1e-3.`,
+      );
+    }
+  }
+  const fractions =
+    options.kind === 'sgd' ? {momentum: options.momentum} : {beta1: options.beta1, beta2: options.beta2};
+  for (const [name, value] of Object.entries(fractions)) {
+    if (!(value >= 0 && value < 1))
+      throw new LabError(`${options.kind}: a ${name} of ${value} is not in [0, 1).`);
+  }
+  return options;
+}
+
+/** The base learning rate of a part of the network. */
+export function baseRate({learningRate}: OptimizerOptions, part: 'backbone' | 'head'): number {
+  return typeof learningRate === 'number' ? learningRate : learningRate[part];
+}
+
+export interface Optimizer {
+  /** The state of a tensor before the first step. */
+  init(parameter: Tensor): Tensor[];
+  /** The tensor and its state after step `step` (from 1). The caller disposes what was given. */
+  update(
+    parameter: Tensor,
+    gradient: Tensor,
+    state: Tensor[],
+    rate: number,
+    step: number,
+  ): [Tensor, ...Tensor[]];
+}
+
+/** The pair of functions that an optimizer's options stand for. */
+export function makeOptimizer(options: OptimizerOptions): Optimizer {
+  return options.kind === 'sgd' ? makeSgd(options) : makeAdam(options);
+}
+
+function makeSgd({momentum, nesterov, weightDecay}: Required<SgdOptions>): Optimizer {
+  return {
+    init: (parameter) => (momentum > 0 ? [tf.zerosLike(parameter)] : []),
+    update(parameter, gradient, [velocity], rate) {
+      const slope = weightDecay > 0 ? tf.add(gradient, tf.mul(parameter, weightDecay)) : gradient;
+      if (!velocity) return [tf.sub(parameter, tf.mul(slope, rate))];
+      const next = tf.add(tf.mul(velocity, momentum), slope);
+      const direction = nesterov ? tf.add(slope, tf.mul(next, momentum)) : next;
+      return [tf.sub(parameter, tf.mul(direction, rate)), next];
+    },
+  };
+}
+
+function makeAdam(options: Required<AdamOptions> & {kind: 'adam' | 'adamw'}): Optimizer {
+  const {kind, beta1, beta2, epsilon, weightDecay} = options;
+  return {
+    init: (parameter) => [tf.zerosLike(parameter), tf.zerosLike(parameter)],
+    update(parameter, gradient, [mean, square], rate, step) {
+      const coupled = kind === 'adam' && weightDecay > 0;
+      const slope = coupled ? tf.add(gradient, tf.mul(parameter, weightDecay)) : gradient;
+      const nextMean = tf.add(tf.mul(mean, beta1), tf.mul(slope, 1 - beta1));
+      const nextSquare = tf.add(tf.mul(square, beta2), tf.mul(tf.square(slope), 1 - beta2));
+      const deviation = tf.add(tf.mul(tf.sqrt(nextSquare), 1 / Math.sqrt(1 - beta2 ** step)), epsilon);
+      const move = tf.mul(tf.div(nextMean, deviation), rate / (1 - beta1 ** step));
+      const decayed =
+        kind === 'adamw' && weightDecay > 0 ? tf.mul(parameter, 1 - rate * weightDecay) : parameter;
+      return [tf.sub(decayed, move), nextMean, nextSquare];
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import {spawnSync} from 'node:child_process';
+import {existsSync} from 'node:fs';
+import {mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join, resolve} from 'node:path';
+import test from 'node:test';
+
+const root = resolve(__dirname, '../..');
+const python = join(root, '.venv', 'bin', 'python');
+
+interface Cell {
+  code: string;
+  interruptAt?: string[];
+}
+
+interface Message {
+  kind: string;
+  text?: string;
+  data?: Record<string, unknown>;
+  transient?: {display_id?: string};
+}
+
+/** Runs the cells in a new tslab kernel that can `require` TypeScript from `lib`. */
+async function runCells(cells: Cell[]): Promise<{status: string; messages: Message[]}[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'lab-kernel-'));
+  try {
+    const tslab = join(root, 'node_modules', 'tslab', 'bin', 'tslab');
+    const kernel = {
+      argv: [process.execPath, tslab, 'kernel', '--config-path', '{connection_file}'],
+      display_name: 'TypeScript',
+      language: 'typescript',
+    };
+    await mkdir(join(folder, 'kernels', 'tslab'), {recursive: true});
+    await writeFile(join(folder, 'kernels', 'tslab', 'kernel.json'), JSON.stringify(kernel));
+    const {stdout, stderr, status} = spawnSync(python, [join(__dirname, 'kernel.py')], {
+      cwd: root,
+      input: JSON.stringify({kernels: folder, cells}),
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout) as {status: string; messages: Message[]}[];
+  } finally {
+    await rm(folder, {recursive: true});
+  }
+}
+
+const load = (module: string) => `require(${JSON.stringify(join(root, 'lib', 'notebook', module))})`;
+
+const prepare: Cell = {
+  code: `require('tsx/cjs/api').register();
+    const display = ${load('display.ts')};
+    const {onInterrupt} = ${load('interrupt.ts')};
+    let before = 'kept';`,
+};
+
+/** Computes for ever, in batches of 20 ms, until it is told to stop. */
+const endless = `{
+  let stop = false;
+  const stopListening = await onInterrupt(() => (stop = true));
+  console.log('training');
+  while (STOPS) {
+    const end = Date.now() + 20;
+    while (Date.now() < end);
+    await new Promise((next) => setImmediate(next));
+  }
+  stopListening();
+}`;
+
+const printed = (messages: Message[]) => messages.map(({text}) => text ?? '').join('');
+
+test('display and stop button in a real tslab kernel', async (t) => {
+  if (!existsSync(python)) return t.skip('needs .venv: npm run setup');
+  const obedient = endless.replace('STOPS', '!stop');
+  const stubborn = endless.replace('STOPS', 'true').replace('(stop = true)', `console.log('first press')`);
+  const [, shown, stopped, after, broken] = await runCells([
+    prepare,
+    {
+      code: `display.showFigure({data: [{y: [1, 2]}], layout: {title: {text: 'Loss'}}});
+        const live = display.liveDisplay();
+        live.update('<b>1</b>');
+        live.finish('<b>2</b>');`,
+    },
+    {code: `${obedient}\nconst inside = 'kept too';`, interruptAt: ['training']},
+    {code: 'console.log(before, inside)'},
+    {code: stubborn, interruptAt: ['training', 'first press']},
+  ]);
+
+  await t.test('a figure goes out as real JSON', () => {
+    const figure = {data: [{y: [1, 2]}], layout: {title: {text: 'Loss'}}};
+    assert.deepEqual(shown.messages[0].data, {'application/vnd.plotly.v1+json': figure});
+  });
+  await t.test('a live display changes in place', () => {
+    const [, first, second] = shown.messages;
+    assert.deepEqual([first.kind, first.data], ['display_data', {'text/html': '<b>1</b>'}]);
+    assert.deepEqual([second.kind, second.data], ['update_display_data', {'text/html': '<b>2</b>'}]);
+    assert.equal(second.transient?.display_id, first.transient?.display_id);
+  });
+  await t.test('a stopped cell ends as usual and no name is lost', () => {
+    assert.equal(stopped.status, 'ok');
+    assert.equal(printed(stopped.messages), 'training\n');
+    assert.equal(printed(after.messages), 'kept kept too\n');
+  });
+  await t.test('a second press ends a cell that does not heed the first', () => {
+    assert.equal(broken.status, 'error');
+    assert.match(printed(broken.messages), /^training\nfirst press\nError: Interrupted asynchronously/);
+  });
+});

@@ -11,23 +11,20 @@ export interface MatchOptions {
 /** Names shown of each kind. */
 const shown = 10;
 
-/** BatchNorm's count of training steps, which torchvision's state dicts carry and nothing here needs. */
-const isBatchCount = (name: string) => name.split('.').at(-1) === 'num_batches_tracked';
-
 /**
  * Compares a checkpoint's tensors with the expected ones (name -> PyTorch shape). Throws one LabError that names all
- * missing, unexpected and misshapen tensors, at most ten of each. BatchNorm's `num_batches_tracked` never matter.
+ * missing, unexpected and misshapen tensors, at most ten of each. Unexpected integers never matter: they are counters and
+ * index tables (`num_batches_tracked`, `relative_position_index`), not weights.
  */
 export function matchTensors(
   checkpoint: Checkpoint,
   expected: ReadonlyMap<string, readonly number[]>,
   {ignore = () => false, optional = () => false}: MatchOptions = {},
 ): void {
-  const counts = (name: string) => !isBatchCount(name) && !ignore(name);
   const missing: string[] = [];
   const misshapen: string[] = [];
   for (const [name, shape] of expected) {
-    if (!counts(name)) continue;
+    if (ignore(name)) continue;
     const tensor = checkpoint.tensors.get(name);
     if (!tensor) {
       if (!optional(name)) missing.push(`${name} [${shape.join(', ')}]`);
@@ -35,7 +32,9 @@ export function matchTensors(
       misshapen.push(`${name} [${tensor.shape.join(', ')}] instead of [${shape.join(', ')}]`);
     }
   }
-  const extra = [...checkpoint.tensors.keys()].filter((name) => counts(name) && !expected.has(name));
+  const extra = [...checkpoint.tensors.values()]
+    .filter(({name, dtype}) => dtype.includes('float') && !expected.has(name) && !ignore(name))
+    .map(({name}) => name);
   const problems = [
     list('missing', missing),
     list('unexpected', extra),

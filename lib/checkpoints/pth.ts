@@ -200,11 +200,11 @@ function torchWorld(source: Source, onStorage?: (storage: StorageReference) => v
 function checkpointOf(source: Source, saved: unknown, locate: (key: string) => Stretch): Checkpoint {
   const stateDict = [property(saved, 'model'), property(saved, 'state_dict'), saved].find(holdsTensors);
   if (!stateDict) {
-    const keys =
+    const what =
       saved instanceof Map
-        ? `a dictionary of ${[...saved.keys()].slice(0, 10).map(String).join(', ')}`
-        : 'no dictionary';
-    throw source.refused(`it holds no state dict but ${keys}`);
+        ? `its keys are ${[...saved.keys()].slice(0, 10).map(String).join(', ')}`
+        : 'it is not even a dictionary';
+    throw source.refused(`it holds no state dict, ${what}`);
   }
   const stretches = new Map<string, Stretch>();
   const located = (key: string): Stretch => {

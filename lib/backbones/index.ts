@@ -10,7 +10,8 @@ export {
 } from './architecture';
 export {Backbone, type StageRange} from './backbone';
 export type {Net, Value} from './net';
-export {architectureNames, findArchitecture} from './registry';
+export {pretrainedWeights, type PretrainedOptions} from './pretrained';
+export {architectureNames, demonstrationArchitecture, findArchitecture} from './registry';
 export {InferenceNet, TrainingNet} from './tensors';
 export {type NamedValues, randomValues, Weights} from './weights';
 export {type LayerSummary, type ParameterSpec, ShapeNet} from './shapes';

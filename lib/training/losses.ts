@@ -31,7 +31,7 @@ export function crossEntropy(
       targets[start + label] += (1 - labelSmoothing) * weights[label];
       total += weights[label];
     });
-    const entropies = tf.mul(tf.logSoftmax(logits as never), tf.tensor2d(targets, [labels.length, classes]));
+    const entropies = tf.mul(tf.logSoftmax(logits), tf.tensor2d(targets, [labels.length, classes]));
     return tf.mul(tf.sum(entropies), -1 / total);
   });
 }

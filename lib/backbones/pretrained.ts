@@ -1,0 +1,40 @@
+import {join, basename} from 'node:path';
+import {fetchFile, type FetchedFile, FileUnavailable, type OnDownloadProgress} from '../downloads';
+import {LabError} from '../errors';
+import type {Architecture} from './architecture';
+
+export interface PretrainedOptions {
+  /** Where weights are kept. */
+  folder: string;
+  mirror?: string;
+  onProgress?: OnDownloadProgress;
+  signal?: AbortSignal;
+}
+
+/**
+ * The file of an architecture's ImageNet weights: what lies in the folder, else `weights/<name>.safetensors` of the
+ * mirror, else the published checkpoint. Throws FileUnavailable when there is none and no network.
+ */
+export async function pretrainedWeights(
+  architecture: Architecture,
+  options: PretrainedOptions,
+): Promise<FetchedFile> {
+  const {name, weights} = architecture;
+  if (!weights) throw new LabError(`${name} has no published weights; fill it with random ones.`);
+  const {folder, ...rest} = options;
+  const safetensors = `${name}.safetensors`;
+  const request = {name: `weights of ${name}`, addresses: [], ...rest};
+  try {
+    return await fetchFile({...request, mirrorPath: `weights/${safetensors}`, to: join(folder, safetensors)});
+  } catch (error) {
+    if (!(error instanceof FileUnavailable)) throw error;
+  }
+  const file = basename(weights.url);
+  return fetchFile({
+    ...request,
+    addresses: [weights.url],
+    mirrorPath: `weights/${file}`,
+    sha256Prefix: weights.sha256Prefix,
+    to: join(folder, file),
+  });
+}

@@ -1,0 +1,40 @@
+import {LabError} from '../errors';
+
+/** What of a pretrained network is trained on the new photos. */
+export type Regime =
+  | {kind: 'feature extraction'; sharing?: Regime}
+  | {kind: 'last stages'; count: number}
+  | {kind: 'everything'};
+
+/**
+ * The backbone is frozen, the new head alone is trained. With `sharing`, the output in front of the stages that
+ * another regime trains is kept in the same pass over the photos, so that its experiment starts at once.
+ */
+export const featureExtraction = (options: {sharing?: Regime} = {}): Regime => ({
+  kind: 'feature extraction',
+  ...options,
+});
+
+/** The last `count` stages of the backbone are trained with the head, what comes before is frozen. */
+export const lastStages = (count: number): Regime => ({kind: 'last stages', count});
+
+/** The whole network is trained. */
+export const everything = (): Regime => ({kind: 'everything'});
+
+/** How many of a backbone's stages a regime freezes; a LabError when it has not that many. */
+export function frozenStages(regime: Regime, stages: number): number {
+  if (regime.kind === 'feature extraction') return stages;
+  if (regime.kind === 'everything') return 0;
+  if (!Number.isInteger(regime.count) || regime.count < 1 || regime.count > stages) {
+    throw new LabError(
+      `lastStages(${regime.count}): this backbone has ${stages} stages. Give 1 to ${stages}.`,
+    );
+  }
+  return stages - regime.count;
+}
+
+/** A regime in words: 'feature extraction', 'last 3 stages' or 'everything'. */
+export function regimeName(regime: Regime): string {
+  if (regime.kind !== 'last stages') return regime.kind;
+  return regime.count === 1 ? 'last stage' : `last ${regime.count} stages`;
+}

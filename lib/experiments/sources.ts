@@ -1,0 +1,61 @@
+/** Parts of a split as sources for training: photos decoded on the way, or frozen features read from their stores. */
+import {type Augmentation, batches, type BatchItem, type Preprocessing} from '../batches';
+import {tf} from '../engine';
+import type {FeatureStore} from '../features';
+import {fnv1a, mulberry32, shuffled} from '../random';
+import type {Source} from '../training';
+
+/** The order of an epoch, the same whenever it is drawn. */
+function epochOrder(count: number, seed: number, epoch: number | 'evaluation'): number[] {
+  const indices = Array.from({length: count}, (_, index) => index);
+  return epoch === 'evaluation' ? indices : shuffled(indices, mulberry32(fnv1a(`order ${seed} ${epoch}`)));
+}
+
+export interface PhotoSourceOptions {
+  preprocessing: Preprocessing;
+  augmentation: Augmentation;
+  batchSize: number;
+  seed: number;
+}
+
+/** Photos [batch, height, width, 3], each epoch of training in new augmented views. */
+export function photoSource(photos: readonly BatchItem[], options: PhotoSourceOptions): Source {
+  const {preprocessing, augmentation, batchSize, seed} = options;
+  return {
+    size: photos.length,
+    batchSize,
+    async *batches(epoch, signal) {
+      const view = epoch === 'evaluation' ? epoch : {augmentation, seed: fnv1a(`view ${seed} ${epoch}`)};
+      const order = epochOrder(photos.length, seed, epoch);
+      const stream = batches(photos, {preprocessing, view: () => view, batchSize, order, signal});
+      for await (const {images, labels} of stream) {
+        const {crop} = preprocessing;
+        yield {x: tf.tensor4d(images, [labels.length, crop, crop, 3]), labels};
+      }
+    },
+  };
+}
+
+/** Frozen features; epochs of training take turns through the stored views. `views[0]` serves evaluation. */
+export function featureSource(
+  photos: readonly BatchItem[],
+  views: readonly FeatureStore[],
+  {batchSize, seed}: {batchSize: number; seed: number},
+): Source {
+  return {
+    size: photos.length,
+    batchSize,
+    async *batches(epoch) {
+      const store = views[epoch === 'evaluation' ? 0 : (epoch - 1) % views.length];
+      const order = epochOrder(photos.length, seed, epoch);
+      for (let start = 0; start < order.length; start += batchSize) {
+        const part = order.slice(start, start + batchSize).map((index) => photos[index]);
+        const values = store.read(part.map(({key}) => key));
+        yield {
+          x: tf.tensor(values, [part.length, ...store.shape]),
+          labels: Int32Array.from(part, ({label}) => label),
+        };
+      }
+    },
+  };
+}

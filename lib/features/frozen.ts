@@ -1,0 +1,144 @@
+/** What is frozen is computed once: the output of frozen stages per photo and view, kept on disk. */
+import {setImmediate} from 'node:timers/promises';
+import type {Backbone, InferenceNet} from '../backbones';
+import {batches, type BatchItem, type Preprocessing, type View} from '../batches';
+import {tf, type Tensor} from '../engine';
+import {FeatureStore} from './store';
+
+export interface FrozenOptions {
+  backbone: Backbone;
+  /** What tells these weights from others: the SHA-256 of their file. */
+  weights: string;
+  preprocessing: Preprocessing;
+  view: View;
+  /**
+   * Numbers of frozen stages, ascending; all of them means pooled features. Every one gets a store, filled in a single
+   * pass over the photos.
+   */
+  stages: number[];
+  /** Where the stores lie. */
+  folder: string;
+  batchSize?: number;
+  onProgress?(done: number, total: number): void;
+  signal?: AbortSignal;
+}
+
+/** The key of a store: everything that its numbers depend on besides the photo. */
+function storeKey(
+  {backbone, weights, preprocessing, view}: FrozenOptions,
+  stage: number,
+): Record<string, unknown> {
+  return {architecture: backbone.architecture.name, weights, stage, preprocessing, view};
+}
+
+/** Shape of one photo's output after `stage` stages. */
+function outputShape({backbone, preprocessing}: FrozenOptions, stage: number): number[] {
+  const {stages, features} = backbone.architecture;
+  return stage === stages.length
+    ? [features]
+    : backbone.architecture.summary(preprocessing.crop)[stage - 1].output;
+}
+
+/**
+ * Opens the stores of the given stages and computes what they lack of these photos, starting from the deepest of the
+ * stores that a photo is already in. Photos are stored as they come, so that an interruption loses nothing.
+ */
+export async function frozenFeatures(
+  photos: readonly BatchItem[],
+  options: FrozenOptions,
+): Promise<FeatureStore[]> {
+  const {backbone, folder, stages} = options;
+  const stores = stages.map((stage) =>
+    FeatureStore.open(folder, {key: storeKey(options, stage), shape: outputShape(options, stage)}),
+  );
+  const missing = photos.filter(({key}) => stores.some((store) => !store.has(key)));
+  if (missing.length === 0) return stores;
+  const net = backbone.inference();
+  try {
+    const stored = missing.filter(({key}) => stores[0].has(key));
+    const fresh = missing.filter(({key}) => !stores[0].has(key));
+    let done = photos.length - missing.length;
+    const advance = async (count: number) => {
+      done += count;
+      options.onProgress?.(done, photos.length);
+      await setImmediate();
+      options.signal?.throwIfAborted();
+    };
+    for await (const {x, keys} of storedOutputs(stores[0], stored, options)) {
+      continueFrom(x, 0, keys);
+      await advance(keys.length);
+    }
+    for await (const {x, keys} of decodedPhotos(fresh, options)) {
+      continueFrom(x, -1, keys);
+      await advance(keys.length);
+    }
+  } catch (error) {
+    for (const store of stores) store.close();
+    throw error;
+  } finally {
+    net.dispose();
+  }
+  return stores;
+
+  /** Runs on from the output of store `from` (-1: the photos) and puts what each later store lacks into it. */
+  function continueFrom(x: Tensor, from: number, keys: string[]): void {
+    let [map, reached] = [x, from < 0 ? 0 : stages[from]];
+    for (let i = from + 1; i < stages.length; i++) {
+      const next = advanceTo(backbone, net, map, reached, stages[i]);
+      map.dispose();
+      [map, reached] = [next, stages[i]];
+      appendMissing(stores[i], keys, map);
+    }
+    map.dispose();
+  }
+}
+
+/** The output after `to` stages, pooled when these are all. */
+function advanceTo(backbone: Backbone, net: InferenceNet, x: Tensor, from: number, to: number): Tensor {
+  return tf.tidy(() => {
+    const map = backbone.run(net, x, {from, to});
+    return to === backbone.architecture.stages.length ? backbone.pool(net, map) : map;
+  });
+}
+
+function appendMissing(store: FeatureStore, keys: string[], output: Tensor): void {
+  const values = output.dataSync() as Float32Array;
+  const length = values.length / keys.length;
+  const rows = keys.map((_, row) => row).filter((row) => !store.has(keys[row]));
+  if (rows.length === 0) return;
+  const records = new Float32Array(rows.length * length);
+  rows.forEach((row, i) => records.set(values.subarray(row * length, (row + 1) * length), i * length));
+  store.append(
+    rows.map((row) => keys[row]),
+    records,
+  );
+}
+
+interface Output {
+  x: Tensor;
+  keys: string[];
+}
+
+function* storedOutputs(
+  store: FeatureStore,
+  photos: BatchItem[],
+  {batchSize = 16}: FrozenOptions,
+): Generator<Output> {
+  for (let start = 0; start < photos.length; start += batchSize) {
+    const keys = photos.slice(start, start + batchSize).map(({key}) => key);
+    yield {x: tf.tensor(store.read(keys), [keys.length, ...store.shape]), keys};
+  }
+}
+
+async function* decodedPhotos(
+  photos: BatchItem[],
+  {preprocessing, view, batchSize = 16, signal}: FrozenOptions,
+): AsyncGenerator<Output> {
+  const {crop} = preprocessing;
+  for await (const {images, items} of batches(photos, {preprocessing, view: () => view, batchSize, signal})) {
+    yield {
+      x: tf.tensor4d(images, [items.length, crop, crop, 3]),
+      keys: items.map((item) => photos[item].key),
+    };
+  }
+}

@@ -1,0 +1,59 @@
+import {tf, type Tensor} from '../engine';
+import type {Classifier} from '../heads';
+import {confusionMatrix} from '../metrics';
+import type {Source} from './source';
+
+export interface Evaluation {
+  /** Mean cross-entropy in nats, without smoothing or class weights. */
+  loss: number;
+  /** Photos indexed [truth][predicted]. */
+  confusion: number[][];
+  truth: Int32Array;
+  predicted: Int32Array;
+  /** Probability of the predicted class, in the source's order. */
+  probabilities: Float32Array;
+}
+
+/** Classifies every photo of a source with the weights as they are now. */
+export async function evaluate(
+  classifier: Classifier,
+  source: Source,
+  hooks: {onBatch?: (done: number, total: number) => void; signal?: AbortSignal} = {},
+): Promise<Evaluation> {
+  const truth = new Int32Array(source.size);
+  const predicted = new Int32Array(source.size);
+  const probabilities = new Float32Array(source.size);
+  let [loss, done] = [0, 0];
+  const network = classifier.forInference();
+  try {
+    for await (const {x, labels} of source.batches('evaluation', hooks.signal)) {
+      const logits = network.logits(x);
+      x.dispose();
+      const rows = logProbabilities(logits);
+      labels.forEach((label, row) => {
+        const best = rows[row].indexOf(Math.max(...rows[row]));
+        truth[done + row] = label;
+        predicted[done + row] = best;
+        probabilities[done + row] = Math.exp(rows[row][best]);
+        loss -= rows[row][label];
+      });
+      done += labels.length;
+      hooks.onBatch?.(done, source.size);
+    }
+  } finally {
+    network.dispose();
+  }
+  const confusion = confusionMatrix(truth, predicted, classifier.head.classes);
+  return {loss: loss / done, confusion, truth, predicted, probabilities};
+}
+
+/** Log-probabilities of logits, a row for each photo; disposes the logits. */
+function logProbabilities(logits: Tensor): number[][] {
+  const logs = tf.logSoftmax(logits);
+  const values = logs.dataSync() as Float32Array;
+  const classes = logits.shape[1]!;
+  tf.dispose([logits, logs]);
+  return Array.from({length: values.length / classes}, (_, row) =>
+    Array.from(values.subarray(row * classes, (row + 1) * classes)),
+  );
+}

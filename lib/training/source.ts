@@ -1,0 +1,19 @@
+import type {Tensor} from '../engine';
+
+/** A batch as a classifier takes it; whoever receives it disposes `x`. */
+export interface SourceBatch {
+  /** Photos [batch, height, width, 3], or the output of the frozen stages. */
+  x: Tensor;
+  labels: Int32Array;
+}
+
+/** A part of the data set, ready for a classifier: photos decoded on the way, or frozen features read from disk. */
+export interface Source {
+  size: number;
+  batchSize: number;
+  /**
+   * All photos once: in the given order for evaluation; for an epoch (from 1) of training shuffled and augmented by
+   * the source's seed, so that an epoch is the same whenever it is run.
+   */
+  batches(epoch: number | 'evaluation', signal?: AbortSignal): AsyncIterable<SourceBatch>;
+}

@@ -1,0 +1,98 @@
+import {tf, type Tensor} from '../engine';
+import type {Classifier} from '../heads';
+import {crossEntropy, type CrossEntropyOptions} from './losses';
+import {baseRate, makeOptimizer, type OptimizerOptions} from './optimizers';
+
+export interface StepOptions extends CrossEntropyOptions {
+  optimizer: OptimizerOptions;
+  /** Largest L2 norm of all gradients together; larger ones are scaled down. Default: no limit. */
+  clipNorm?: number;
+}
+
+/** A tensor of the optimizer's state by name, so that it can be stored and put back. */
+export interface StateTensor {
+  name: string;
+  shape: number[];
+  values: Float32Array;
+}
+
+/** Does training steps: forward, loss, gradients, update. It owns the optimizer's state. */
+export class Stepper {
+  private readonly optimizer;
+  private readonly states = new Map<string, Tensor[]>();
+  private readonly trainable;
+
+  constructor(
+    private readonly classifier: Classifier,
+    private readonly options: StepOptions,
+  ) {
+    this.optimizer = makeOptimizer(options.optimizer);
+    this.trainable = classifier.trainable();
+    for (const [name, {variable}] of this.trainable) this.states.set(name, this.optimizer.init(variable));
+  }
+
+  /**
+   * One step on a batch; `factor` scales the base learning rates, `count` is the step's number from 1 over the whole
+   * training. Returns the loss before the step.
+   */
+  step(x: Tensor, labels: Int32Array, random: () => number, factor: number, count: number): number {
+    const network = this.classifier.forTraining(random);
+    const variables = [...this.trainable.values()].map(({variable}) => variable);
+    const {value, grads} = tf.variableGrads(
+      () => crossEntropy(network.logits(x), labels, this.options) as never,
+      variables,
+    );
+    network.applyUpdates();
+    const loss = value.dataSync()[0];
+    value.dispose();
+    const scale = this.clippingScale(Object.values(grads));
+    for (const [name, {variable, part}] of this.trainable) {
+      const rate = baseRate(this.options.optimizer, part) * factor;
+      const old = this.states.get(name)!;
+      const [next, ...state] = tf.tidy(() => {
+        const gradient = scale < 1 ? tf.mul(grads[variable.name], scale) : grads[variable.name];
+        return this.optimizer.update(variable, gradient, old, rate, count);
+      });
+      variable.assign(next);
+      tf.dispose([next, old, grads[variable.name]]);
+      this.states.set(name, state);
+    }
+    return loss;
+  }
+
+  /** The optimizer's state, each tensor in the engine's layout. */
+  state(): StateTensor[] {
+    return [...this.states].flatMap(([name, tensors]) =>
+      tensors.map((tensor, index) => ({
+        name: `${name}#${index}`,
+        shape: tensor.shape,
+        values: tensor.dataSync() as Float32Array,
+      })),
+    );
+  }
+
+  /** Puts such a state back. */
+  restore(tensors: Iterable<StateTensor>): void {
+    for (const {name, shape, values} of tensors) {
+      const [parameter, index] = name.split('#');
+      const state = this.states.get(parameter);
+      if (!state) continue;
+      state[Number(index)].dispose();
+      state[Number(index)] = tf.tensor(values, shape);
+    }
+  }
+
+  dispose(): void {
+    for (const tensors of this.states.values()) tf.dispose(tensors);
+    this.states.clear();
+  }
+
+  private clippingScale(gradients: Tensor[]): number {
+    const {clipNorm} = this.options;
+    if (clipNorm === undefined) return 1;
+    const norm = tf.tidy(() => tf.sqrt(tf.addN(gradients.map((gradient) => tf.sum(tf.square(gradient))))));
+    const [value] = norm.dataSync();
+    norm.dispose();
+    return clipNorm / Math.max(value, clipNorm);
+  }
+}

@@ -269,6 +269,11 @@ async function moveIntoPlace(part: string, file: FetchedFile): Promise<FetchedFi
   return file;
 }
 
+/** Forgets the checksum recorded for a file, for when its content turned out to be no good. */
+export async function forgetChecksum(file: string): Promise<void> {
+  await rm(stampOf(file), {force: true});
+}
+
 const stampOf = (file: string) => `${file}.checksum.json`;
 
 async function readStamp(file: string): Promise<Stamp | undefined> {

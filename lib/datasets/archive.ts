@@ -1,0 +1,136 @@
+import {createWriteStream} from 'node:fs';
+import {mkdir, mkdtemp, rename, rm} from 'node:fs/promises';
+import * as path from 'node:path';
+import {Transform} from 'node:stream';
+import {pipeline} from 'node:stream/promises';
+import {openPromise, type Entry, type ZipFile} from 'yauzl';
+
+import {requireSpace, writingError} from '../downloads';
+import {LabError} from '../errors';
+import {crc32} from './crc32';
+import {isLitter} from './layout';
+
+export interface UnzipOptions {
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+  /** Refuse archives that unpack to more than this many times their size (photos: about 1). Default 100. */
+  largestRatio?: number;
+}
+
+/** Small archives may pack well without being a trap. */
+const harmlessBytes = 64 * 2 ** 20;
+const mostEntries = 2_000_000;
+const fileTypeMask = 0o170000;
+const regularFile = 0o100000;
+
+/**
+ * Unpacks a zip archive into the folder `to`, which must not exist: into a temporary sibling first, moved into place
+ * when complete. Nothing is written unless every entry is harmless: absolute paths, `..`, backslashes, links, encrypted
+ * entries and archives that unpack to far more than their size are refused. Operating systems' litter (`__MACOSX`,
+ * `.DS_Store`) is left out. Throws LabError for these, and for truncated and damaged archives.
+ */
+export async function unzip(archive: string, to: string, options: UnzipOptions = {}): Promise<void> {
+  try {
+    const zip = await openPromise(archive, {strictFileNames: true, autoClose: false});
+    try {
+      const entries = await listEntries(zip, archive, options.largestRatio ?? 100);
+      await extractAll(zip, entries, to, options);
+    } finally {
+      zip.close();
+    }
+  } catch (error) {
+    if (error instanceof LabError || options.signal?.aborted) throw error;
+    throw unzipError(archive, (error as Error).message);
+  }
+}
+
+async function listEntries(zip: ZipFile, archive: string, largestRatio: number): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  let bytes = 0;
+  for await (const entry of zip.eachEntry()) {
+    const {fileName} = entry;
+    if (fileName.endsWith('/') || fileName.split('/').some(isLitter)) continue;
+    const refusal = refusalOf(entry);
+    if (refusal) throw new LabError(`${archive} is refused: ${fileName} ${refusal}. Get it elsewhere.`);
+    entries.push(entry);
+    bytes += entry.uncompressedSize;
+    if (entries.length > mostEntries || bytes > Math.max(harmlessBytes, zip.fileSize * largestRatio)) {
+      throw new LabError(
+        `${archive} is refused: its ${zip.fileSize} bytes would unpack to ${bytes} or more in ${entries.length} files, ` +
+          `as a zip bomb does. Get it elsewhere.`,
+      );
+    }
+  }
+  if (entries.length === 0) throw new LabError(`${archive} holds no files. Get it elsewhere.`);
+  return entries;
+}
+
+async function extractAll(
+  zip: ZipFile,
+  entries: Entry[],
+  to: string,
+  {onProgress, signal}: UnzipOptions,
+): Promise<void> {
+  const parent = path.dirname(to);
+  const temporary = await makeSibling(to);
+  try {
+    const bytes = entries.reduce((sum, entry) => sum + entry.uncompressedSize, 0);
+    await requireSpace(parent, bytes, to);
+    for (const [index, entry] of entries.entries()) {
+      signal?.throwIfAborted();
+      await extractEntry(zip, entry, path.join(temporary, entry.fileName));
+      onProgress?.(index + 1, entries.length);
+    }
+    await rename(temporary, to);
+  } finally {
+    await rm(temporary, {recursive: true, force: true});
+  }
+}
+
+async function makeSibling(folder: string): Promise<string> {
+  const parent = path.dirname(folder);
+  try {
+    await mkdir(parent, {recursive: true});
+    return await mkdtemp(path.join(parent, '.unpacking-'));
+  } catch (error) {
+    throw writingError(error, parent);
+  }
+}
+
+async function extractEntry(zip: ZipFile, entry: Entry, file: string): Promise<void> {
+  let checksum = 0;
+  const check = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      checksum = crc32(chunk, checksum);
+      done(null, chunk);
+    },
+  });
+  const content = await zip.openReadStreamPromise(entry);
+  try {
+    await mkdir(path.dirname(file), {recursive: true});
+    await pipeline(content, check, createWriteStream(file));
+  } catch (error) {
+    throw writingError(error, file);
+  }
+  if (checksum !== entry.crc32) throw new Error(`${entry.fileName} does not have its checksum`);
+}
+
+/** Paths are checked by yauzl itself. Zip files made on Unix tell the kind of each entry in the upper 16 bits. */
+function refusalOf(entry: Entry): string | undefined {
+  const kind = (entry.externalFileAttributes >>> 16) & fileTypeMask;
+  if (kind !== 0 && kind !== regularFile) return 'is a link or a device, not a file';
+  return entry.isEncrypted() ? 'is encrypted' : undefined;
+}
+
+/** What yauzl and zlib say about an archive, with a remedy. */
+function unzipError(archive: string, message: string): LabError {
+  if (/relative path|absolute path|characters in fileName/.test(message)) {
+    return new LabError(
+      `${archive} is refused: an entry would be written outside its folder (${message}). Get it elsewhere.`,
+    );
+  }
+  return new LabError(
+    `${archive} cannot be unpacked: ${message.replace(/\.$/, '')}. It is truncated, damaged or no zip archive: delete it ` +
+      `and have it fetched again.`,
+  );
+}

@@ -1,0 +1,53 @@
+import {LabError} from '../errors';
+
+/** One photo of a data set. */
+export interface Photo {
+  /** Relative to Dataset.folder, '/' separated. */
+  path: string;
+  /** Index into Dataset.classes. */
+  label: number;
+  /** Of the file's bytes, 64 hex digits. */
+  sha256: string;
+  /** Pixels, as the photo is displayed (EXIF orientation applied). */
+  width: number;
+  height: number;
+  /** 64-bit perceptual hash, 16 hex digits. */
+  hash: string;
+}
+
+/** The photos of one folder of class folders. */
+export interface Dataset {
+  name: string;
+  /** Absolute; its sub-folders are the classes. */
+  folder: string;
+  /** Sorted by name. */
+  classes: string[];
+  /** Sorted by path. */
+  photos: Photo[];
+  /** Files that are no readable photos. */
+  skipped: {path: string; reason: string}[];
+  /** Pictures that stand under more than one label: `paths[i]` has the class `labels[i]`. */
+  conflicts: {paths: string[]; labels: string[]}[];
+  licence: string;
+  /** Where the photos came from, in words for a reader. */
+  source: string;
+  /** True for the drawings that stand in for photos where none can be had. */
+  demonstration: boolean;
+}
+
+/** How far the opening of a data set has come; `total`, `perSecond` and `secondsLeft` where they are known. */
+export interface DatasetProgress {
+  step: 'downloading' | 'unpacking' | 'scanning' | 'drawing';
+  unit: 'bytes' | 'files';
+  done: number;
+  total?: number;
+  perSecond?: number;
+  secondsLeft?: number;
+}
+
+export type OnDatasetProgress = (progress: DatasetProgress) => void;
+
+/** A catalogued data set is not on this machine, no mirror is named, and no public address could be reached. */
+export class DatasetUnavailable extends LabError {
+  override name = 'DatasetUnavailable';
+}

@@ -1,0 +1,111 @@
+import {mkdir, readFile, rename, writeFile} from 'node:fs/promises';
+import * as path from 'node:path';
+
+import {writingError} from '../downloads';
+import {LabError} from '../errors';
+import type {Dataset, Photo} from './dataset';
+import {
+  defaultFractions,
+  makeSplit,
+  partNames,
+  splitPhotos,
+  verifySplit,
+  type Part,
+  type Split,
+  type SplitOptions,
+} from './split';
+
+export interface StoredSplitOptions extends SplitOptions {
+  /** The folder of all data sets (`data/`). */
+  folder: string;
+}
+
+interface SplitFile {
+  id: string;
+  seed: number;
+  fractions: Record<Part, number>;
+  classes: string[];
+  parts: Record<Part, {path: string; sha256: string}[]>;
+}
+
+/**
+ * The split of a data set that is kept in `<folder>/<name>/split-<seed>-<percents>.json`, drawn and stored there the
+ * first time. Throws LabError when the stored one no longer fits the photos (missing, new or changed files, other
+ * classes), was edited or is damaged; a split is never replaced silently, because stored runs were measured on it.
+ */
+export async function storedSplit(dataset: Dataset, options: StoredSplitOptions): Promise<Split> {
+  const {seed, fractions = defaultFractions, folder} = options;
+  const percents = partNames.map((part) => Math.round(1000 * fractions[part]) / 10).join('-');
+  const file = path.join(folder, dataset.name, `split-${seed}-${percents}.json`);
+  const text = await readIfThere(file);
+  if (text !== undefined) return restore(text, dataset, file);
+  const split = splitPhotos(dataset, {seed, fractions});
+  verifySplit(split);
+  await store(split, file);
+  return split;
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function store(split: Split, file: string): Promise<void> {
+  const brief = (photos: Photo[]) => photos.map(({path, sha256}) => ({path, sha256}));
+  const {train, val, test} = split.parts;
+  const content: SplitFile = {...split, parts: {train: brief(train), val: brief(val), test: brief(test)}};
+  const temporary = `${file}.${process.pid}.part`;
+  try {
+    await mkdir(path.dirname(file), {recursive: true});
+    await writeFile(temporary, `${JSON.stringify(content, null, 1)}\n`);
+    await rename(temporary, file);
+  } catch (error) {
+    throw writingError(error, file);
+  }
+}
+
+function restore(text: string, dataset: Dataset, file: string): Split {
+  const remedy = `Put the photos back as they were, or delete ${file} to draw a new split (runs on the old one then stand alone).`;
+  let stored: SplitFile;
+  try {
+    stored = JSON.parse(text) as SplitFile;
+    for (const part of partNames) stored.parts[part].map(({path}) => path);
+  } catch {
+    throw new LabError(`${file} is damaged: it is not a stored split. ${remedy}`);
+  }
+  const photos = new Map(dataset.photos.map((photo) => [photo.path, photo]));
+  const listed = partNames.flatMap((part) => stored.parts[part]);
+  const missing = listed.filter(({path}) => !photos.has(path)).map(({path}) => path);
+  const changed = listed
+    .filter(({path, sha256}) => photos.has(path) && photos.get(path)?.sha256 !== sha256)
+    .map(({path}) => path);
+  const paths = new Set(listed.map(({path}) => path));
+  const added = dataset.photos.filter(({path}) => !paths.has(path)).map(({path}) => path);
+  const differences = [
+    ...described(missing, 'missing'),
+    ...described(changed, 'changed'),
+    ...described(added, 'new'),
+    ...(stored.classes.join('\n') === dataset.classes.join('\n') ? [] : ['other classes']),
+  ];
+  if (differences.length > 0) {
+    throw new LabError(
+      `The stored split ${file} no longer fits the photos of ${dataset.folder}: ${differences.join(', ')}. ${remedy}`,
+    );
+  }
+  const restored = (part: Part) => stored.parts[part].map(({path}) => photos.get(path) as Photo);
+  const parts = {train: restored('train'), val: restored('val'), test: restored('test')};
+  const split = makeSplit(stored.seed, stored.fractions, stored.classes, parts);
+  if (split.id !== stored.id)
+    throw new LabError(`${file} was edited: its content is not split ${stored.id}. ${remedy}`);
+  return split;
+}
+
+function described(paths: string[], what: string): string[] {
+  return paths.length > 0
+    ? [`${paths.length} ${what} (${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ', ...' : ''})`]
+    : [];
+}

@@ -56,14 +56,16 @@ export class Weights {
 
   /** A tensor's numbers in PyTorch's layout. */
   read(name: string): NamedValues {
-    const spec = this.spec(name);
-    const order = toPyTorch[spec.layout];
-    const turned = tf.tidy(() =>
-      order ? tf.transpose(this.get(name) as Tensor, order) : this.get(name).clone(),
-    );
+    return {name, shape: this.spec(name).shape, values: this.inPyTorchLayout(name, this.get(name))};
+  }
+
+  /** The numbers, in PyTorch's layout, of what belongs to a tensor and is laid out as it is: its gradient, say. */
+  inPyTorchLayout(name: string, tensor: Tensor): Float32Array {
+    const order = toPyTorch[this.spec(name).layout];
+    const turned = tf.tidy(() => (order ? tf.transpose(tensor, order) : tensor.clone()));
     const values = turned.dataSync() as Float32Array;
     turned.dispose();
-    return {name, shape: spec.shape, values};
+    return values;
   }
 
   dispose(): void {

@@ -4,7 +4,14 @@ import {once} from 'node:events';
 import {join} from 'node:path';
 import test from 'node:test';
 import {escapeHtml, plainText, type LiveDisplay} from '../../lib/notebook/display';
-import {duration, progressHtml, ProgressLine, progressText, type Progress} from '../../lib/notebook/progress';
+import {
+  duration,
+  progressHtml,
+  ProgressLine,
+  progressText,
+  type AmountProgress,
+  type Progress,
+} from '../../lib/notebook/progress';
 
 const features: AmountProgress = {title: 'Features of deit_tiny', unit: 'images', done: 1200, total: 2527};
 

@@ -1,0 +1,151 @@
+/**
+ * tfjs-node's binding to TensorFlow, compiled from its (patched) source.
+ *
+ * It lies beside the library in the engine's folder, under a name that holds a digest of all it is made from, and
+ * finds the library by a relative path; tfjs-node's package only has a link to it. So `npm ci` costs no compilation
+ * and the project can be moved.
+ */
+import {execFileSync} from 'node:child_process';
+import {createHash} from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import {patchBackend, patchedFile} from './binding-patch.mjs';
+import {findCompiler} from './compiler.mjs';
+import {engineFolder} from './engine.mjs';
+import {tensorflowVersion} from './machine.mjs';
+import {SetupError, run} from './processes.mjs';
+import {enginePackage, nodeModules} from './project.mjs';
+
+const sourceFolder = path.join(enginePackage, 'binding');
+
+/** Where tfjs-node looks for its binding. */
+export const bindingLink = path.join(enginePackage, 'lib', 'napi-v8', 'tfjs_binding.node');
+
+const libraries = {
+  linux: ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'],
+  darwin: ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'],
+};
+
+/** @type {import('./steps.mjs').Step} */
+export const binding = {
+  title: () => 'the binding of Node to TensorFlow, compiled',
+  missing: () => {
+    const file = bindingFile(sources());
+    if (!existsSync(file)) return 'the binding is not compiled';
+    return linksTo(file) ? null : 'the binding is not linked';
+  },
+  perform: async () => {
+    const files = sources();
+    const file = bindingFile(files);
+    if (!existsSync(file)) await compile(files, file);
+    link(file);
+  },
+};
+
+/** The binding's source files by name, the patch applied. */
+function sources() {
+  const names = readdirSync(sourceFolder).sort();
+  const files = new Map(names.map((name) => [name, readFileSync(path.join(sourceFolder, name), 'utf8')]));
+  return files.set(patchedFile, patchBackend(files.get(patchedFile) ?? ''));
+}
+
+/** @param {Map<string, string>} files */
+function bindingFile(files) {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([...files, compilerArguments('', '')]))
+    .digest('hex');
+  return path.join(engineFolder(), `tfjs_binding-${digest.slice(0, 12)}.node`);
+}
+
+/**
+ * @param {string} engine the engine's folder
+ * @param {string} output
+ */
+function compilerArguments(engine, output) {
+  const tensorflow = path.join(engine, 'tensorflow');
+  const mac = process.platform === 'darwin';
+  return [
+    ...['-O2', '-std=c++17', '-fPIC', '-shared'],
+    ...['-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding', '-DBUILDING_NODE_EXTENSION'],
+    ...['-I', path.join(tensorflow, 'include'), '-I', path.join(nodeModules, 'node-api-headers', 'include')],
+    ...['tfjs_backend.cc', 'tfjs_binding.cc', '-o', output],
+    ...libraries[mac ? 'darwin' : 'linux'].map((name) => path.join(tensorflow, name)),
+    ...(mac
+      ? ['-Wl,-rpath,@loader_path/tensorflow', '-Wl,-undefined,dynamic_lookup']
+      : ['-Wl,-rpath,$ORIGIN/tensorflow']),
+  ];
+}
+
+/**
+ * Compiles in a folder of its own, tries the result, and only then gives it its name.
+ * @param {Map<string, string>} files
+ * @param {string} file
+ */
+async function compile(files, file) {
+  const compiler = await findCompiler(process.env.LAB_COMPILER || undefined);
+  const folder = path.join(engineFolder(), `build-${process.pid}`);
+  const output = path.join(engineFolder(), `tfjs_binding.partial-${process.pid}.node`);
+  mkdirSync(folder);
+  try {
+    for (const [name, text] of files) writeFileSync(path.join(folder, name), text);
+    await run(compiler.command, [...compiler.args, ...compilerArguments(engineFolder(), output)], {
+      cwd: folder,
+      env: {
+        ...process.env,
+        ZIG_GLOBAL_CACHE_DIR: path.join(folder, 'zig'),
+        ZIG_LOCAL_CACHE_DIR: path.join(folder, 'zig'),
+      },
+      remedy: `This was ${compiler.name}; LAB_COMPILER names another compiler ('zig' is installed into .venv).`,
+    });
+    const version = loadedVersion(output);
+    if (version !== tensorflowVersion) {
+      throw new SetupError(
+        `The compiled binding reports TensorFlow ${version}, ${tensorflowVersion} expected. Remove .venv/engine and run the command again.`,
+      );
+    }
+    renameSync(output, file);
+  } finally {
+    rmSync(folder, {recursive: true, force: true});
+    rmSync(output, {force: true});
+  }
+}
+
+/**
+ * The version of TensorFlow that a binding reports, loaded in a Node of its own; the error's text if it does not load.
+ * @param {string} file
+ */
+export function loadedVersion(file) {
+  try {
+    const code = 'process.stdout.write(require(process.argv[1]).TF_Version)';
+    return execFileSync(process.execPath, ['-e', code, file], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {...process.env, TF_CPP_MIN_LOG_LEVEL: '2'},
+    });
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** @param {string} file */
+function linksTo(file) {
+  return existsSync(bindingLink) && realpathSync(bindingLink) === realpathSync(file);
+}
+
+/** @param {string} file */
+function link(file) {
+  mkdirSync(path.dirname(bindingLink), {recursive: true});
+  const partial = `${bindingLink}.partial-${process.pid}`;
+  symlinkSync(path.relative(path.dirname(bindingLink), file), partial);
+  renameSync(partial, bindingLink);
+}

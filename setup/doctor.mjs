@@ -1,0 +1,174 @@
+/** npm run doctor: what of the set-up is in place, with versions, and what to do about what is not. */
+import {existsSync, readFileSync, readdirSync, statfsSync} from 'node:fs';
+import path from 'node:path';
+import {bindingLink, loadedVersion} from './binding.mjs';
+import {engineBuild} from './engine.mjs';
+import {absoluteMirror, userFolder} from './jupyter.mjs';
+import {checkNode} from './machine.mjs';
+import {SetupError, commandLine} from './processes.mjs';
+import {inProject, nodeModules, root, venv, venvPython} from './project.mjs';
+import {findPython, python, pythonVersion, readPins, requirements} from './python.mjs';
+import {steps} from './steps.mjs';
+
+/**
+ * One line of the doctor's report.
+ * @typedef {object} Finding
+ * @property {string} name
+ * @property {'ok' | 'note' | 'missing'} state only `missing` keeps the lab from running
+ * @property {string} text what is there, or what is not and the remedy
+ */
+
+const setUpRemedy = 'run: npm run setup';
+const enoughDisk = 3e9;
+
+/** @returns {Finding[]} */
+function examine() {
+  const tools = [
+    finding('Node', () => (checkNode(process.versions.node), process.versions.node)),
+    finding('Python', pythonUsed),
+    finding('machine', () => {
+      const {wheel, version, tag, cuda} = engineBuild();
+      return `${process.platform} ${process.arch}: wheel ${wheel} ${version} for ${tag}${cuda ? ', CUDA (untested)' : ''}`;
+    }),
+  ];
+  if (tools.some(({state}) => state === 'missing')) return [...tools, diskSpace()];
+  const setUp = steps.map((step) =>
+    finding(step.title(), () => {
+      const missing = step.missing();
+      if (missing !== null) throw new SetupError(`${missing}; ${setUpRemedy}`);
+      return 'in place';
+    }),
+  );
+  return [
+    ...tools,
+    ...setUp,
+    ...versions(),
+    browser(),
+    mirror(),
+    atHand('data'),
+    atHand('models/weights'),
+    diskSpace(),
+  ];
+}
+
+/** @param {string} name @param {() => string} examination returns what is there, throws what is missing @returns {Finding} */
+function finding(name, examination) {
+  try {
+    return {name, state: 'ok', text: examination()};
+  } catch (error) {
+    // A step cannot even be examined before those it builds on are done.
+    return {
+      name,
+      state: 'missing',
+      text: error instanceof SetupError ? error.message : `not set up; ${setUpRemedy}`,
+    };
+  }
+}
+
+function pythonUsed() {
+  const inVenv = existsSync(venvPython) ? pythonVersion(venvPython) : null;
+  if (inVenv !== null) return `${inVenv} in ${inProject(venv)}`;
+  const command = findPython();
+  return `${pythonVersion(command)} (${command})`;
+}
+
+/**
+ * Whether the pinned packages are really installed, and whether the engine really loads.
+ * @returns {Finding[]}
+ */
+function versions() {
+  const code =
+    'import importlib.metadata as m, json; print(json.dumps({d.name.lower(): d.version for d in m.distributions()}))';
+  const installed = /** @type {Record<string, string>} */ (JSON.parse(python(venvPython, code) ?? '{}'));
+  const pinned = Object.entries(readPins(requirements())).map(([name, version]) =>
+    finding(`Python's ${name}`, () => {
+      if (installed[name] === version) return version;
+      throw new SetupError(
+        `${installed[name] ?? 'absent'}, ${version} expected; remove .venv/requirements.txt and ${setUpRemedy}`,
+      );
+    }),
+  );
+  const npm = ['tslab', '@tensorflow/tfjs-node', 'sharp', 'danfojs-node', 'plotly.js-dist'].map((name) =>
+    finding(`npm's ${name}`, () => packageVersion(name)),
+  );
+  const loaded = finding('TensorFlow, loaded', () => {
+    const version = loadedVersion(bindingLink);
+    if (version === engineBuild().version) return version;
+    throw new SetupError(`${version.trim()}; remove .venv/engine and ${setUpRemedy}`);
+  });
+  return [...npm, ...pinned, loaded];
+}
+
+/** @param {string} name */
+function packageVersion(name) {
+  const text = readFileSync(path.join(nodeModules, name, 'package.json'), 'utf8');
+  return /** @type {{version: string}} */ (JSON.parse(text)).version;
+}
+
+/** @returns {Finding} */
+function browser() {
+  const file = [process.env.CHROMIUM, '/usr/bin/chromium'].find(
+    (candidate) => candidate && existsSync(candidate),
+  );
+  return file
+    ? {name: 'browser for tests', state: 'ok', text: file}
+    : {
+        name: 'browser for tests',
+        state: 'note',
+        text: 'none: the JupyterLab tests skip themselves; install Chromium or set CHROMIUM to its path',
+      };
+}
+
+/** @returns {Finding} */
+function mirror() {
+  const wish = process.env.LAB_MIRROR;
+  if (!wish)
+    return {
+      name: 'LAB_MIRROR',
+      state: 'note',
+      text: 'not set: data and weights come from their public addresses',
+    };
+  const place = absoluteMirror(wish, userFolder(process.env));
+  return place.includes('://') || existsSync(place)
+    ? {name: 'LAB_MIRROR', state: 'ok', text: place}
+    : {name: 'LAB_MIRROR', state: 'note', text: `${place} does not exist: correct it or unset it`};
+}
+
+/** @param {string} folder @returns {Finding} */
+function atHand(folder) {
+  const place = path.join(root, folder);
+  const names = existsSync(place)
+    ? readdirSync(place).filter((name) => !name.startsWith('.') && name !== 'README.md')
+    : [];
+  return names.length > 0
+    ? {name: folder, state: 'ok', text: names.join(', ')}
+    : {
+        name: folder,
+        state: 'note',
+        text: 'empty: the lab fetches what it needs, or makes demonstration data when it cannot',
+      };
+}
+
+/** @returns {Finding} */
+function diskSpace() {
+  const {bavail, bsize} = statfsSync(root);
+  const free = bavail * bsize;
+  const text = `${(free / 1e9).toFixed(1)} GB free`;
+  return free > enoughDisk
+    ? {name: 'disk', state: 'ok', text}
+    : {
+        name: 'disk',
+        state: 'note',
+        text: `${text}: the set-up takes 2 GB, data and runs come on top; make room`,
+      };
+}
+
+await commandLine(() => {
+  const findings = examine();
+  const width = Math.max(...findings.map(({name}) => name.length));
+  const marks = {ok: 'ok     ', note: 'note   ', missing: 'MISSING'};
+  for (const {name, state, text} of findings) console.log(`${marks[state]}  ${name.padEnd(width)}  ${text}`);
+  const runs = findings.every(({state}) => state !== 'missing');
+  console.log(runs ? '\nThe lab can run: npm run lab, or npm start.' : '\nThe lab cannot run yet.');
+  return runs ? 0 : 1;
+});

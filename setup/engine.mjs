@@ -1,0 +1,91 @@
+/**
+ * TensorFlow's C library, taken out of its Python wheel.
+ *
+ * Only the library and its headers are used, never Python's part, so one wheel (that for CPython 3.12) serves every
+ * Python that a user may have, also those for which TensorFlow has no wheel. It lies in a folder of its own, whose
+ * layout is that of site-packages: so the CUDA build finds its companions at `../nvidia` as its run path says.
+ */
+import {existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync} from 'node:fs';
+import path from 'node:path';
+import {chooseBuild, thisMachine} from './machine.mjs';
+import {venv} from './project.mjs';
+import {pip} from './python.mjs';
+
+/** @type {import('./steps.mjs').Step} */
+export const engine = {
+  title: () => {
+    const {version, cuda} = engineBuild();
+    return `TensorFlow ${version} (${cuda ? 'CUDA; this path is untested, LAB_DEVICE=cpu avoids it' : 'CPU'})`;
+  },
+  missing: () => (existsSync(engineFolder()) ? null : 'the TensorFlow library is missing'),
+  perform: async () => {
+    const build = engineBuild();
+    const folder = engineFolder();
+    const partial = `${folder}.partial-${process.pid}`;
+    mkdirSync(partial, {recursive: true});
+    try {
+      await install(build, partial);
+      rmSync(folder, {recursive: true, force: true});
+      renameSync(partial, folder);
+    } finally {
+      rmSync(partial, {recursive: true, force: true});
+    }
+  },
+};
+
+/** The build of TensorFlow for this machine and LAB_DEVICE. */
+export function engineBuild() {
+  return chooseBuild(thisMachine(), process.env.LAB_DEVICE || undefined);
+}
+
+/** The folder of this machine's build. Builds lie side by side, so LAB_DEVICE can change without a download. */
+export function engineFolder() {
+  const {wheel, version} = engineBuild();
+  return path.join(venv, 'engine', `${wheel}-${version}`);
+}
+
+/**
+ * Unpacks the wheel into a folder and keeps what the engine needs.
+ * @param {import('./machine.mjs').Build} build
+ * @param {string} folder
+ */
+async function install({wheel, version, tag, cuda}, folder) {
+  const target = ['install', '--no-deps', '--no-compile', '--only-binary=:all:', '--target', folder];
+  const anyPython = [
+    '--python-version',
+    '3.12',
+    '--implementation',
+    'cp',
+    '--abi',
+    'cp312',
+    '--platform',
+    tag,
+  ];
+  await pip([...target, ...anyPython, `${wheel}==${version}`]);
+  const metadata = readdirSync(folder).find((name) => name.endsWith('.dist-info')) ?? '';
+  if (cuda) {
+    await pip([
+      ...target,
+      ...cudaRequirements(readFileSync(path.join(folder, metadata, 'METADATA'), 'utf8')),
+    ]);
+  }
+  keepOnly(folder, /^(tensorflow|nvidia|.*\.dist-info)$/);
+  keepOnly(path.join(folder, 'tensorflow'), /^(include|libtensorflow.*|.*\.txt)$/);
+}
+
+/**
+ * The wheels with CUDA and cuDNN that a TensorFlow wheel asks for in its extra `and-cuda`.
+ * @param {string} metadata the text of the wheel's METADATA file
+ */
+export function cudaRequirements(metadata) {
+  return [...metadata.matchAll(/^Requires-Dist: (.+); extra == "and-cuda"$/gm)].map(
+    ([, requirement]) => requirement,
+  );
+}
+
+/** @param {string} folder @param {RegExp} names */
+function keepOnly(folder, names) {
+  for (const name of readdirSync(folder)) {
+    if (!names.test(name)) rmSync(path.join(folder, name), {recursive: true});
+  }
+}

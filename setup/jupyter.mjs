@@ -1,0 +1,91 @@
+/** The TypeScript kernel and Jupyter's settings, all of them inside .venv: nothing is written to the user's home. */
+import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import path from 'node:path';
+import {nodeModules, venv} from './project.mjs';
+
+const configFolder = path.join(venv, 'etc', 'jupyter');
+const dataFolder = path.join(venv, 'share', 'jupyter');
+
+/** @type {import('./steps.mjs').Step} */
+export const jupyter = {
+  title: () => 'the TypeScript kernel in .venv',
+  missing: () => {
+    const stale = settings().find(([file, text]) => !existsSync(file) || readFileSync(file, 'utf8') !== text);
+    return stale ? `${path.relative(venv, stale[0])} in .venv is missing or out of date` : null;
+  },
+  perform: () => {
+    for (const [file, text] of settings()) {
+      mkdirSync(path.dirname(file), {recursive: true});
+      writeFileSync(file, text);
+    }
+  },
+};
+
+/**
+ * The files of settings and their texts.
+ * @returns {[string, string][]}
+ */
+function settings() {
+  /** @type {[string, unknown][]} */
+  const files = [
+    [path.join(dataFolder, 'kernels', 'tslab', 'kernel.json'), kernelSpec(process.execPath, nodeModules)],
+    [
+      path.join(configFolder, 'jupyter_server_config.json'),
+      {KernelSpecManager: {allowed_kernelspecs: ['tslab'], ensure_native_kernel: false}},
+    ],
+    [
+      path.join(configFolder, 'labconfig', 'page_config.json'),
+      {disabledExtensions: {'@jupyterlab/apputils-extension:announcements': true}},
+    ],
+  ];
+  return files.map(([file, content]) => [file, `${JSON.stringify(content, null, 2)}\n`]);
+}
+
+/**
+ * How Jupyter starts the kernel: the project's tslab in the Node that ran the set-up. oneDNN makes TensorFlow's
+ * convolutions up to three times faster and must be asked for before the engine loads.
+ * @param {string} node
+ * @param {string} modules the project's node_modules
+ */
+export function kernelSpec(node, modules) {
+  return {
+    argv: [node, path.join(modules, 'tslab', 'bin', 'tslab'), 'kernel', '--config-path', '{connection_file}'],
+    display_name: 'TypeScript',
+    language: 'typescript',
+    env: {TF_ENABLE_ONEDNN_OPTS: '1', TF_CPP_MIN_LOG_LEVEL: '2'},
+  };
+}
+
+/**
+ * The environment in which Jupyter's programs use .venv alone. A LAB_MIRROR that is a folder becomes absolute, because
+ * notebooks run in their own folder.
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function jupyterEnvironment(env) {
+  const {JUPYTER_PATH: _path, JUPYTER_CONFIG_PATH: _configPath, ...rest} = env;
+  return {
+    ...rest,
+    ...(env.LAB_MIRROR ? {LAB_MIRROR: absoluteMirror(env.LAB_MIRROR, userFolder(env))} : {}),
+    JUPYTER_CONFIG_DIR: configFolder,
+    JUPYTER_DATA_DIR: dataFolder,
+    JUPYTER_RUNTIME_DIR: path.join(dataFolder, 'runtime'),
+    IPYTHONDIR: path.join(venv, 'etc', 'ipython'),
+  };
+}
+
+/**
+ * @param {string} mirror a folder or a base URL
+ * @param {string} folder what a relative folder is relative to
+ */
+export function absoluteMirror(mirror, folder) {
+  return /^[a-z]+:\/\//i.test(mirror) ? mirror : path.resolve(folder, mirror);
+}
+
+/**
+ * The folder in which the user typed the command: npm moves to the project's.
+ * @param {NodeJS.ProcessEnv} env
+ */
+export function userFolder(env) {
+  return env.INIT_CWD ?? process.cwd();
+}

@@ -1,0 +1,21 @@
+/** npm run lab [-- notebook]: sets up what is missing, runs a notebook from first cell to last, writes its reports. */
+import {existsSync} from 'node:fs';
+import path from 'node:path';
+import {jupyterEnvironment, userFolder} from './jupyter.mjs';
+import {SetupError, commandLine, runInTerminal} from './processes.mjs';
+import {firstNotebook, inProject, nodeModules, reports, setupFolder, venvPython} from './project.mjs';
+import {setUp} from './steps.mjs';
+
+await commandLine(async () => {
+  const named = process.argv[2];
+  const notebook = named === undefined ? firstNotebook : path.resolve(userFolder(process.env), named);
+  if (!existsSync(notebook)) {
+    throw new SetupError(
+      `${notebook}: there is no such notebook. Name one of notebooks/, or none for ${inProject(firstNotebook)}.`,
+    );
+  }
+  await setUp();
+  const runner = [path.join(setupFolder, 'run_notebook.py'), notebook];
+  const options = ['--reports', reports, '--plotly', path.join(nodeModules, 'plotly.js-dist', 'plotly.js')];
+  return runInTerminal(venvPython, [...runner, ...options], jupyterEnvironment(process.env));
+});

@@ -1,0 +1,111 @@
+/** What kind of machine this is, and which build of TensorFlow serves it. */
+import {execFileSync} from 'node:child_process';
+import {existsSync} from 'node:fs';
+import {SetupError} from './processes.mjs';
+
+export const tensorflowVersion = '2.21.0';
+
+/**
+ * @typedef {object} Machine
+ * @property {string} platform as process.platform
+ * @property {string} arch as process.arch
+ * @property {boolean} glibc whether the C library is glibc (Linux only)
+ * @property {boolean} nvidia whether an NVIDIA driver is at work
+ */
+
+/**
+ * A build of TensorFlow, by the wheel that holds it.
+ * @typedef {object} Build
+ * @property {string} wheel the wheel's name
+ * @property {string} version
+ * @property {string} tag the wheel's platform tag
+ * @property {boolean} cuda whether it computes on an NVIDIA card
+ */
+
+/**
+ * Ends with a clear word when this Node cannot run the lab.
+ * @param {string} version as process.versions.node
+ */
+export function checkNode(version) {
+  const [major, minor] = version.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 10) || major > 24) {
+    throw new SetupError(
+      `Node ${version} cannot run the lab: install Node 20 (from 20.10), 22 or 24 from nodejs.org.`,
+    );
+  }
+}
+
+/** @type {Machine | undefined} */
+let machine;
+
+/** @returns {Machine} */
+export function thisMachine() {
+  machine ??= {platform: process.platform, arch: process.arch, glibc: hasGlibc(), nvidia: hasNvidiaDriver()};
+  return machine;
+}
+
+/**
+ * Chooses the build of TensorFlow for a machine. The wheels for Linux on arm64 and for macOS are called `tensorflow`;
+ * on Linux x86-64 that name means the CUDA build, and the one without is `tensorflow-cpu`.
+ * @param {Machine} machine
+ * @param {string | undefined} device the environment's LAB_DEVICE: `cpu` leaves the graphics card alone
+ * @returns {Build}
+ */
+export function chooseBuild({platform, arch, glibc, nvidia}, device) {
+  if (device !== undefined && device !== 'cpu') {
+    throw new SetupError(
+      `LAB_DEVICE is '${device}': only 'cpu' can be asked for; unset it to let the lab choose.`,
+    );
+  }
+  const build = {version: tensorflowVersion, cuda: false};
+  switch (`${platform}-${arch}`) {
+    case 'linux-x64':
+      checkGlibc(glibc);
+      return {
+        ...build,
+        wheel: nvidia && device !== 'cpu' ? 'tensorflow' : 'tensorflow-cpu',
+        tag: 'manylinux_2_27_x86_64',
+        cuda: nvidia && device !== 'cpu',
+      };
+    case 'linux-arm64':
+      checkGlibc(glibc);
+      return {...build, wheel: 'tensorflow', tag: 'manylinux_2_27_aarch64'};
+    case 'darwin-arm64':
+      return {...build, wheel: 'tensorflow', tag: 'macosx_12_0_arm64'};
+    case 'win32-x64':
+    case 'win32-arm64':
+      throw new SetupError(
+        'TensorFlow has no library for Node on Windows: install WSL2 (`wsl --install`) and run the lab in it.',
+      );
+    case 'darwin-x64':
+      throw new SetupError(
+        `TensorFlow ${tensorflowVersion} does not exist for Intel Macs: use Linux or a Mac with Apple silicon.`,
+      );
+    default:
+      throw new SetupError(
+        `TensorFlow has no wheel for ${platform} on ${arch}: use Linux (x86-64, arm64) or macOS (arm64).`,
+      );
+  }
+}
+
+/** @param {boolean} glibc */
+function checkGlibc(glibc) {
+  if (glibc) return;
+  throw new SetupError(
+    'TensorFlow needs glibc, which this Linux does not have (Alpine?): use Debian, Ubuntu, Fedora or the like.',
+  );
+}
+
+function hasGlibc() {
+  const report = /** @type {{header: {glibcVersionRuntime?: string}}} */ (process.report.getReport());
+  return report.header.glibcVersionRuntime !== undefined;
+}
+
+function hasNvidiaDriver() {
+  if (existsSync('/proc/driver/nvidia/version')) return true;
+  try {
+    return execFileSync('nvidia-smi', ['-L'], {stdio: ['ignore', 'pipe', 'ignore']}).includes('GPU');
+  } catch {
+    return false;
+  }
+}

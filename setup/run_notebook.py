@@ -1,0 +1,214 @@
+"""Runs a notebook cell by cell in its own kernel, with progress in the terminal.
+
+The executed notebook is written after every cell, so that nothing is lost, and as a self-contained HTML page at the
+end. Exits with 1 when a cell fails or a promise is rejected after its cell has ended, with 130 after Ctrl-C.
+"""
+
+import argparse
+import asyncio
+import queue
+import re
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from jupyter_client import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionComplete, CellExecutionError, DeadKernelError
+
+from html_report import write_html
+from html_text import html_lines, results_tables
+from terminal import Terminal
+
+#: What the kernel prints on stderr when an error reaches nobody.
+LATE_ERROR = re.compile(r"UncaughtException|UnhandledPromiseRejection")
+
+#: How long errors may come after the last cell, in seconds.
+LATE = 1
+
+#: How long an interrupted cell may take to say how it ended, in seconds.
+LAST_WORDS = 5
+
+#: How long a kernel may take to end by itself, in seconds: an interrupted training run still stores its best weights.
+SHUTDOWN = 30
+
+#: HTML longer than this is a figure or a grid of pictures, not a line of progress.
+PROGRESS_LENGTH = 5000
+
+
+class Failure(Exception):
+    """A cell, or something that a cell left behind, has failed; the message is for the user."""
+
+    exit_code = 1
+
+
+class Interrupted(Failure):
+    """The user has pressed Ctrl-C."""
+
+    exit_code = 130
+
+
+class LabClient(NotebookClient):
+    """Shows what the cells print and how far they are, and hears the errors that come after their cell has ended."""
+
+    def __init__(self, notebook, terminal, **settings):
+        super().__init__(notebook, timeout=None, kernel_name="tslab", **settings)
+        self.terminal = terminal
+        self.interrupted = False
+
+    async def async_start_new_kernel_client(self):
+        try:
+            client = await super().async_start_new_kernel_client()
+        except RuntimeError as error:
+            raise Failure(f"The kernel did not start ({error}).") from None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.interrupt)
+        return client
+
+    def interrupt(self):
+        """Interrupts the cell at the first Ctrl-C, kills the kernel at the second."""
+        if self.interrupted:
+            self.interruption = asyncio.ensure_future(self.km.shutdown_kernel(now=True))
+        else:
+            self.interrupted = True
+            self.terminal.line("Interrupted: the kernel finishes its batch (Ctrl-C again ends it at once).")
+            self.interruption = asyncio.ensure_future(self.km.interrupt_kernel())
+
+    def process_message(self, msg, cell, cell_index):
+        content = msg["content"]
+        if msg["msg_type"] == "stream" and content["name"] == "stdout":
+            self.terminal.text(content["text"])
+        elif msg["msg_type"] in ("display_data", "update_display_data"):
+            html = content["data"].get("text/html", "")
+            if (content.get("transient") or {}).get("display_id") and len(html) < PROGRESS_LENGTH:
+                self.terminal.progress(*html_lines(html)[-1:])
+        return super().process_message(msg, cell, cell_index)
+
+    async def late_output(self, cell, cell_index, wait):
+        """Adds to a cell what its code shows after it has ended, until nothing has come for `wait` seconds.
+
+        Returns what was said of errors, an empty string if nothing.
+        """
+        errors = []
+        while True:
+            try:
+                msg = await self.kc.iopub_channel.get_msg(timeout=wait)
+                self.process_message(msg, cell, cell_index)
+            except queue.Empty:
+                return "".join(errors)
+            except CellExecutionComplete:
+                continue
+            if msg["msg_type"] == "stream" and LATE_ERROR.search(msg["content"]["text"]):
+                errors.append(msg["content"]["text"])
+
+
+async def run(notebook, folder, terminal, kernel_log, save):
+    """Runs all cells; raises Failure at the first that fails. `save` is called after each."""
+    manager = AsyncKernelManager(kernel_name="tslab")
+    manager.shutdown_wait_time = SHUTDOWN
+    client = LabClient(notebook, terminal, km=manager)
+    cells = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()]
+    async with client.async_setup_kernel(cleanup_kc=True, cwd=str(folder), stdout=kernel_log, stderr=kernel_log):
+        for number, (index, cell) in enumerate(cells, start=1):
+            name = f"[{number}/{len(cells)}] {cell_title(notebook.cells, index)}"
+            terminal.start(name)
+            await run_cell(client, cell, index, number, name)
+            wait = LAST_WORDS if client.interrupted else LATE if number == len(cells) else 0
+            errors = await client.late_output(cell, index, wait)
+            save()
+            if client.interrupted:
+                raise Interrupted(f"Interrupted in {name}")
+            if errors:
+                raise Failure(f"{name}\nfailed after it had ended:\n{errors}")
+            terminal.finish()
+
+
+async def run_cell(client, cell, index, number, name):
+    """Runs one cell; raises Failure with what it printed on stderr when it fails."""
+    try:
+        await client.async_execute_cell(cell, index, execution_count=number)
+    except CellExecutionError:
+        if client.interrupted:
+            return
+        raise Failure(f"{name}\nfailed:\n{stderr_of(cell)}") from None
+    except DeadKernelError:
+        if client.interrupted:
+            raise Interrupted(f"Interrupted in {name}") from None
+        raise Failure(f"{name}\nended the kernel (out of memory?).") from None
+    if LATE_ERROR.search(stderr_of(cell)):
+        raise Failure(f"{name}\nleft an error behind:\n{stderr_of(cell)}")
+
+
+def stderr_of(cell):
+    """All that a cell printed on stderr; the TypeScript kernel reports errors in this way alone."""
+    return "".join(o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stderr")
+
+
+def cell_title(cells, index):
+    """The comment that a cell begins with, else the last line of the text above it."""
+    first = cells[index].source.lstrip().splitlines()[0]
+    if first.startswith("//"):
+        return first.lstrip("/ ")
+    above = [cell.source for cell in cells[:index] if cell.cell_type == "markdown" and cell.source.strip()]
+    return above[-1].strip().splitlines()[-1].lstrip("# ") if above else first
+
+
+def tail(file, lines=20):
+    """The last lines of an open file."""
+    file.seek(0)
+    return b"\n".join(file.read().splitlines()[-lines:]).decode("utf-8", "replace")
+
+
+def write_notebook(notebook, path):
+    """Writes a notebook in one step, so that a reader never sees half of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    nbformat.write(notebook, partial)
+    partial.replace(path)
+
+
+def main():
+    """Runs the notebook that the command line names; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("--reports", type=Path, required=True, help="the folder for the executed notebook and the HTML page")
+    parser.add_argument("--plotly", type=Path, required=True, help="plotly.js, which the HTML page embeds to draw the charts")
+    arguments = parser.parse_args()
+
+    start = time.monotonic()
+    terminal = Terminal(sys.stdout)
+    notebook = nbformat.read(arguments.notebook, as_version=4)
+    notebook.metadata.setdefault("language_info", {"name": "typescript"})
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    arguments.reports.mkdir(parents=True, exist_ok=True)
+    executed = arguments.reports / arguments.notebook.name
+    page = executed.with_suffix(".html")
+    code = 0
+    with tempfile.TemporaryFile() as kernel_log:
+        try:
+            folder = arguments.notebook.resolve().parent
+            asyncio.run(run(notebook, folder, terminal, kernel_log, lambda: write_notebook(notebook, executed)))
+            log = tail(kernel_log)
+            if LATE_ERROR.search(log):
+                raise Failure(f"The kernel reported an error outside any cell:\n{log}")
+        except Failure as failure:
+            code = failure.exit_code
+            terminal.line(f"{failure}\n{tail(kernel_log)}".rstrip())
+    write_notebook(notebook, executed)
+    try:
+        write_html(notebook, page, arguments.plotly)
+    except ValueError as error:
+        code = code or 1
+        terminal.line(str(error))
+    for table in results_tables(notebook):
+        terminal.line("\n" + table)
+    terminal.line(f"\n{executed}\n{page}\n{'Done' if code == 0 else 'Stopped'} after {terminal.duration(time.monotonic() - start)}.")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {checkNode, chooseBuild} from '../../setup/machine.mjs';
+
+const linux = {platform: 'linux', arch: 'x64', glibc: true, nvidia: false};
+
+test('Node 20.10 to 24 can run the lab', () => {
+  for (const version of ['20.10.0', '20.20.2', '22.1.0', '24.21.0']) checkNode(version);
+  for (const version of ['18.20.0', '20.9.0', '25.0.0']) {
+    assert.throws(
+      () => checkNode(version),
+      new RegExp(`Node ${version} cannot run the lab: install Node 20`),
+    );
+  }
+});
+
+test('each machine gets its own build of TensorFlow', () => {
+  const choices: [object, string | undefined, string, string, boolean][] = [
+    [{}, undefined, 'tensorflow-cpu', 'manylinux_2_27_x86_64', false],
+    [{nvidia: true}, undefined, 'tensorflow', 'manylinux_2_27_x86_64', true],
+    [{nvidia: true}, 'cpu', 'tensorflow-cpu', 'manylinux_2_27_x86_64', false],
+    [{arch: 'arm64', nvidia: true}, undefined, 'tensorflow', 'manylinux_2_27_aarch64', false],
+    [{platform: 'darwin', arch: 'arm64', glibc: false}, undefined, 'tensorflow', 'macosx_12_0_arm64', false],
+  ];
+  for (const [machine, device, wheel, tag, cuda] of choices) {
+    assert.deepEqual(chooseBuild({...linux, ...machine}, device), {version: '2.21.0', wheel, tag, cuda});
+  }
+});
+
+test('where TensorFlow does not run, the word is clear', () => {
+  assert.throws(() => chooseBuild({...linux, platform: 'win32'}, undefined), /WSL2/);
+  assert.throws(() => chooseBuild({...linux, platform: 'darwin'}, undefined), /Intel Macs/);
+  assert.throws(() => chooseBuild({...linux, arch: 'riscv64'}, undefined), /no wheel for linux on riscv64/);
+  assert.throws(() => chooseBuild({...linux, glibc: false}, undefined), /needs glibc/);
+  assert.throws(() => chooseBuild(linux, 'gpu'), /LAB_DEVICE is 'gpu'/);
+});

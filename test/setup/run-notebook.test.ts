@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import {spawn} from 'node:child_process';
+import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {type TestContext, test} from 'node:test';
+import {jupyterEnvironment} from '../../setup/jupyter.mjs';
+import {nodeModules, setupFolder, venvPython} from '../../setup/project.mjs';
+
+const plotly = path.join(nodeModules, 'plotly.js-dist', 'plotly.js');
+
+interface Run {
+  code: number | null;
+  text: string;
+  page: string;
+  executed: string;
+}
+
+/** Runs code cells as a notebook in the real kernel; `onText` sees what the terminal shows and can stop the run. */
+async function runCells(
+  t: TestContext,
+  cells: string[],
+  onText: (text: string, stop: () => void) => void = () => {},
+): Promise<Run> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
+  t.after(() => rm(folder, {recursive: true}));
+  const notebook = path.join(folder, 'tiny.ipynb');
+  const code = (source: string) => ({
+    cell_type: 'code',
+    source,
+    metadata: {},
+    outputs: [],
+    execution_count: null,
+  });
+  await writeFile(
+    notebook,
+    JSON.stringify({
+      nbformat: 4,
+      nbformat_minor: 4,
+      metadata: {kernelspec: {name: 'tslab', display_name: 'TypeScript', language: 'typescript'}},
+      cells: [
+        {cell_type: 'markdown', metadata: {}, source: '# Tiny\n\nThe sentence above.'},
+        ...cells.map(code),
+      ],
+    }),
+  );
+  const reports = path.join(folder, 'reports');
+  const runner = path.join(setupFolder, 'run_notebook.py');
+  const child = spawn(venvPython, [runner, notebook, '--reports', reports, '--plotly', plotly], {
+    env: jupyterEnvironment(process.env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+      onText(text, () => child.kill('SIGINT'));
+    });
+  }
+  const exit = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  const read = (name: string) => readFile(path.join(reports, name), 'utf8');
+  return {code: exit, text, page: await read('tiny.html'), executed: await read('tiny.ipynb')};
+}
+
+test(
+  'a notebook runs to its end: progress, results and a page that needs no network',
+  {timeout: 60_000},
+  async (t) => {
+    const {code, text, page, executed} = await runCells(t, [
+      "import {display} from 'tslab';\nconsole.log('six times seven is', 6 * 7);",
+      '// The chart of results\n' +
+        "display.raw('application/vnd.plotly.v1+json', {data: [{type: 'bar', y: [1]}], layout: {title: {text: '</script>'}}} as any);\n" +
+        'display.html(\'<table class="results"><tr><th>model</th><th>macro-F1</th></tr><tr><td>mobilenet_v2</td><td>0.9</td></tr></table>\');',
+    ]);
+    assert.equal(code, 0, text);
+    assert.match(text, /\[1\/2\] The sentence above\.\n {4}six times seven is 42\n/);
+    assert.match(text, /\[2\/2\] The chart of results\n/);
+    assert.match(text, /model {9}macro-F1\n-{12} {2}-{8}\nmobilenet_v2 {7}0\.9\n/);
+    assert.match(executed, /six times seven is 42/);
+    assert.equal(page.split('plotly.js v').length - 1, 1);
+    assert.match(page, /Plotly\.newPlot\(chart, figure\.data/);
+    assert.doesNotMatch(page, /<(script|link)[^>]+(src|href)=/);
+  },
+);
+
+test('a failing cell ends the run and is named with its error', {timeout: 60_000}, async (t) => {
+  const {code, text, executed} = await runCells(t, [
+    'const kept = 1;\nkept',
+    "// This one breaks\nthrow new Error('out of glue');",
+    "console.log('never reached');",
+  ]);
+  assert.equal(code, 1);
+  assert.match(text, /\[2\/3\] This one breaks\nfailed:\n[^]*Error: out of glue/);
+  assert.doesNotMatch(executed, /"never reached\\n"/);
+});
+
+test('an error that comes after its cell has ended fails the run', {timeout: 60_000}, async (t) => {
+  const {code, text} = await runCells(t, [
+    "setTimeout(() => void Promise.reject(new Error('too late')), 200);\n0",
+  ]);
+  assert.equal(code, 1);
+  assert.match(text, /failed after it had ended:\nUnhandledPromiseRejection: Error: too late/);
+});
+
+test('Ctrl-C lets the cell say its last words and keeps them', {timeout: 60_000}, async (t) => {
+  let stopped = false;
+  const {code, text, executed} = await runCells(
+    t,
+    [
+      "process.once('SIGINT', () => { console.log('best weights kept'); clearInterval(work); });\n" +
+        "const work = setInterval(() => {}, 100);\nconsole.log('training');\nawait new Promise(() => {});",
+    ],
+    (shown, stop) => {
+      if (stopped || !shown.includes('training')) return;
+      stopped = true;
+      stop();
+    },
+  );
+  assert.equal(code, 130, text);
+  assert.match(text, /Interrupted in \[1\/1\]/);
+  assert.match(executed, /best weights kept/);
+});

@@ -1,0 +1,11 @@
+export {type Augmentation, checkedAugmentation, photoAugmentation} from './augmentation';
+export {type Batch, type BatchItem, type BatchOptions, batches} from './batches';
+export {type View, decodePhoto} from './decode';
+export {type BatchDescription, denormalise, describeBatch, thumbnail} from './pictures';
+export {
+  type Preprocessing,
+  IMAGENET_MEAN,
+  IMAGENET_STD,
+  checkedPreprocessing,
+  imagenet,
+} from './preprocessing';

@@ -1,0 +1,3 @@
+export {type FeatureFolder, type FeatureKey, featureFolders, prune} from './folders';
+export {type FrozenOptions, frozenFeatures} from './frozen';
+export {FeatureStore} from './store';

@@ -98,7 +98,7 @@ async function readAll(root: string, files: {path: string}[], options: ScanOptio
   const kept: Cache = {};
   let news = false;
   let done = 0;
-  const findings = await inParallel(files, 2 * availableParallelism(), async ({path: name}) => {
+  const look = async ({path: name}: {path: string}): Promise<Finding> => {
     signal?.throwIfAborted();
     const file = path.join(root, name);
     const {size, mtimeMs} = await stat(file);
@@ -107,15 +107,28 @@ async function readAll(root: string, files: {path: string}[], options: ScanOptio
     const {finding, lasting} = known ? {finding: cached.finding, lasting: true} : await readPhoto(file);
     if (lasting) kept[name] = {size, mtimeMs, finding};
     news ||= !known;
+    return finding;
+  };
+  const findings = await inParallel(files, 2 * availableParallelism(), async (file) => {
+    const finding = await look(file);
     onProgress?.(++done, files.length);
     return finding;
   });
+  // libvips keeps one error text for all threads, so the reason of a failure is only sure when nothing else runs.
+  for (const [index, finding] of findings.entries()) {
+    if ('reason' in finding) findings[index] = await look(files[index]);
+  }
   if (cacheFile && news) await writeCache(cacheFile, kept);
   return findings;
 }
 
-/** Reads one file; `lasting` is false when it could not be opened, which can change while the file stays the same. */
-async function readPhoto(file: string): Promise<{finding: Finding; lasting: boolean}> {
+/** What a file was found to be; `lasting` is false when it could not be opened, which can change with the file as it is. */
+interface Reading {
+  finding: Finding;
+  lasting: boolean;
+}
+
+async function readPhoto(file: string): Promise<Reading> {
   let bytes: Buffer;
   try {
     bytes = await readFile(file);
@@ -199,6 +212,6 @@ async function writeCache(file: string, files: Cache): Promise<void> {
     await writeFile(temporary, JSON.stringify({version: cacheVersion, files}));
     await rename(temporary, file);
   } catch {
-    await rm(temporary, {force: true});
+    await rm(temporary, {force: true}).catch(() => undefined);
   }
 }

@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import {chmod, cp, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import * as path from 'node:path';
+import {after, before, beforeEach, describe, test} from 'node:test';
+import sharp, {type Sharp} from 'sharp';
+
+import {hashDistance, nearDuplicateBits, scanFolder} from '../../lib/datasets';
+import {renderDrawing} from '../../lib/datasets/drawings';
+
+let root = '';
+let sample = '';
+let folder = '';
+
+before(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'scans '));
+  sample = path.join(root, 'sample');
+  for (const name of ['glass', 'metal'] as const) {
+    await mkdir(path.join(sample, name), {recursive: true});
+    for (let i = 1; i <= 3; i++) {
+      await writeFile(path.join(sample, name, `${name}${i}.jpg`), await renderDrawing(name, i));
+    }
+  }
+});
+after(() => rm(root, {recursive: true}));
+
+/** A fresh copy of two classes of three photos each. */
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(root, 'case-'));
+  await cp(sample, folder, {recursive: true});
+});
+
+const put = (name: string, content: string | Uint8Array) => writeFile(path.join(folder, name), content);
+
+test('lists classes and photos in order, with size, checksum and hash', async () => {
+  const reports: [number, number][] = [];
+  const scan = await scanFolder(folder, {onProgress: (done, total) => reports.push([done, total])});
+  assert.equal(scan.folder, folder);
+  assert.deepEqual(scan.classes, ['glass', 'metal']);
+  assert.deepEqual(
+    scan.photos.map(({path, label}) => [path, label]),
+    [1, 2, 3].map((i) => [`glass/glass${i}.jpg`, 0]).concat([1, 2, 3].map((i) => [`metal/metal${i}.jpg`, 1])),
+  );
+  const [photo] = scan.photos;
+  assert.deepEqual([photo.width, photo.height], [256, 192]);
+  assert.match(photo.sha256, /^[0-9a-f]{64}$/);
+  assert.match(photo.hash, /^[0-9a-f]{16}$/);
+  assert.deepEqual([scan.skipped, scan.conflicts], [[], []]);
+  assert.deepEqual(reports.at(-1), [6, 6]);
+});
+
+describe('accepts as photos', () => {
+  test('grey, CMYK, 16-bit, transparent, EXIF-rotated and animated pictures in the usual formats', async () => {
+    const original = await renderDrawing('metal', 9);
+    const odd: Record<string, Sharp> = {
+      'grey.jpg': sharp(original).grayscale().toColourspace('b-w').jpeg(),
+      'cmyk.jpg': sharp(original).toColourspace('cmyk').jpeg(),
+      '16bit.png': sharp(original).toColourspace('rgb16').png(),
+      'alpha.png': sharp(original).ensureAlpha(1).png(),
+      'palette.png': sharp(original).png({palette: true}),
+      'a space.webp': sharp(original).webp(),
+      'picture.gif': sharp(original).gif(),
+      'picture.tiff': sharp(original).tiff(),
+      'rotated.JPEG': sharp(original).rotate(90).withMetadata({orientation: 8}).jpeg(),
+    };
+    for (const [name, image] of Object.entries(odd)) await put(`metal/${name}`, await image.toBuffer());
+    const reference = (await scanFolder(folder)).photos.find(({path}) => path === 'metal/alpha.png')!;
+    const scan = await scanFolder(folder);
+    assert.deepEqual(scan.skipped, []);
+    for (const name of Object.keys(odd)) {
+      const photo = scan.photos.find(({path}) => path === `metal/${name}`)!;
+      assert.deepEqual([photo.width, photo.height], [256, 192], name);
+      assert.ok(hashDistance(photo.hash, reference.hash) <= nearDuplicateBits, name);
+    }
+    const meta = await sharp(path.join(folder, 'metal/16bit.png')).metadata();
+    assert.equal(meta.depth, 'ushort');
+  });
+
+  test('flat pictures, which resemble only themselves', async () => {
+    for (let i = 0; i < 6; i++) {
+      const background = {r: 40 * i, g: 10, b: 200};
+      const flat = sharp({create: {width: 8, height: 8, channels: 3, background}});
+      await put(`${i < 3 ? 'glass' : 'metal'}/flat${i}.png`, await flat.png().toBuffer());
+    }
+    const scan = await scanFolder(folder);
+    assert.equal(scan.photos.length, 12);
+    assert.deepEqual(scan.conflicts, []);
+  });
+});
+
+test('reports pictures that stand under two labels', async () => {
+  const glass = await readFile(path.join(folder, 'glass/glass2.jpg'));
+  await put('metal/copy.jpg', glass);
+  await put('metal/smaller.png', await sharp(glass).resize(128).png().toBuffer());
+  assert.deepEqual((await scanFolder(folder)).conflicts, [
+    {
+      paths: ['glass/glass2.jpg', 'metal/copy.jpg', 'metal/smaller.png'],
+      labels: ['glass', 'metal', 'metal'],
+    },
+  ]);
+});
+
+describe('skips and lists', () => {
+  test('files that are no photos, are cut short, empty or forbidden', async () => {
+    const whole = await readFile(path.join(folder, 'glass/glass1.jpg'));
+    await put('glass/cut.jpg', whole.subarray(0, Math.floor(whole.length / 2)));
+    await put('glass/empty.jpg', '');
+    await put('glass/notes.txt', 'glass1.jpg is nice');
+    await put('glass/page.svg', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+    await put('metal/text.jpg', 'this is no picture');
+    await put('metal/.DS_Store', 'litter is not worth a word');
+    const {photos, skipped} = await scanFolder(folder, {skippedLimit: 0.5});
+    assert.equal(photos.length, 6);
+    assert.deepEqual(
+      skipped.map(({path}) => path),
+      ['glass/cut.jpg', 'glass/empty.jpg', 'glass/notes.txt', 'glass/page.svg', 'metal/text.jpg'],
+    );
+    assert.match(skipped[0].reason, /not a readable image \(.*premature end/i);
+    assert.equal(skipped[1].reason, 'the file is empty');
+    assert.match(skipped[2].reason, /not a readable image/);
+    assert.equal(skipped[3].reason, 'svg is not a format of photos');
+    await assert.rejects(scanFolder(folder), (error: Error) => {
+      assert.match(error.message, /5 of 11 files are no readable photos \(limit 1 %\)/);
+      assert.match(error.message, /glass\/empty\.jpg: the file is empty/);
+      return true;
+    });
+  });
+
+  test('a file without permission', async (t) => {
+    if (process.getuid?.() === 0) return t.skip('root may read everything');
+    await put('glass/secret.jpg', await renderDrawing('glass', 4));
+    await chmod(path.join(folder, 'glass/secret.jpg'), 0);
+    const {skipped} = await scanFolder(folder, {skippedLimit: 0.5});
+    assert.deepEqual(skipped, [{path: 'glass/secret.jpg', reason: 'it cannot be opened (EACCES)'}]);
+  });
+});
+
+describe('finds the class folders', () => {
+  test('at any depth, beside text lists and litter, through links', async () => {
+    const outer = path.join(root, 'outer');
+    const inner = path.join(outer, 'Garbage classification', 'Garbage classification');
+    await mkdir(inner, {recursive: true});
+    await cp(sample, inner, {recursive: true});
+    await writeFile(path.join(outer, 'one-indexed-files.txt'), 'glass1.jpg 1');
+    await mkdir(path.join(outer, '__MACOSX', 'glass'), {recursive: true});
+    await writeFile(path.join(outer, '__MACOSX', 'glass', '._glass1.jpg'), 'litter');
+    assert.equal((await scanFolder(outer)).folder, inner);
+    const link = path.join(root, 'link');
+    await symlink(outer, link);
+    assert.equal((await scanFolder(link)).photos.length, 6);
+  });
+
+  test('in the known layout when there are several', async () => {
+    for (const name of ['train', 'val']) await cp(sample, path.join(root, 'two', name), {recursive: true});
+    const two = path.join(root, 'two');
+    assert.equal((await scanFolder(two, {layouts: ['nowhere', 'val']})).folder, path.join(two, 'val'));
+    await assert.rejects(scanFolder(two), /^LabError: .*several folders of class folders: train, val\. Name/);
+  });
+});
+
+describe('refuses, naming the folder and the remedy,', () => {
+  const refused = (message: RegExp, options = {}) => assert.rejects(scanFolder(folder, options), message);
+
+  test('a folder that does not exist or is none', async () => {
+    await assert.rejects(scanFolder(path.join(folder, 'nowhere')), /^LabError: .*nowhere does not exist/);
+    await assert.rejects(scanFolder(path.join(folder, 'glass/glass1.jpg')), /^LabError: .*is not a folder/);
+  });
+
+  test('an empty class folder', async () => {
+    await mkdir(path.join(folder, 'paper'));
+    await refused(/^LabError: The class folder .*paper is empty\. Put photos into it or remove/);
+  });
+
+  test('a single class', async () => {
+    await rm(path.join(folder, 'metal'), {recursive: true});
+    await refused(/^LabError: .* has a single class, glass\..*add the folder of a second/);
+  });
+
+  test('fewer than three photos in a class', async () => {
+    await rm(path.join(folder, 'metal/metal2.jpg'));
+    await refused(/^LabError: The class folder .*metal has 2 readable photos; each class needs at least 3/);
+  });
+
+  test('photos without class folders', async () => {
+    const flat = path.join(folder, 'glass');
+    await assert.rejects(
+      scanFolder(flat),
+      /^LabError: .*no class folders with photos \(3 photos lie in it directly\)/,
+    );
+  });
+
+  test('other classes than expected', () =>
+    refused(/has the class folders glass, metal, expected glass, paper/, {classes: ['glass', 'paper']}));
+
+  test('a folder without permission', async (t) => {
+    if (process.getuid?.() === 0) return t.skip('root may read every folder');
+    await chmod(path.join(folder, 'metal'), 0);
+    await refused(/^LabError: No permission to read the folder .*metal/);
+    await chmod(path.join(folder, 'metal'), 0o755);
+  });
+});
+
+describe('the cache', () => {
+  test('gives the same scan, and only changed files are read again', async () => {
+    const cacheFile = path.join(folder, '..', 'kept', 'scan.json');
+    const first = await scanFolder(folder, {cacheFile});
+    const written = (await stat(cacheFile)).mtimeMs;
+    assert.deepEqual(await scanFolder(folder, {cacheFile}), first);
+    assert.equal((await stat(cacheFile)).mtimeMs, written);
+    await put('glass/glass1.jpg', await renderDrawing('glass', 50));
+    await rm(path.join(folder, 'metal/metal3.jpg'));
+    await put('metal/metal4.jpg', await renderDrawing('metal', 4));
+    const second = await scanFolder(folder, {cacheFile});
+    assert.notEqual(second.photos[0].sha256, first.photos[0].sha256);
+    assert.deepEqual(second.photos.slice(1, 5), first.photos.slice(1, 5));
+    assert.deepEqual(second, await scanFolder(folder));
+    const {files} = JSON.parse(await readFile(cacheFile, 'utf8')) as {files: object};
+    assert.equal('metal/metal3.jpg' in files, false);
+  });
+
+  test('is left aside when damaged, and is no error where it cannot be written', async () => {
+    const cacheFile = path.join(folder, '..', 'damaged.json');
+    await writeFile(cacheFile, '{"version":1,"fil');
+    assert.equal((await scanFolder(folder, {cacheFile})).photos.length, 6);
+    await scanFolder(folder, {cacheFile: path.join(folder, 'glass/glass1.jpg/scan.json')});
+  });
+});
+
+test('stops at the signal', async () => {
+  const stop = new AbortController();
+  stop.abort(new Error('stopped'));
+  await assert.rejects(scanFolder(folder, {signal: stop.signal}), /stopped/);
+});

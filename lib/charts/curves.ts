@@ -1,0 +1,192 @@
+/** Charts of what happens epoch by epoch. */
+import type {EpochRecord, RunRecord} from '../runs';
+import {
+  axis,
+  type ChartOptions,
+  emptyFigure,
+  figure,
+  type Figure,
+  INK,
+  LEGEND_BELOW,
+  type Trace,
+} from './figure';
+import {bestEpoch, byBackbone, isDemonstration, kindOf} from './run';
+import {neutralColour, REGIME_KINDS, REGIME_STYLES, type RegimeKind, runColour} from './style';
+import {duration, escapeText, rate, score} from './text';
+
+const NO_EPOCH = 'No epoch has ended yet.';
+const FACETS_PER_ROW = 4;
+const BACKBONES_PER_LEGEND_ROW = 5;
+
+/**
+ * Training loss (solid) and validation loss (dashed) per epoch, one panel per backbone on common axes; the regime shows in
+ * the strength of the colour and the marker. Runs without an epoch leave their panel empty.
+ */
+export function lossPerEpoch(
+  runs: readonly RunRecord[],
+  {title = 'Loss per epoch'}: ChartOptions = {},
+): Figure {
+  const demonstration = isDemonstration(runs);
+  if (runs.every((run) => run.history.length === 0)) return emptyFigure(title, NO_EPOCH, demonstration);
+
+  const panels = [...byBackbone(runs)];
+  const columns = Math.min(FACETS_PER_ROW, panels.length);
+  const rows = Math.ceil(panels.length / columns);
+  const data: Trace[] = [];
+  const axes: Record<string, unknown> = {};
+  const annotations: unknown[] = [];
+  panels.forEach(([backbone, ofBackbone], panel) => {
+    const suffix = panel === 0 ? '' : String(panel + 1);
+    for (const run of ofBackbone) {
+      for (const line of LOSSES)
+        data.push({...lossLine(run, line), xaxis: `x${suffix}`, yaxis: `y${suffix}`});
+    }
+    const isLeft = panel % columns === 0;
+    const isLowest = panel + columns >= panels.length;
+    const matching = (name: 'x' | 'y') => (panel === 0 ? {} : {matches: name});
+    axes[`xaxis${suffix}`] = axis(isLowest ? 'epoch' : '', {...EPOCHS, ...matching('x')});
+    axes[`yaxis${suffix}`] = axis(isLeft ? 'cross-entropy loss' : '', {
+      showticklabels: isLeft,
+      ...matching('y'),
+    });
+    annotations.push({
+      text: `<b>${escapeText(backbone)}</b>`,
+      xref: `x${suffix} domain`,
+      yref: `y${suffix} domain`,
+      x: 0,
+      y: 1.02,
+      xanchor: 'left',
+      yanchor: 'bottom',
+      showarrow: false,
+    });
+  });
+  return figure({
+    title,
+    subtitle:
+      'Training (solid) and validation (dashed): where they part, the network begins to learn by heart.',
+    demonstration,
+    data: [...data, ...lossLegend(runs)],
+    height: 190 + 210 * rows,
+    layout: {
+      grid: {rows, columns, pattern: 'independent', xgap: 0.06, ygap: 0.28},
+      ...axes,
+      annotations,
+    },
+  });
+}
+
+const EPOCHS = {tickformat: 'd', nticks: 8};
+
+interface LossKind {
+  name: string;
+  dash: string;
+  of: (epoch: EpochRecord) => number;
+}
+
+const LOSSES: readonly LossKind[] = [
+  {name: 'training', dash: 'solid', of: (epoch) => epoch.trainLoss},
+  {name: 'validation', dash: 'dash', of: (epoch) => epoch.valLoss},
+];
+
+function lossLine(run: RunRecord, loss: LossKind): Trace {
+  const kind = kindOf(run);
+  const losses = run.history.map(loss.of);
+  return {
+    type: 'scatter',
+    mode: 'lines+markers',
+    name: escapeText(`${run.title}, ${loss.name}`),
+    legendgroup: `${kind}, ${loss.name}`,
+    showlegend: false,
+    x: run.history.map((epoch) => epoch.epoch),
+    y: losses,
+    ...lineStyle(runColour(run.configuration.backbone, kind), kind, loss.dash),
+    hoverinfo: 'text',
+    hovertext: run.history.map(
+      (epoch, index) =>
+        `<b>${escapeText(run.title)}</b><br>epoch ${epoch.epoch}: ${loss.name} loss ${score(losses[index])}`,
+    ),
+  };
+}
+
+/** One entry per regime and kind of loss; a click on it hides these lines in every panel. */
+function lossLegend(runs: readonly RunRecord[]): Trace[] {
+  const kinds = REGIME_KINDS.filter((kind) => runs.some((run) => kindOf(run) === kind));
+  return kinds.flatMap((kind) =>
+    LOSSES.map((loss) => ({
+      type: 'scatter',
+      mode: 'lines+markers',
+      name: `${kind}, ${loss.name}`,
+      legendgroup: `${kind}, ${loss.name}`,
+      x: [null],
+      y: [null],
+      ...lineStyle(neutralColour(kind), kind, loss.dash),
+    })),
+  );
+}
+
+function lineStyle(color: string, kind: RegimeKind, dash: string): Record<string, unknown> {
+  return {line: {color, width: 2, dash}, marker: {color, size: 5, symbol: REGIME_STYLES[kind].symbol}};
+}
+
+/**
+ * Validation macro-F1 per epoch, all runs in one chart: the backbone shows in the colour, the regime in dash and marker, and
+ * the best epoch of each run is the large marker.
+ */
+export function macroF1PerEpoch(
+  runs: readonly RunRecord[],
+  {title = 'Validation macro-F1 per epoch'}: ChartOptions = {},
+): Figure {
+  const demonstration = isDemonstration(runs);
+  const begun = runs.filter((run) => run.history.length > 0);
+  if (begun.length === 0) return emptyFigure(title, NO_EPOCH, demonstration);
+
+  const bests = begun.map((run) => ({run, best: bestEpoch(run) as EpochRecord}));
+  const highest = bests.reduce((high, each) => (each.best.valMacroF1 > high.best.valMacroF1 ? each : high));
+  return figure({
+    title,
+    subtitle: `Large marker: best epoch of the run. Highest: ${score(highest.best.valMacroF1)}, ${escapeText(highest.run.title)}, epoch ${highest.best.epoch}.`,
+    demonstration,
+    data: [...byBackbone(begun).values()].flat().map(macroF1Line),
+    height: 460 + 64 * Math.ceil(byBackbone(begun).size / BACKBONES_PER_LEGEND_ROW),
+    layout: {
+      legend: {...LEGEND_BELOW, groupclick: 'toggleitem'},
+      xaxis: axis('epoch', EPOCHS),
+      yaxis: axis('validation macro-F1', {tickformat: '.2f'}),
+    },
+  });
+}
+
+function macroF1Line(run: RunRecord): Trace {
+  const {backbone, regime} = run.configuration;
+  const kind = kindOf(run);
+  const color = runColour(backbone, kind);
+  const best = bestEpoch(run);
+  return {
+    type: 'scatter',
+    mode: 'lines+markers',
+    name: escapeText(regime),
+    legendgroup: backbone,
+    legendgrouptitle: {text: `<b>${escapeText(backbone)}</b>`},
+    x: run.history.map((epoch) => epoch.epoch),
+    y: run.history.map((epoch) => epoch.valMacroF1),
+    line: {color, width: 2, dash: REGIME_STYLES[kind].dash},
+    marker: {
+      color,
+      symbol: REGIME_STYLES[kind].symbol,
+      size: run.history.map((epoch) => (epoch === best ? 13 : 5)),
+      line: {color: INK, width: run.history.map((epoch) => (epoch === best ? 1.5 : 0))},
+      opacity: 1,
+    },
+    hoverinfo: 'text',
+    hovertext: run.history.map((epoch) => epochInWords(run, epoch, epoch === best)),
+  };
+}
+
+function epochInWords(run: RunRecord, epoch: EpochRecord, isBest: boolean): string {
+  return [
+    `<b>${escapeText(run.title)}</b>`,
+    `epoch ${epoch.epoch}${isBest ? ', the best' : ''}: macro-F1 ${score(epoch.valMacroF1)}, accuracy ${score(epoch.valAccuracy)}`,
+    `loss: training ${score(epoch.trainLoss)}, validation ${score(epoch.valLoss)}`,
+    `learning rate ${rate(epoch.learningRate)}; ${duration(epoch.seconds)}, ${epoch.imagesPerSecond.toFixed(0)} images/s`,
+  ].join('<br>');
+}

@@ -1,0 +1,121 @@
+/** The frame every chart shares: fonts, a white ground that is readable in light and dark themes, title, legend. */
+import {escapeText, heading} from './text';
+
+/** A Plotly trace as plain JSON. */
+export type Trace = {type: string} & Record<string, unknown>;
+
+/** A Plotly figure as plain JSON: give it to Plotly.newPlot or show it as application/vnd.plotly.v1+json. */
+export interface Figure {
+  data: Trace[];
+  layout: Record<string, unknown>;
+  config: Record<string, unknown>;
+}
+
+export interface ChartOptions {
+  /** Instead of the chart's usual title. */
+  title?: string;
+}
+
+export interface FigureParts {
+  /** What is seen. */
+  title: string;
+  /** How to read it, or what stands out; one line below the title. Names in it have to be escaped. */
+  subtitle?: string;
+  /** Whether the title has to say that no pretrained weights were used. */
+  demonstration: boolean;
+  data: Trace[];
+  /** In pixels; the width follows the page. */
+  height: number;
+  layout?: Record<string, unknown>;
+}
+
+export const INK = '#22303c';
+export const FAINT_INK = '#5b6b7a';
+const GRID = '#e4e9ee';
+const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
+
+/** Puts traces into the common frame. Entries of `layout` stand above those of the frame. */
+export function figure({
+  title,
+  subtitle = '',
+  demonstration,
+  data,
+  height,
+  layout = {},
+}: FigureParts): Figure {
+  return {
+    data,
+    layout: {
+      title: {
+        text: `<b>${escapeText(heading(title, demonstration))}</b><br><span style="font-size:13px;color:${FAINT_INK}">${subtitle}</span>`,
+        font: {size: 17, color: INK},
+        x: 0,
+        xref: 'container',
+        xanchor: 'left',
+        y: 1,
+        yref: 'paper',
+        yanchor: 'bottom',
+        pad: {b: 50, l: 16},
+      },
+      font: {family: FONT, size: 13, color: INK},
+      autosize: true,
+      height,
+      margin: {l: 60, r: 24, t: 84, b: 56},
+      paper_bgcolor: 'white',
+      plot_bgcolor: 'white',
+      hoverlabel: {align: 'left', bgcolor: 'white', bordercolor: FAINT_INK, font: {color: INK, size: 13}},
+      hovermode: 'closest',
+      legend: LEGEND_BELOW,
+      ...layout,
+    },
+    config: {responsive: true, displaylogo: false},
+  };
+}
+
+/** A legend under the plot, which makes its own room. */
+export const LEGEND_BELOW = {
+  orientation: 'h',
+  x: 0,
+  xanchor: 'left',
+  y: 0,
+  yref: 'container',
+  yanchor: 'bottom',
+  font: {size: 12},
+};
+
+/** The settings of an axis with a title; further settings stand above them. */
+export function axis(title: string, settings: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    title: {text: title, standoff: 10, font: {size: 13}},
+    automargin: true,
+    gridcolor: GRID,
+    zeroline: false,
+    linecolor: FAINT_INK,
+    showline: true,
+    ticks: 'outside',
+    tickcolor: FAINT_INK,
+    ...settings,
+  };
+}
+
+/** An axis of names in the order given, each of them written out. */
+export function nameAxis(title: string, settings: Record<string, unknown> = {}): Record<string, unknown> {
+  return axis(title, {type: 'category', showgrid: false, dtick: 1, ...settings});
+}
+
+/** A figure that says why there is nothing to see yet. */
+export function emptyFigure(title: string, message: string, demonstration = false): Figure {
+  const hidden = {visible: false};
+  const annotation = {text: message, x: 0.5, y: 0.5, xref: 'paper', yref: 'paper', showarrow: false};
+  return figure({
+    title,
+    demonstration,
+    data: [],
+    height: 220,
+    layout: {
+      xaxis: hidden,
+      yaxis: hidden,
+      annotations: [{...annotation, font: {size: 14, color: FAINT_INK}}],
+    },
+  });
+}

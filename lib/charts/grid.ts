@@ -1,0 +1,100 @@
+import {LabError} from '../errors';
+import type {RunRecord} from '../runs';
+import {FAINT_INK, INK} from './figure';
+import {escapeText, heading, percent} from './text';
+
+export interface GridItem {
+  /** A data URI, so that notebooks and reports need no other file. */
+  image: string;
+  /** Below the picture, and its text for those who cannot see it. */
+  caption: string;
+  /** A second, fainter line. */
+  detail?: string;
+  /** Marks a prediction, by colour and by sign; 'plain' unless given. */
+  tone?: Tone;
+}
+
+export type Tone = 'right' | 'wrong' | 'plain';
+
+export interface GridOptions {
+  title: string;
+  /** A line below the title: a batch's shape and value range, or how the pictures were chosen. */
+  subtitle?: string;
+  /** Pictures per row; 6 unless given. */
+  columns?: number;
+  /** Whether the title has to say that no pretrained weights were used. */
+  demonstration?: boolean;
+  /** What to say when there is no item; 'Nothing to show.' unless given. */
+  empty?: string;
+}
+
+const TONES: Readonly<Record<Tone, {colour: string; sign: string}>> = {
+  right: {colour: '#0072b2', sign: '✓ '},
+  wrong: {colour: '#d55e00', sign: '✗ '},
+  plain: {colour: '#c3ccd4', sign: ''},
+};
+
+/**
+ * Pictures with captions as HTML: white cards in a grid, styled inline, because JupyterLab drops style sheets from notebooks
+ * it does not trust. Throws LabError for pictures that are not data URIs and for columns that are not a whole number from 1.
+ */
+export function imageGrid(items: readonly GridItem[], options: GridOptions): string {
+  const {title, subtitle = '', columns = 6, demonstration = false, empty = 'Nothing to show.'} = options;
+  if (!Number.isInteger(columns) || columns < 1) {
+    throw new LabError(`A grid has a whole number of columns from 1 on, not ${columns}.`);
+  }
+  const content =
+    items.length === 0
+      ? line(empty, 13, FAINT_INK)
+      : `<div style="display:grid;grid-template-columns:repeat(${columns}, minmax(0, 1fr));gap:10px">${items.map(card).join('')}</div>`;
+  return [
+    `<div style="background-color:#ffffff;color:${INK};padding:14px;font-family:system-ui, sans-serif;line-height:1.35">`,
+    `<div style="font-size:17px;font-weight:bold">${escapeText(heading(title, demonstration))}</div>`,
+    subtitle === '' ? '' : line(subtitle, 13, FAINT_INK),
+    `<div style="margin-top:10px">${content}</div>`,
+    '</div>',
+  ].join('');
+}
+
+function card({image, caption, detail, tone = 'plain'}: GridItem): string {
+  if (!image.startsWith('data:image/')) {
+    throw new LabError(
+      `The picture "${caption}" is given as ${image.slice(0, 40)}; a grid needs data:image/... URIs.`,
+    );
+  }
+  const {colour, sign} = TONES[tone];
+  return [
+    `<figure style="margin:0px;border:1px solid #dde3e8;border-top:4px solid ${colour};background-color:#ffffff">`,
+    `<img src="${escapeText(image)}" alt="${escapeText(detail ? `${caption}, ${detail}` : caption)}" style="width:100%;height:auto;display:block;margin:0px">`,
+    '<figcaption style="padding:5px 7px;overflow-wrap:break-word">',
+    line(sign + caption, 13, INK),
+    detail ? line(detail, 12, FAINT_INK) : '',
+    '</figcaption></figure>',
+  ].join('');
+}
+
+function line(text: string, size: number, colour: string): string {
+  return `<div style="font-size:${size}px;color:${colour}">${escapeText(text)}</div>`;
+}
+
+export interface Mistake {
+  /** Of the photo, as the dataset knows it. */
+  path: string;
+  caption: string;
+  detail: string;
+  tone: 'wrong';
+}
+
+/** The mistakes a run was surest of, surest first, worded for the cards of a grid (to which the picture is to be added). */
+export function worstMistakes({result, configuration: {classes}}: RunRecord, count = 12): Mistake[] {
+  return (result?.predictions ?? [])
+    .filter(({truth, predicted}) => truth !== predicted)
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, count)
+    .map(({path, truth, predicted, probability}) => ({
+      path,
+      caption: `${classes[predicted]} (${percent(probability)})`,
+      detail: `truth: ${classes[truth]}`,
+      tone: 'wrong',
+    }));
+}

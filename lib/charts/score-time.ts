@@ -1,0 +1,93 @@
+import type {RunRecord} from '../runs';
+import {axis, type ChartOptions, emptyFigure, figure, type Figure, type Trace} from './figure';
+import {
+  byBackbone,
+  type FinishedRun,
+  isDemonstration,
+  isFinished,
+  kindOf,
+  NO_RESULT,
+  runInWords,
+} from './run';
+import {
+  backboneColour,
+  neutralColour,
+  REGIME_KINDS,
+  REGIME_STYLES,
+  type RegimeKind,
+  runColour,
+} from './style';
+import {escapeText} from './text';
+
+/**
+ * What time buys: test macro-F1 of every finished run against its training time (logarithmic), the runs of one backbone
+ * joined by a line; the regime shows in the marker.
+ */
+export function scoreAgainstTime(
+  runs: readonly RunRecord[],
+  {title = 'Test macro-F1 against training time'}: ChartOptions = {},
+): Figure {
+  const demonstration = isDemonstration(runs);
+  const finished = runs.filter(isFinished);
+  if (finished.length === 0) return emptyFigure(title, NO_RESULT, demonstration);
+
+  const kinds = REGIME_KINDS.filter((kind) => finished.some((run) => kindOf(run) === kind));
+  return figure({
+    title,
+    subtitle: 'Up and to the left is better; a line joins the runs of one backbone.',
+    demonstration,
+    data: [
+      ...[...byBackbone(finished)].map(([backbone, ofBackbone]) => backboneTrace(backbone, ofBackbone)),
+      ...kinds.map(markerEntry),
+    ],
+    height: 480,
+    layout: {
+      xaxis: axis('training time in minutes (logarithmic)', {
+        type: 'log',
+        tickvals: MINUTES,
+        ticktext: MINUTES.map(String),
+      }),
+      yaxis: axis('test macro-F1', {tickformat: '.2f'}),
+    },
+  });
+}
+
+const MINUTES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+
+function backboneTrace(backbone: string, runs: readonly FinishedRun[]): Trace {
+  const ordered = [...runs].sort((a, b) => a.seconds - b.seconds);
+  const color = backboneColour(backbone);
+  return {
+    type: 'scatter',
+    mode: 'lines+markers',
+    name: escapeText(backbone),
+    x: ordered.map((run) => run.seconds / 60),
+    y: ordered.map((run) => run.result.testMacroF1),
+    line: {color, width: 1.5},
+    marker: {
+      color: ordered.map((run) => runColour(backbone, kindOf(run))),
+      symbol: ordered.map((run) => REGIME_STYLES[kindOf(run)].symbol),
+      size: 13,
+      line: {color, width: 1.5},
+    },
+    hoverinfo: 'text',
+    hovertext: ordered.map((run) => runInWords(run, null)),
+  };
+}
+
+function markerEntry(kind: RegimeKind): Trace {
+  const {symbol} = REGIME_STYLES[kind];
+  return {
+    type: 'scatter',
+    mode: 'markers',
+    name: kind,
+    x: [null],
+    y: [null],
+    marker: {
+      color: neutralColour(kind),
+      symbol,
+      size: 11,
+      line: {color: neutralColour('everything'), width: 1.5},
+    },
+  };
+}

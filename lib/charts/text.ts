@@ -1,0 +1,35 @@
+/** How names and numbers are written in charts, grids and tables. */
+
+/** Makes any text safe in HTML, attributes included, and in Plotly's labels, which understand some HTML too. */
+export function escapeText(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ENTITIES[character]);
+}
+
+const ENTITIES: Record<string, string> = {'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;'};
+
+/** A score from 0 to 1 with three decimals: '0.912'. */
+export function score(value: number): string {
+  return value.toFixed(3);
+}
+
+/** A share of 1 in percent, with a space that does not break: '91 %'. */
+export function percent(share: number): string {
+  return `${Math.round(100 * share)}\u00a0%`;
+}
+
+/** A duration: '48 s', '2.5 min'. */
+export function duration(seconds: number): string {
+  return seconds < 60 ? `${Math.round(seconds)} s` : `${(seconds / 60).toFixed(1)} min`;
+}
+
+/** A learning rate as one writes it by hand: '3e-4', '0.05'. */
+export function rate(value: number): string {
+  return value !== 0 && value < 0.01
+    ? Number(value.toPrecision(2)).toExponential()
+    : String(Number(value.toPrecision(2)));
+}
+
+/** A title, which owns up to it when what it stands above comes from a demonstration. Everything with a title uses it. */
+export function heading(title: string, demonstration: boolean): string {
+  return demonstration ? `${title} (demonstration without pretrained weights)` : title;
+}

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import {existsSync, readFileSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {test} from 'node:test';
+import * as prettier from 'prettier';
+import * as charts from '../../lib/charts';
+import type {Figure} from '../../lib/charts';
+import {LabError} from '../../lib/errors';
+import type {RunRecord} from '../../lib/runs';
+import {BEGUN, CLASSES, DEMONSTRATION, EVERYTHING, INTERRUPTED, RUNS} from './runs';
+
+const COUNTS = {
+  train: [282, 351, 287, 416, 337, 96],
+  val: [60, 75, 62, 89, 72, 20],
+  test: [61, 75, 61, 89, 73, 21],
+};
+const CONFUSION = [
+  [8, 1, 0],
+  [0, 9, 1],
+  [2, 0, 0],
+];
+
+/** Every chart that is drawn from runs. */
+const CHARTS_OF_RUNS: Record<string, (runs: readonly RunRecord[]) => Figure> = {
+  'loss-per-epoch': charts.lossPerEpoch,
+  'macro-f1-per-epoch': charts.macroF1PerEpoch,
+  'test-macro-f1-bars': charts.testMacroF1Bars,
+  'class-f1': charts.classF1HeatMap,
+  'learning-rate': charts.learningRateSchedule,
+  'score-against-time': charts.scoreAgainstTime,
+};
+
+/** Every kind of regime, and a run that was interrupted. */
+const SOME_RUNS = [RUNS[0], RUNS[1], EVERYTHING, RUNS[2], INTERRUPTED];
+
+const SNAPSHOTS: Record<string, Figure> = {
+  ...Object.fromEntries(Object.entries(CHARTS_OF_RUNS).map(([name, chart]) => [name, chart(SOME_RUNS)])),
+  'test-macro-f1-bars-crowded': charts.testMacroF1Bars([...RUNS, ...RUNS.slice(0, 4)]),
+  'class-balance': charts.classBalance(CLASSES, COUNTS),
+  'confusion-matrix': charts.confusionMatrix(
+    CONFUSION,
+    ['glass', 'metal', 'trash'],
+    'mobilenet_v2, test photos',
+  ),
+  'learning-rate-planned': charts.learningRateSchedule([0, 1.5e-4, 3e-4, 2e-4, 1e-4, 0]),
+  empty: charts.macroF1PerEpoch([BEGUN]),
+};
+
+const UPDATE = process.env.UPDATE_SNAPSHOTS === '1';
+
+for (const [name, figure] of Object.entries(SNAPSHOTS)) {
+  test(`the figure ${name} is as in its snapshot`, async () => {
+    const path = join(__dirname, 'snapshots', `${name}.json`);
+    const json = JSON.stringify(figure);
+    if (UPDATE) {
+      writeFileSync(
+        path,
+        await prettier.format(json, {...(await prettier.resolveConfig(path)), parser: 'json'}),
+      );
+    }
+    assert.ok(
+      existsSync(path),
+      `no snapshot at ${path}: run the tests once with UPDATE_SNAPSHOTS=1 and look at it`,
+    );
+    assert.deepEqual(JSON.parse(json), JSON.parse(readFileSync(path, 'utf8')));
+  });
+}
+
+const NOTICE = /demonstration without pretrained weights/;
+
+function titleOf(figure: Figure): string {
+  return (figure.layout.title as {text: string}).text;
+}
+
+test('charts of demonstration runs say so in their titles, others do not', () => {
+  for (const [name, chart] of Object.entries(CHARTS_OF_RUNS)) {
+    assert.match(titleOf(chart([...RUNS, DEMONSTRATION])), NOTICE, name);
+    assert.match(titleOf(chart([{...DEMONSTRATION, history: [], result: null}])), NOTICE, `${name}, empty`);
+    assert.doesNotMatch(titleOf(chart(RUNS)), NOTICE, name);
+  }
+  const demonstration = true;
+  assert.match(titleOf(charts.classBalance(CLASSES, COUNTS, {demonstration})), NOTICE);
+  assert.match(titleOf(charts.confusionMatrix([[1]], ['glass'], 'Test', {demonstration})), NOTICE);
+  assert.match(titleOf(charts.learningRateSchedule([1, 0], {demonstration})), NOTICE);
+});
+
+test('without anything to draw a figure says why', () => {
+  for (const [name, chart] of Object.entries(CHARTS_OF_RUNS)) {
+    for (const runs of [[], [BEGUN]]) {
+      const figure = chart(runs);
+      assert.deepEqual(figure.data, [], name);
+      const [annotation] = figure.layout.annotations as {text: string}[];
+      assert.match(annotation.text, /^No .* yet\.$/, name);
+    }
+  }
+  assert.deepEqual(charts.classBalance([], {}).data, []);
+  assert.deepEqual(charts.confusionMatrix([[0]], ['glass'], 'Test').data, []);
+});
+
+test('a run without result is drawn as far as it goes', () => {
+  const runs = [RUNS[0], INTERRUPTED];
+  assert.ok(charts.macroF1PerEpoch(runs).data.some((trace) => (trace.x as number[]).length === 3));
+  assert.match(
+    JSON.stringify(charts.testMacroF1Bars(runs).layout),
+    /last 2 stages: interrupted after epoch 3/,
+  );
+  assert.equal((charts.classF1HeatMap(runs).data[0].y as string[]).length, 1);
+});
+
+test('a backbone has one colour in all charts, a regime one marker', () => {
+  const [run] = RUNS;
+  const colours = (figure: Figure) => JSON.stringify(figure).match(/#[0-9a-f]{6}/g);
+  const ofLine = (charts.macroF1PerEpoch([run]).data[0].line as {color: string}).color;
+  for (const chart of [charts.lossPerEpoch, charts.testMacroF1Bars, charts.scoreAgainstTime]) {
+    assert.ok(colours(chart([run]))?.includes(ofLine));
+  }
+  const unknown = {...run, configuration: {...run.configuration, backbone: 'my_own'}};
+  assert.deepEqual(charts.macroF1PerEpoch([unknown]), charts.macroF1PerEpoch([unknown]));
+});
+
+test('whiskers come from the stored predictions, and are absent without', () => {
+  const [run] = RUNS;
+  assert.ok(run.result);
+  const bar = (ofRun: RunRecord) => charts.testMacroF1Bars([ofRun]).data[0].error_y as {array: number[]};
+  assert.ok(bar(run).array[0] > 0.01);
+  assert.equal(bar({...run, result: {...run.result, predictions: []}}).array[0], 0);
+});
+
+test('parameters of a run stand in its bar, whatever of them is known', () => {
+  const textOf = (configuration: Record<string, unknown>) => {
+    const run = {...RUNS[1], configuration: {...RUNS[1].configuration, ...configuration}};
+    return (charts.testMacroF1Bars([run]).data[0].text as string[])[0];
+  };
+  assert.equal(textOf({}), '<b>last 3<br>stages</b><br>lr 3e-4<br>12 epochs<br>4 views<br>head 256');
+  assert.equal(
+    textOf({
+      optimizer: {learningRate: {backbone: 1e-5, head: 0.01}},
+      epochs: 1,
+      views: undefined,
+      head: {hidden: []},
+    }),
+    '<b>last 3<br>stages</b><br>lr 1e-5<br>head lr 0.01<br>1 epoch<br>linear head',
+  );
+  assert.equal(textOf({optimizer: null, epochs: null, views: null, head: null}), '<b>last 3<br>stages</b>');
+});
+
+test('runs with the same learning rates share a line', () => {
+  const {data} = charts.learningRateSchedule([RUNS[0], RUNS[2], RUNS[1]]);
+  assert.equal(data.length, 2);
+  assert.equal(data[0].name, 'mobilenet_v2, feature extraction<br>squeezenet1_1, feature extraction');
+});
+
+test('names cannot smuggle markup into a figure', () => {
+  const evil = '<img src=x onerror=alert(1)>';
+  const configuration = {
+    ...RUNS[0].configuration,
+    backbone: evil,
+    regime: evil,
+    classes: CLASSES.map(() => evil),
+  };
+  const runs = [{...RUNS[0], title: evil, configuration}];
+  const figures = [
+    ...Object.values(CHARTS_OF_RUNS).map((chart) => chart(runs)),
+    charts.classBalance([evil], {[evil]: [3]}, {title: evil}),
+    charts.confusionMatrix([[1]], [evil], evil),
+  ];
+  for (const figure of figures) {
+    const texts = JSON.stringify(figure, (key, value: unknown) =>
+      key === 'legendgroup' ? undefined : value,
+    );
+    assert.doesNotMatch(texts, /<img/);
+    assert.match(texts, /&lt;img/);
+  }
+});
+
+test('counts and matrices that do not fit the classes are refused', () => {
+  assert.throws(() => charts.classBalance(['glass'], {train: [1, 2]}), LabError);
+  assert.throws(() => charts.confusionMatrix([[1]], ['glass', 'metal'], 'Test'), LabError);
+  assert.throws(() => charts.confusionMatrix([[1, 2], [3]], ['glass', 'metal'], 'Test'), LabError);
+});

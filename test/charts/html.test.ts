@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {
+  imageGrid,
+  reportRows,
+  reportTable,
+  resultRows,
+  resultsTable,
+  worstMistakes,
+  type GridItem,
+} from '../../lib/charts';
+import {LabError} from '../../lib/errors';
+import {classificationReport} from '../../lib/metrics';
+import {BEGUN, CLASSES, DEMONSTRATION, INTERRUPTED, RUNS} from './runs';
+
+const PIXEL = 'data:image/gif;base64,R0lGODlhAQABAAAAACw=';
+const NOTICE = /demonstration without pretrained weights/;
+
+function occurrences(text: string, pattern: RegExp): number {
+  return [...text.matchAll(pattern)].length;
+}
+
+test('a grid shows every picture with its caption, its text and its tone', () => {
+  const items: GridItem[] = [
+    {image: PIXEL, caption: 'glass', detail: 'truth: metal', tone: 'wrong'},
+    {image: PIXEL, caption: 'metal', tone: 'right'},
+    {image: PIXEL, caption: 'paper'},
+  ];
+  const html = imageGrid(items, {title: 'Photos', subtitle: '16 x 224 x 224 x 3, -2.1 to 2.6', columns: 4});
+  assert.equal(occurrences(html, /<figure /g), 3);
+  assert.equal(occurrences(html, /<img src="data:image\/gif;base64,R0lGODlhAQABAAAAACw="/g), 3);
+  assert.match(html, /repeat\(4, /);
+  assert.match(html, /alt="glass, truth: metal"/);
+  assert.match(html, /16 x 224 x 224 x 3, -2\.1 to 2\.6/);
+  assert.match(html, /✗ glass/);
+  assert.match(html, /✓ metal/);
+  assert.match(html, />paper</);
+  assert.doesNotMatch(html, NOTICE);
+  assert.doesNotMatch(html, /<style|<script/);
+});
+
+test('a grid says that it is a demonstration, and that it is empty', () => {
+  assert.match(imageGrid([], {title: 'Photos', demonstration: true}), NOTICE);
+  assert.match(imageGrid([], {title: 'Photos'}), /Nothing to show\./);
+  assert.match(imageGrid([], {title: 'Mistakes', empty: 'No mistake.'}), /No mistake\./);
+});
+
+test('a grid escapes what it is given and refuses what is not a picture', () => {
+  const evil = `<script>alert("1")</script>'`;
+  const html = imageGrid([{image: `data:image/png;base64,"onload="alert(1)`, caption: evil, detail: evil}], {
+    title: evil,
+    subtitle: evil,
+  });
+  assert.doesNotMatch(html, /<script|"onload/);
+  assert.equal(occurrences(html, /&lt;script&gt;alert\(&#34;1&#34;\)&lt;\/script&gt;&#39;/g), 6);
+  const refused = (call: () => unknown, message: RegExp) =>
+    assert.throws(call, (error) => error instanceof LabError && message.test(error.message));
+  refused(
+    () => imageGrid([{image: 'photo.jpg', caption: 'glass'}], {title: 'Photos'}),
+    /"glass" is given as photo\.jpg/,
+  );
+  refused(() => imageGrid([], {title: 'Photos', columns: 0}), /columns from 1 on, not 0/);
+});
+
+test('the worst mistakes are those a run was surest of', () => {
+  const mistakes = worstMistakes(RUNS[0], 5);
+  assert.equal(mistakes.length, 5);
+  const predictions = RUNS[0].result?.predictions ?? [];
+  const surest = Math.max(
+    ...predictions.map((each) => (each.truth === each.predicted ? 0 : each.probability)),
+  );
+  const first = predictions.find((each) => each.truth !== each.predicted && each.probability === surest);
+  assert.ok(first);
+  assert.deepEqual(mistakes[0], {
+    path: first.path,
+    caption: `${CLASSES[first.predicted]} (${Math.round(100 * surest)}\u00a0%)`,
+    detail: `truth: ${CLASSES[first.truth]}`,
+    tone: 'wrong',
+  });
+  assert.deepEqual(worstMistakes(INTERRUPTED), []);
+});
+
+test('results are one row per run, as far as it has come', () => {
+  const [complete, interrupted, begun] = resultRows([RUNS[5], INTERRUPTED, BEGUN]);
+  assert.deepEqual(
+    {...complete, imagesPerSecond: Math.round(complete.imagesPerSecond ?? 0)},
+    {
+      model: 'efficientnet_b4',
+      regime: 'last 2 stages',
+      status: 'complete',
+      epochs: 12,
+      bestEpoch: RUNS[5].result?.bestEpoch,
+      valMacroF1: RUNS[5].result?.valMacroF1,
+      testMacroF1: RUNS[5].result?.testMacroF1,
+      testAccuracy: RUNS[5].result?.testAccuracy,
+      minutes: 9.5,
+      imagesPerSecond: 18,
+    },
+  );
+  assert.equal(interrupted.epochs, 3);
+  assert.equal(interrupted.bestEpoch, 3);
+  assert.equal(interrupted.testMacroF1, null);
+  assert.equal(begun.valMacroF1, null);
+  assert.equal(begun.imagesPerSecond, null);
+});
+
+test('the table of results sets the best run in bold and owns up to a demonstration', () => {
+  const html = resultsTable([...RUNS, INTERRUPTED]);
+  assert.equal(occurrences(html, /<tr>/g), 1 + RUNS.length + 1);
+  assert.equal(occurrences(html, /<td [^>]*;font-weight:bold">/g), 9);
+  assert.match(html, /^<table class="results"/);
+  assert.match(html, /3 \(interrupted\)/);
+  assert.doesNotMatch(html, NOTICE);
+  assert.match(resultsTable([DEMONSTRATION]), NOTICE);
+  assert.match(resultsTable([]), /No run yet\./);
+});
+
+test('the table of a report holds classes and averages', () => {
+  const report = classificationReport(
+    [
+      [3, 1],
+      [0, 4],
+    ],
+    ['glass', '<metal>'],
+  );
+  assert.deepEqual(
+    reportRows(report).map((row) => row.class),
+    ['glass', '<metal>', 'macro average', 'micro average (accuracy)', 'weighted average'],
+  );
+  assert.deepEqual(reportRows(report)[0], {
+    class: 'glass',
+    precision: 1,
+    recall: 0.75,
+    f1: 6 / 7,
+    support: 4,
+  });
+  const html = reportTable(report, {demonstration: true});
+  assert.match(html, /&lt;metal&gt;/);
+  assert.match(html, />0\.857</);
+  assert.match(html, NOTICE);
+});

@@ -1,5 +1,5 @@
 import {createWriteStream} from 'node:fs';
-import {mkdir, mkdtemp, rename, rm} from 'node:fs/promises';
+import {mkdir, rename, rm} from 'node:fs/promises';
 import * as path from 'node:path';
 import {Transform} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
@@ -71,11 +71,11 @@ async function extractAll(
   to: string,
   {onProgress, signal}: UnzipOptions,
 ): Promise<void> {
-  const parent = path.dirname(to);
-  const temporary = await makeSibling(to);
+  const temporary = `${to}.${process.pid}.part`;
   try {
+    await makeFolder(temporary);
     const bytes = entries.reduce((sum, entry) => sum + entry.uncompressedSize, 0);
-    await requireSpace(parent, bytes, to);
+    await requireSpace(temporary, bytes, to);
     for (const [index, entry] of entries.entries()) {
       signal?.throwIfAborted();
       await extractEntry(zip, entry, path.join(temporary, entry.fileName));
@@ -87,13 +87,11 @@ async function extractAll(
   }
 }
 
-async function makeSibling(folder: string): Promise<string> {
-  const parent = path.dirname(folder);
+async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(parent, {recursive: true});
-    return await mkdtemp(path.join(parent, '.unpacking-'));
+    await mkdir(folder, {recursive: true});
   } catch (error) {
-    throw writingError(error, parent);
+    throw writingError(error, folder);
   }
 }
 

@@ -2,7 +2,7 @@
  * Drawings that stand in for photos where none can be had: each garbage class has a form of its own, drawn with random
  * colours, places, sizes, angles, shadows and noise. A seed determines every picture.
  */
-import {mkdir, mkdtemp, readFile, rename, rm, writeFile} from 'node:fs/promises';
+import {mkdir, readFile, rename, rm, writeFile} from 'node:fs/promises';
 import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
 import sharp from 'sharp';
@@ -171,11 +171,9 @@ export async function drawPhotos(home: string, options: DrawingOptions = {}): Pr
   const recipe = JSON.stringify({version, seed, perClass});
   if ((await readFile(path.join(home, 'drawings.json'), 'utf8').catch(() => '')) === recipe) return;
   const wanted = garbageClasses.flatMap((name) => times(perClass, (index) => ({name, index: index + 1})));
-  let temporary = '';
+  const temporary = `${home}.${process.pid}.part`;
   let done = 0;
   try {
-    await mkdir(path.dirname(home), {recursive: true});
-    temporary = await mkdtemp(path.join(path.dirname(home), '.drawing-'));
     for (const name of garbageClasses) await mkdir(path.join(temporary, 'photos', name), {recursive: true});
     await inParallel(wanted, availableParallelism(), async ({name, index}) => {
       signal?.throwIfAborted();
@@ -189,6 +187,6 @@ export async function drawPhotos(home: string, options: DrawingOptions = {}): Pr
   } catch (error) {
     throw writingError(error, home);
   } finally {
-    if (temporary) await rm(temporary, {recursive: true, force: true});
+    await rm(temporary, {recursive: true, force: true});
   }
 }

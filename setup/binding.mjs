@@ -62,22 +62,22 @@ function sources() {
 /** @param {Map<string, string>} files */
 function bindingFile(files) {
   const digest = createHash('sha256')
-    .update(JSON.stringify([...files, compilerArguments('', '')]))
+    .update(JSON.stringify([...files, compilerArguments('tensorflow', 'node', 'output')]))
     .digest('hex');
   return path.join(engineFolder(), `tfjs_binding-${digest.slice(0, 12)}.node`);
 }
 
 /**
- * @param {string} engine the engine's folder
+ * @param {string} tensorflow the folder of TensorFlow's headers and libraries
+ * @param {string} node the folder of Node's headers
  * @param {string} output
  */
-function compilerArguments(engine, output) {
-  const tensorflow = path.join(engine, 'tensorflow');
+function compilerArguments(tensorflow, node, output) {
   const mac = process.platform === 'darwin';
   return [
     ...['-O2', '-std=c++17', '-fPIC', '-shared'],
     ...['-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding', '-DBUILDING_NODE_EXTENSION'],
-    ...['-I', path.join(tensorflow, 'include'), '-I', path.join(nodeModules, 'node-api-headers', 'include')],
+    ...['-I', path.join(tensorflow, 'include'), '-I', node],
     ...['tfjs_backend.cc', 'tfjs_binding.cc', '-o', output],
     ...libraries[mac ? 'darwin' : 'linux'].map((name) => path.join(tensorflow, name)),
     ...(mac
@@ -93,12 +93,15 @@ function compilerArguments(engine, output) {
  */
 async function compile(files, file) {
   const compiler = await findCompiler(process.env.LAB_COMPILER || undefined);
-  const folder = path.join(engineFolder(), `build-${process.pid}`);
-  const output = path.join(engineFolder(), `tfjs_binding.partial-${process.pid}.node`);
+  const folder = path.join(engineFolder(), 'build');
+  const output = path.join(engineFolder(), 'tfjs_binding.partial.node');
+  rmSync(folder, {recursive: true, force: true});
   mkdirSync(folder);
   try {
     for (const [name, text] of files) writeFileSync(path.join(folder, name), text);
-    await run(compiler.command, [...compiler.args, ...compilerArguments(engineFolder(), output)], {
+    const tensorflow = path.join(engineFolder(), 'tensorflow');
+    const node = path.join(nodeModules, 'node-api-headers', 'include');
+    await run(compiler.command, [...compiler.args, ...compilerArguments(tensorflow, node, output)], {
       cwd: folder,
       env: {
         ...process.env,

@@ -21,7 +21,8 @@ export const engine = {
   perform: async () => {
     const build = engineBuild();
     const folder = engineFolder();
-    const partial = `${folder}.partial-${process.pid}`;
+    const partial = `${folder}.partial`;
+    rmSync(partial, {recursive: true, force: true});
     mkdirSync(partial, {recursive: true});
     try {
       await install(build, partial);

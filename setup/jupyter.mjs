@@ -31,7 +31,10 @@ function settings() {
     [path.join(dataFolder, 'kernels', 'tslab', 'kernel.json'), kernelSpec(process.execPath, nodeModules)],
     [
       path.join(configFolder, 'jupyter_server_config.json'),
-      {KernelSpecManager: {allowed_kernelspecs: ['tslab'], ensure_native_kernel: false}},
+      {
+        KernelSpecManager: {allowed_kernelspecs: ['tslab'], ensure_native_kernel: false},
+        MultiKernelManager: {default_kernel_name: 'tslab'},
+      },
     ],
     [
       path.join(configFolder, 'labconfig', 'page_config.json'),

@@ -1,6 +1,6 @@
 /** The steps that make a fresh clone into a working lab, in their order. */
 import {binding} from './binding.mjs';
-import {engine} from './engine.mjs';
+import {engine, engineBuild} from './engine.mjs';
 import {jupyter} from './jupyter.mjs';
 import {library} from './library.mjs';
 import {checkNode} from './machine.mjs';
@@ -17,9 +17,13 @@ import {pythonPackages} from './python.mjs';
 /** @type {Step[]} */
 export const steps = [npmPackages, pythonPackages, engine, binding, jupyter, library];
 
-/** Does what is missing, with a line for each step; quick, silent and without the network when nothing is. */
+/**
+ * Does what is missing, with a line for each step; quick, silent and without the network when nothing is.
+ * @throws {import('./processes.mjs').SetupError} before anything is done when this machine cannot run the lab
+ */
 export async function setUp() {
   checkNode(process.versions.node);
+  engineBuild();
   for (const [index, step] of steps.entries()) {
     if (step.missing() === null) continue;
     process.stdout.write(`[${index + 1}/${steps.length}] ${step.title()} ... `);

@@ -41,7 +41,12 @@ export function classF1HeatMap(
         colorscale: SEQUENTIAL_COLOURS,
         xgap: 2,
         ygap: 2,
-        colorbar: {title: {text: 'F1', side: 'right'}, tickformat: '.1f', thickness: 12, outlinewidth: 0},
+        colorbar: {
+          title: {text: 'F1', side: 'right', font: {size: 13}},
+          tickformat: '.1f',
+          thickness: 12,
+          outlinewidth: 0,
+        },
         text: cells.map((row) => row.map((scores) => (scores ? scores.f1.toFixed(2) : ''))),
         texttemplate: '%{text}',
         hoverinfo: 'text',

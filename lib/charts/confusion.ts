@@ -52,7 +52,7 @@ export function confusionMatrix(
         xgap: 2,
         ygap: 2,
         colorbar: {
-          title: {text: 'share of the true class', side: 'right'},
+          title: {text: 'share of the true class', side: 'right', font: {size: 13}},
           tickformat: '.0%',
           thickness: 12,
           outlinewidth: 0,

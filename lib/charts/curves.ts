@@ -62,8 +62,7 @@ export function lossPerEpoch(
   });
   return figure({
     title,
-    subtitle:
-      'Training (solid) and validation (dashed): where they part, the network begins to learn by heart.',
+    subtitle: 'Training (solid) and validation (dashed): where they part, the network begins to overfit.',
     demonstration,
     data: [...data, ...lossLegend(runs)],
     height: 190 + 210 * rows,

@@ -14,3 +14,4 @@ export {defaultFractions, partNames, splitPhotos, verifySplit} from './split';
 export type {Part, Split, SplitOptions} from './split';
 export {storedSplit} from './stored-split';
 export type {StoredSplitOptions} from './stored-split';
+export {subsetSplit} from './subset';

@@ -24,4 +24,4 @@ export {
 } from './optimizers';
 export * from './schedules';
 export type {Source, SourceBatch} from './source';
-export {type StateTensor, type StepOptions, Stepper} from './step';
+export {isOptimizerState, type StateTensor, type StepOptions, Stepper} from './step';

@@ -16,6 +16,11 @@ export interface StateTensor {
   values: Float32Array;
 }
 
+const separator = '#';
+
+/** Whether a stored tensor belongs to an optimizer's state rather than to a network. */
+export const isOptimizerState = (name: string): boolean => name.includes(separator);
+
 /** Does training steps: forward, loss, gradients, update. It owns the optimizer's state. */
 export class Stepper {
   private readonly optimizer;
@@ -64,7 +69,7 @@ export class Stepper {
   state(): StateTensor[] {
     return [...this.states].flatMap(([name, tensors]) =>
       tensors.map((tensor, index) => ({
-        name: `${name}#${index}`,
+        name: `${name}${separator}${index}`,
         shape: tensor.shape,
         values: tensor.dataSync() as Float32Array,
       })),
@@ -74,7 +79,7 @@ export class Stepper {
   /** Puts such a state back. */
   restore(tensors: Iterable<StateTensor>): void {
     for (const {name, shape, values} of tensors) {
-      const [parameter, index] = name.split('#');
+      const [parameter, index] = name.split(separator);
       const state = this.states.get(parameter);
       if (!state) continue;
       state[Number(index)].dispose();

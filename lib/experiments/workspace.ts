@@ -1,0 +1,69 @@
+import {join} from 'node:path';
+import {
+  type Dataset,
+  DatasetUnavailable,
+  demonstrationDataset,
+  type OnDatasetProgress,
+  openDataset,
+  type Split,
+  storedSplit,
+  subsetSplit,
+} from '../datasets';
+import {RunStore} from '../runs';
+
+/** Where experiments happen: the photos and their split, and the folders that hold weights, features and runs. */
+export interface Workspace {
+  dataset: Dataset;
+  split: Split;
+  runs: RunStore;
+  weightsFolder: string;
+  featuresFolder: string;
+  mirror?: string;
+  /** Why photos or weights are not the real ones; null when they are. */
+  demonstration: string | null;
+}
+
+export interface WorkspaceOptions {
+  /** A data set of the catalogue, or a folder of class folders. */
+  dataset: string;
+  /** Of the split. */
+  seed: number;
+  /** At most so many photos of each class take part. Default: all. */
+  photosPerClass?: number;
+  /** The project's folder: `data/` and `models/` lie in it. */
+  folder: string;
+  /** A folder or base URL laid out like a mirror; the environment's `LAB_MIRROR` unless given. */
+  mirror?: string;
+  onProgress?: OnDatasetProgress;
+  /** Told of what does not stop the work: a damaged run that was set aside, say. */
+  onWarning?(message: string): void;
+}
+
+/**
+ * Opens the photos (fetched, scanned and split the first time). When they can be had neither here nor from a mirror
+ * nor from the network, drawings made here stand in for them.
+ */
+export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
+  const {folder, mirror, onProgress, seed, photosPerClass = Infinity} = options;
+  const dataFolder = join(folder, 'data');
+  const models = join(folder, 'models');
+  let demonstration: string | null = null;
+  let dataset: Dataset;
+  try {
+    dataset = await openDataset(options.dataset, {dataFolder, mirror, onProgress});
+  } catch (error) {
+    if (!(error instanceof DatasetUnavailable)) throw error;
+    demonstration = error.message;
+    dataset = await demonstrationDataset({dataFolder, onProgress});
+  }
+  const whole = await storedSplit(dataset, {seed, folder: dataFolder});
+  return {
+    dataset,
+    split: Number.isFinite(photosPerClass) ? subsetSplit(whole, photosPerClass) : whole,
+    runs: new RunStore(join(models, 'runs'), options.onWarning),
+    weightsFolder: join(models, 'weights'),
+    featuresFolder: join(models, 'features'),
+    mirror,
+    demonstration,
+  };
+}

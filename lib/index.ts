@@ -1,0 +1,18 @@
+/** Transfer Lab: fine-tune ImageNet networks on your own photos, in a notebook or in Node. */
+export * as charts from './charts';
+export {LabError} from './errors';
+export {engineReport} from './engine';
+export {everything, type ExperimentOptions, featureExtraction, lastStages, type Regime} from './experiments';
+export {
+  Lab,
+  type LabOptions,
+  openLab,
+  type Profile,
+  profile,
+  showFigure,
+  showHtml,
+  showTable,
+} from './notebook';
+export {classificationReport, macroF1} from './metrics';
+export type {EpochRecord, RunRecord, RunResult} from './runs';
+export {adam, adamw, constant, cosine, oneCycle, sgd, step} from './training';

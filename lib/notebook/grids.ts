@@ -1,0 +1,86 @@
+/** Grids of photos for a cell: samples with labels, an augmented batch, the worst mistakes. */
+import {join} from 'node:path';
+import {
+  type Augmentation,
+  batches,
+  denormalise,
+  describeBatch,
+  photoAugmentation,
+  type Preprocessing,
+  thumbnail,
+} from '../batches';
+import {imageGrid, worstMistakes} from '../charts';
+import {batchItems, type Workspace} from '../experiments';
+import {mulberry32, shuffled} from '../random';
+import type {RunRecord} from '../runs';
+
+const pixels = 112;
+
+/** Photos of the training part, `perClass` of each class. */
+export async function sampleGrid(
+  {dataset, split, demonstration}: Workspace,
+  perClass: number,
+): Promise<string> {
+  const photos = split.classes.flatMap((_, label) =>
+    shuffled(
+      split.parts.train.filter((photo) => photo.label === label),
+      mulberry32(split.seed),
+    ).slice(0, perClass),
+  );
+  const items = photos.map(async ({path, label}) => ({
+    image: await thumbnail(join(dataset.folder, path), pixels),
+    caption: split.classes[label],
+    detail: path.split('/').at(-1),
+  }));
+  return imageGrid(await Promise.all(items), {
+    title: `${perClass} training photos of each class`,
+    columns: perClass * Math.max(1, Math.floor(8 / perClass)),
+    demonstration: demonstration !== null,
+  });
+}
+
+/** One augmented training batch of 16 photos, as a backbone sees it. */
+export async function augmentedBatchGrid(
+  workspace: Workspace,
+  preprocessing: Preprocessing,
+  {augmentation, seed = 1}: {augmentation?: Partial<Augmentation>; seed?: number},
+): Promise<string> {
+  const view = {augmentation: photoAugmentation(augmentation), seed};
+  const photos = batchItems(workspace, 'train');
+  const stream = batches(photos, {
+    preprocessing,
+    view: () => view,
+    batchSize: 16,
+    order: {shuffle: seed},
+    ahead: 1,
+  });
+  const {value: batch} = await stream.next();
+  await stream.return();
+  if (!batch) return '';
+  const {shape, minimum, maximum, mean} = describeBatch(batch, preprocessing);
+  const items = batch.items.map(async (_, index) => ({
+    image: await thumbnail(denormalise(batch.images, index, preprocessing), pixels),
+    caption: workspace.split.classes[batch.labels[index]],
+  }));
+  const range = `values ${minimum.toFixed(2)} to ${maximum.toFixed(2)}, mean ${mean.toFixed(2)}`;
+  return imageGrid(await Promise.all(items), {
+    title: 'An augmented training batch',
+    subtitle: `float32 [${shape.join(', ')}] (batch, height, width, channel); ${range}`,
+    columns: 8,
+    demonstration: workspace.demonstration !== null,
+  });
+}
+
+/** Test photos that a run got wrong, the surest first. */
+export async function mistakeGrid({dataset}: Workspace, run: RunRecord, count: number): Promise<string> {
+  const items = worstMistakes(run, count).map(async (mistake) => ({
+    ...mistake,
+    image: await thumbnail(join(dataset.folder, mistake.path), pixels),
+  }));
+  return imageGrid(await Promise.all(items), {
+    title: `The mistakes ${run.title} was surest of`,
+    subtitle: 'Above: what was predicted, with its probability; below: the label.',
+    demonstration: run.configuration.demonstration,
+    empty: 'No test photo was classified wrongly.',
+  });
+}

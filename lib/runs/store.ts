@@ -1,0 +1,130 @@
+/**
+ * The store of runs, a folder per run: see folder.ts for its files. Beside `<id>` there may lie
+ *
+ *     <id>.lock-<pid>   a kernel is training it
+ *     <id>.redo         it is being trained anew; takes the place of <id> once complete
+ *     <id>.previous     what <id> was before it was trained anew, until the next time
+ *     <id>.damaged-1    it could not be read and was set aside
+ */
+import * as fs from 'node:fs';
+import {join} from 'node:path';
+import {files, readRun, writing} from './folder';
+import {DamagedRun} from './guards';
+import {runId, type RunIdentity} from './identity';
+import {lockHolders, lockRun} from './lock';
+import type {RunRecord} from './record';
+import {createRun, Run, toRecord} from './run';
+
+/** Every run ever trained, kept in one folder. Nothing in it is fatal: a damaged run is set aside with a warning. */
+export class RunStore {
+  /** `folder` is made when missing; `warn` is told of every run that is set aside. */
+  constructor(
+    readonly folder: string,
+    private readonly warn: (message: string) => void = console.warn,
+  ) {
+    writing(folder, () => fs.mkdirSync(folder, {recursive: true}));
+  }
+
+  /** The stored run of a configuration, null when there is none. */
+  find(configuration: RunIdentity): RunRecord | null {
+    return this.load(runId(configuration));
+  }
+
+  /** All stored runs that `filter` lets through, in the order of their identifiers. */
+  list(filter: (record: RunRecord) => boolean = () => true): RunRecord[] {
+    const ids = fs.readdirSync(this.folder).map((name) => name.replace(/\.redo$/, ''));
+    return [...new Set(ids)]
+      .filter((id) => /^[a-z0-9_-]+-[0-9a-f]{8}$/.test(id))
+      .sort()
+      .flatMap((id) => this.load(id) ?? [])
+      .filter(filter);
+  }
+
+  /**
+   * Opens the run of a configuration for training: the stored one, to go on where it stopped, else a new one.
+   * With `redo` it is trained anew: the stored one stays in force until the new one is complete, and a redo that was
+   * interrupted goes on. Throws a LabError when a kernel is training it or the folder cannot be written.
+   */
+  open(configuration: RunIdentity, {redo = false} = {}): Run {
+    const id = runId(configuration);
+    const unlock = this.lock(id);
+    try {
+      this.settleRedo(id);
+      const name = redo && fs.existsSync(this.path(id)) ? `${id}.redo` : id;
+      const open = () => {
+        const stored = readRun(this.path(name), id) ?? createRun(this.path(name), configuration);
+        return new Run(id, this.path(name), stored, () => this.settleRedo(id), unlock);
+      };
+      return this.orSetAside(name, open) ?? open();
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+  }
+
+  private load(id: string): RunRecord | null {
+    if (this.isRedone(id)) this.whenFree(id, () => this.settleRedo(id));
+    const record = (locked: boolean) => {
+      const stored = readRun(this.path(id), id);
+      return stored && toRecord(id, stored, locked);
+    };
+    try {
+      return record(lockHolders(this.folder, id).length > 0);
+    } catch (error) {
+      if (!(error instanceof DamagedRun)) throw error;
+      // Another kernel may just have been replacing it, so look again before it is set aside.
+      return this.whenFree(id, () => this.orSetAside(id, () => record(false)));
+    }
+  }
+
+  /** Runs `action` under a run's lock; null, and nothing done, while a kernel is training it. */
+  private whenFree<T>(id: string, action: () => T): T | null {
+    if (lockHolders(this.folder, id).length > 0) return null;
+    const unlock = this.lock(id);
+    try {
+      return action();
+    } finally {
+      unlock();
+    }
+  }
+
+  private lock(id: string): () => void {
+    return writing(this.folder, () => lockRun(this.folder, id));
+  }
+
+  private isRedone(id: string): boolean {
+    return fs.existsSync(join(this.path(`${id}.redo`), files.result));
+  }
+
+  /** A redo that is complete takes its place, also when the kernel was killed on the way. */
+  private settleRedo(id: string): void {
+    if (!this.isRedone(id)) return;
+    if (fs.existsSync(this.path(id))) {
+      fs.rmSync(this.path(`${id}.previous`), {recursive: true, force: true});
+      fs.renameSync(this.path(id), this.path(`${id}.previous`));
+    }
+    fs.renameSync(this.path(`${id}.redo`), this.path(id));
+  }
+
+  /** What `read` gives; null when the folder `name` turns out to be damaged, which is then set aside. */
+  private orSetAside<T>(name: string, read: () => T): T | null {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof DamagedRun)) throw error;
+      let count = 1;
+      while (fs.existsSync(this.path(`${name}.damaged-${count}`))) count++;
+      const aside = `${name}.damaged-${count}`;
+      fs.renameSync(this.path(name), this.path(aside));
+      this.warn(
+        `The stored run ${this.path(name)} is damaged: ${error.message}. ` +
+          `It was set aside as ${aside}; running its experiment trains it anew.`,
+      );
+      return null;
+    }
+  }
+
+  private path(name: string): string {
+    return join(this.folder, name);
+  }
+}

@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict';
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import * as fs from 'node:fs';
+import {tmpdir} from 'node:os';
+import {basename, join} from 'node:path';
+import test, {after, beforeEach} from 'node:test';
+import {LabError} from '../../lib/errors';
+import {type FeatureKey, featureFolders, prune} from '../../lib/features/folders';
+import {FeatureStore} from '../../lib/features/store';
+
+const root = fs.mkdtempSync(join(tmpdir(), 'lab-features-'));
+after(() => fs.rmSync(root, {recursive: true}));
+
+const key: FeatureKey = {weights: 'f00d', stage: 'layer3', preprocessing: {resize: 256, crop: 224}};
+const shape = [2, 2, 3];
+const names = ['éclair evaluation', 'b view-1', 'c', 'd'];
+const recordBytes = 2 * 2 * 3 * 4;
+
+let parent: string;
+beforeEach(() => {
+  parent = fs.mkdtempSync(join(root, 'store-'));
+});
+
+/** Features whose first number says whose they are. */
+function records(...starts: number[]): Float32Array {
+  return Float32Array.from(starts.flatMap((start) => Array.from({length: 12}, (_, i) => start + i / 16)));
+}
+
+/** Runs an action on a store that is closed after it. */
+function withStore<T>(action: (store: FeatureStore) => T, description = {key, shape}): T {
+  const store = FeatureStore.open(parent, description);
+  try {
+    return action(store);
+  } finally {
+    store.close();
+  }
+}
+
+function fill(): string {
+  return withStore((store) => {
+    store.append(names.slice(0, 3), records(100, 200, 300));
+    store.append(names.slice(3), records(400));
+    return store.folder;
+  });
+}
+
+test('features are read in any order, also after reopening', () => {
+  withStore((store) => {
+    store.append(['a', 'b'], records(1, 2));
+    store.append(['c'], records(3));
+    assert.deepEqual(store.read(['c', 'a', 'c']), records(3, 1, 3));
+  });
+  withStore((store) => {
+    assert.equal(store.warning, null);
+    assert.deepEqual(store.shape, shape);
+    assert.equal(store.size, 3);
+    assert.deepEqual([store.has('b'), store.has('x')], [true, false]);
+    assert.deepEqual(store.read(['b']), records(2));
+    assert.deepEqual(store.read([]), new Float32Array(0));
+    store.append(['d'], records(4));
+    assert.deepEqual(store.read(['d', 'a']), records(4, 1));
+  });
+});
+
+test('an entry that is there already, or comes twice, is stored once', () => {
+  withStore((store) => {
+    store.append(['a', 'b', 'a'], records(1, 2, 1));
+    store.append(['b', 'c'], records(2, 3));
+    assert.equal(store.size, 3);
+    assert.deepEqual(store.read(['a', 'b', 'c']), records(1, 2, 3));
+  });
+});
+
+test('a key is the same whatever the order of its properties; another key has another folder', () => {
+  const folder = fill();
+  const {preprocessing, ...rest} = key;
+  withStore((store) => assert.equal(store.folder, folder), {key: {preprocessing, ...rest}, shape});
+  withStore((store) => assert.equal(store.size, 0), {key: {...key, stage: 'layer4'}, shape});
+  assert.equal(featureFolders(parent).length, 2);
+});
+
+test('wherever a kill cuts the files, the whole records stay and the rest can be appended again', () => {
+  const folder = fill();
+  const features = fs.readFileSync(join(folder, 'features.bin'));
+  const index = fs.readFileSync(join(folder, 'index.txt'));
+  assert.equal(features.length, 4 * recordBytes);
+  const lineEnds = names.map((_, i) => Buffer.byteLength(names.slice(0, i + 1).join('\n')) + 1);
+  const cuts = [
+    ...Array.from({length: index.length + 1}, (_, bytes) => [features.length, bytes]),
+    ...[0, 1, 2, 3, 4].flatMap((row) =>
+      [-1, 0, 1].map((extra) => [Math.max(0, row * recordBytes + extra), index.length]),
+    ),
+    [2 * recordBytes + 5, lineEnds[0] + 2],
+  ];
+  for (const [featureBytes, indexBytes] of cuts) {
+    // Past its end a file holds what a half-written append left there.
+    fs.writeFileSync(
+      join(folder, 'features.bin'),
+      Buffer.concat([features, Buffer.alloc(9)]).subarray(0, featureBytes),
+    );
+    fs.writeFileSync(join(folder, 'index.txt'), index.subarray(0, indexBytes));
+    const whole = Math.min(
+      Math.floor(Math.min(featureBytes, features.length) / recordBytes),
+      lineEnds.filter((end) => end <= indexBytes).length,
+    );
+    const message = `features.bin cut at ${featureBytes}, index.txt at ${indexBytes}`;
+    withStore((store) => {
+      assert.equal(store.warning, null, message);
+      assert.deepEqual(
+        names.map((name) => store.has(name)),
+        names.map((_, row) => row < whole),
+        message,
+      );
+      assert.deepEqual(
+        store.read(names.slice(0, whole)),
+        records(100, 200, 300, 400).slice(0, whole * 12),
+        message,
+      );
+      store.append(names.slice(whole), records(100, 200, 300, 400).slice(whole * 12));
+    });
+    assert.deepEqual(fs.readFileSync(join(folder, 'features.bin')), features, message);
+    assert.deepEqual(fs.readFileSync(join(folder, 'index.txt')), index, message);
+  }
+});
+
+const damages: [name: string, reason: RegExp, damage: (folder: string) => void][] = [
+  [
+    'another key',
+    /key\.json of other features/,
+    (folder) => fs.writeFileSync(join(folder, 'key.json'), '{"key":{}}'),
+  ],
+  ['half a key', /key\.json of other features/, (folder) => fs.truncateSync(join(folder, 'key.json'), 10)],
+  ['no key', /has no key\.json/, (folder) => fs.rmSync(join(folder, 'key.json'))],
+  ['a repeated line', /spoilt index\.txt/, (folder) => fs.appendFileSync(join(folder, 'index.txt'), 'c\n')],
+  ['an empty line', /spoilt index\.txt/, (folder) => fs.appendFileSync(join(folder, 'index.txt'), '\n')],
+];
+
+for (const [name, reason, damage] of damages) {
+  test(`a damaged folder is set aside, not fatal: ${name}`, () => {
+    for (const number of [1, 2]) {
+      const folder = fill();
+      damage(folder);
+      withStore((store) => {
+        assert.match(store.warning ?? '', reason);
+        assert.ok(store.warning?.includes(`${basename(folder)}.damaged-${number}`));
+        assert.equal(store.size, 0);
+      });
+      assert.ok(fs.existsSync(join(`${folder}.damaged-${number}`, 'features.bin')));
+    }
+  });
+}
+
+test('features of another shape are set aside', () => {
+  fill();
+  withStore((store) => assert.match(store.warning ?? '', /key\.json of other features/), {key, shape: [4]});
+});
+
+test('a store killed before it had a key begins again', () => {
+  const folder = fill();
+  for (const name of fs.readdirSync(folder)) fs.rmSync(join(folder, name));
+  fs.writeFileSync(join(folder, 'key.json.part'), '{"key"');
+  withStore((store) => assert.deepEqual([store.size, store.warning], [0, null]));
+});
+
+test('one store at a time has a folder open', async () => {
+  const folder = withStore((store) => {
+    assert.throws(() => FeatureStore.open(parent, {key, shape}), /in use by this process/);
+    return store.folder;
+  });
+  const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+  try {
+    fs.writeFileSync(join(folder, 'writer.txt'), String(other.pid));
+    assert.throws(
+      () => FeatureStore.open(parent, {key, shape}),
+      new RegExp(`in use by process ${other.pid}`),
+    );
+    assert.deepEqual(prune(parent, 0), []);
+  } finally {
+    other.kill('SIGKILL');
+    await once(other, 'exit');
+  }
+  withStore((store) => assert.equal(store.folder, folder));
+});
+
+test('what cannot be stored or read is refused, with the value', () => {
+  withStore((store) => {
+    store.append(['a'], records(1));
+    assert.throws(
+      () => store.append(['b', 'c'], records(1)),
+      /2 entries of shape \[2, 2, 3\] are 24 numbers, got 12/,
+    );
+    assert.throws(() => store.append(['two\nlines'], records(1)), /"two\\nlines" is no name/);
+    assert.throws(() => store.append([''], records(1)), LabError);
+    assert.throws(() => store.read(['a', 'z']), /'z' is not in/);
+    assert.equal(store.size, 1);
+    fs.truncateSync(join(store.folder, 'features.bin'), recordBytes - 1);
+    assert.throws(() => store.read(['a']), /features\.bin was cut short/);
+  });
+  for (const wrong of [[], [0], [2.5]]) {
+    assert.throws(() => FeatureStore.open(parent, {key, shape: wrong}), /shape is \[/);
+  }
+});
+
+test('a full disk is an error that says what can be deleted', (t) => {
+  if (!fs.existsSync('/dev/full')) return t.skip('no /dev/full on this system to stand for a full disk');
+  const folder = fill();
+  const other = withStore((store) => store.folder, {key: {...key, stage: 'layer4'}, shape});
+  fs.rmSync(join(other, 'features.bin'));
+  fs.symlinkSync('/dev/full', join(other, 'features.bin'));
+  withStore(
+    (store) => {
+      const full = (error: unknown) =>
+        error instanceof LabError &&
+        /^no space left on the disk for frozen features \(ENOSPC\).* delete folders/.test(error.message) &&
+        error.message.includes(`the largest: ${folder}, 0.0 MB`);
+      assert.throws(() => store.append(['a'], records(1)), full);
+      assert.equal(store.has('a'), false);
+    },
+    {key: {...key, stage: 'layer4'}, shape},
+  );
+});
+
+test('the least recently used stores are removed first, until the rest is small enough', () => {
+  const keyOf = (stage: number) => ({...key, stage: `layer${stage}`});
+  const folders = [1, 2, 3].map((stage) =>
+    withStore(
+      (store) => {
+        store.append(['a', 'b'], records(1, 2));
+        return store.folder;
+      },
+      {key: keyOf(stage), shape},
+    ),
+  );
+  fs.mkdirSync(join(parent, 'something else'));
+  folders.forEach((folder, i) => fs.utimesSync(join(folder, 'key.json'), 1e9 + i, 1e9 + i));
+  withStore(() => {}, {key: keyOf(1), shape}); // Using a store makes it recent.
+  const found = featureFolders(parent);
+  assert.deepEqual(
+    found.map(({folder}) => folder),
+    [folders[1], folders[2], folders[0]],
+  );
+  assert.deepEqual(found[0].key, keyOf(2));
+  assert.ok(found[0].bytes > 2 * recordBytes && found[0].bytes < 1000);
+
+  assert.deepEqual(prune(parent, 1e6), []);
+  assert.deepEqual(
+    prune(parent, found[2].bytes + found[1].bytes).map(({folder}) => folder),
+    [folders[1]],
+  );
+  withStore(
+    () =>
+      assert.deepEqual(
+        prune(parent, 0).map(({folder}) => folder),
+        [folders[0]],
+      ),
+    {key: keyOf(3), shape},
+  );
+  assert.deepEqual(fs.readdirSync(parent).sort(), [basename(folders[2]), 'something else'].sort());
+});
+
+test('damaged folders are listed without a key and can be pruned; no folder, no stores', () => {
+  fs.rmSync(join(fill(), 'key.json'));
+  withStore(() => {});
+  const damaged = featureFolders(parent).filter(({folder}) => folder.includes('.damaged-'));
+  assert.deepEqual(
+    damaged.map(({key}) => key),
+    [null],
+  );
+  prune(parent, 0);
+  assert.deepEqual(featureFolders(parent), []);
+  assert.deepEqual(featureFolders(join(parent, 'none')), []);
+});
+
+test('a batch of records is read within milliseconds', () => {
+  const large = {key, shape: [7, 7, 512]};
+  withStore((store) => {
+    const length = 7 * 7 * 512;
+    const features = new Float32Array(64 * length);
+    for (let row = 0; row < 64; row++) features.fill(row, row * length, (row + 1) * length);
+    const entries = Array.from({length: 64}, (_, row) => `photo ${row}`);
+    store.append(entries, features);
+    const wanted = Array.from({length: 32}, (_, i) => (i * 37) % 64);
+    const started = performance.now();
+    const got = store.read(wanted.map((row) => entries[row]));
+    assert.ok(performance.now() - started < 100);
+    wanted.forEach((row, i) => assert.equal(got[i * length + 5], row));
+  }, large);
+});

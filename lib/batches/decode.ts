@@ -14,8 +14,8 @@ export type View = 'evaluation' | {augmentation: Augmentation; seed: number};
  *
  * The photo is turned upright (EXIF), its first frame taken, and brought to 8-bit sRGB; transparency lies on white.
  * `photoKey` (its SHA-256, say) makes the augmented views of different photos differ; without it the file's name does.
- * Shrinking equals torchvision's on PIL images (antialiased) to within 0.2 of 255 grey levels on average; what libvips
- * enlarges lies half a pixel to the side.
+ * Shrinking equals torchvision's on PIL images (antialiased) to within half a grey level of 255 on average; what
+ * libvips enlarges lies half a pixel to the side.
  * Throws a LabError that names the file when it cannot be read.
  */
 export async function decodePhoto(

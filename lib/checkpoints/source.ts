@@ -82,7 +82,7 @@ export class Source {
 
 /** Reads the bytes [position, end) of a source forward, through a small window. */
 export class ByteStream {
-  private window = Buffer.alloc(0);
+  private window: Buffer = Buffer.alloc(0);
   private next = 0;
 
   constructor(

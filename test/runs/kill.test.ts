@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import * as fs from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import test from 'node:test';
+import {setTimeout} from 'node:timers/promises';
+import {openCheckpoint} from '../../lib/checkpoints';
+import {mulberry32} from '../../lib/random';
+import {RunStore} from '../../lib/runs';
+import {configuration} from './fixtures/runs';
+
+const kills = 5;
+const valuesPerTensor = 100_000;
+
+/** Trains in another process, which is killed some milliseconds after it has opened the run. */
+async function trainAndKill(folder: string, milliseconds: number): Promise<void> {
+  const trainer = join(__dirname, 'fixtures', 'trainer.ts');
+  const args = ['--import', 'tsx', trainer, folder, '1000000', String(valuesPerTensor)];
+  const child = spawn(process.execPath, args, {stdio: ['ignore', 'pipe', 'inherit']});
+  await once(child.stdout, 'data');
+  await setTimeout(milliseconds);
+  child.kill('SIGKILL');
+  await once(child, 'close');
+}
+
+function valuesIn(tensors: Iterable<Float32Array>): number[] {
+  return [...new Set([...tensors].flatMap((values) => [values[0], values[values.length - 1]]))];
+}
+
+test(`a run killed ${kills} times at random moments stays consistent and goes on`, async (t) => {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-kill-'));
+  t.after(() => fs.rmSync(folder, {recursive: true}));
+  const store = new RunStore(folder, (warning) => assert.fail(warning));
+  const random = mulberry32(1);
+  let epochs = 0;
+  for (let count = 0; count < kills; count++) {
+    await trainAndKill(folder, 60 * random());
+    assert.equal(store.find(configuration)?.status, 'interrupted');
+
+    const run = store.open(configuration);
+    const {history} = run.record();
+    assert.deepEqual(
+      history.map(({epoch}) => epoch),
+      history.map((_, index) => index + 1),
+    );
+    const point = run.resumeState();
+    assert.equal(point?.state.epoch ?? 0, history.length);
+    assert.ok(history.length >= epochs, 'no epoch is lost');
+    epochs = history.length;
+    if (point?.state.best) {
+      assert.deepEqual(valuesIn([...point.tensors.values()].map(({values}) => values)), [point.state.epoch]);
+      const best = openCheckpoint(run.bestWeights());
+      assert.deepEqual(valuesIn([...best.tensors.values()].map((tensor) => tensor.values())), [
+        point.state.best.epoch,
+      ]);
+      best.close();
+    }
+    run.release();
+    assert.deepEqual(fs.readdirSync(folder).length, 1, 'no lock is left');
+    assert.ok(fs.readdirSync(join(folder, run.id)).length <= 5, 'no older weights are left');
+  }
+  assert.ok(epochs >= kills, `${epochs} epochs in ${kills} sessions`);
+});

@@ -21,17 +21,17 @@ export class RunStore {
   constructor(
     readonly folder: string,
     private readonly warn: (message: string) => void = console.warn,
-  ) {
-    writing(folder, () => fs.mkdirSync(folder, {recursive: true}));
-  }
+  ) {}
 
   /** The stored run of a configuration, null when there is none. */
   find(configuration: RunIdentity): RunRecord | null {
+    this.makeFolder();
     return this.load(runId(configuration));
   }
 
   /** All stored runs that `filter` lets through, in the order of their identifiers. */
   list(filter: (record: RunRecord) => boolean = () => true): RunRecord[] {
+    this.makeFolder();
     const ids = fs.readdirSync(this.folder).map((name) => name.replace(/\.redo$/, ''));
     return [...new Set(ids)]
       .filter((id) => /^[a-z0-9_-]+-[0-9a-f]{8}$/.test(id))
@@ -47,6 +47,7 @@ export class RunStore {
    */
   open(configuration: RunIdentity, {redo = false} = {}): Run {
     const id = runId(configuration);
+    this.makeFolder();
     const unlock = this.lock(id);
     try {
       this.settleRedo(id);
@@ -60,6 +61,10 @@ export class RunStore {
       unlock();
       throw error;
     }
+  }
+
+  private makeFolder(): void {
+    writing(this.folder, () => fs.mkdirSync(this.folder, {recursive: true}));
   }
 
   private load(id: string): RunRecord | null {

@@ -366,6 +366,17 @@ test('a second damaged run does not overwrite the first', (t) => {
   assert.deepEqual(fs.readdirSync(folder), [`${id}.damaged-1`, `${id}.damaged-2`]);
 });
 
+test('a store whose folder was deleted starts anew', (t) => {
+  const {store, folder} = newStore(t);
+  trainCompletely(store, 1);
+  fs.rmSync(folder, {recursive: true});
+  assert.deepEqual(store.list(), []);
+  fs.rmSync(folder, {recursive: true});
+  assert.equal(store.find(configuration), null);
+  fs.rmSync(folder, {recursive: true});
+  trainCompletely(store, 1);
+});
+
 test('a folder that may not be written is named', (t) => {
   if (process.getuid?.() === 0) return t.skip('root may write anywhere');
   const {store, folder} = newStore(t);

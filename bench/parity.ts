@@ -6,7 +6,7 @@
 import {readFileSync} from 'node:fs';
 import {Backbone, findArchitecture} from '../lib/backbones';
 import {formulaInput, formulaProbe} from '../lib/checkpoints';
-import {tf, type Tensor} from '../lib/engine';
+import {type Scalar, tf} from '../lib/engine';
 import {LabError} from '../lib/errors';
 import {crossEntropy} from '../lib/training';
 
@@ -41,7 +41,8 @@ const tolerances: Comparison = {
   runningStatistic: 1e-3,
 };
 
-const norm = (values: ArrayLike<number>): number => Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
+const norm = (values: ArrayLike<number>): number =>
+  Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
 
 function relativeError(actual: ArrayLike<number>, expected: number[]): number {
   return norm(expected.map((value, i) => actual[i] - value)) / norm(expected);
@@ -53,20 +54,19 @@ function compareNames(backbone: Backbone, {arch, stateDict}: Reference): void {
   const differing = [...new Set([...ours.keys(), ...Object.keys(stateDict)])].filter(
     (name) => ours.get(name)?.shape.join() !== stateDict[name]?.join(),
   );
-  if (differing.length > 0) throw new LabError(`${arch}: tensors differ from the reference: ${differing.slice(0, 10).join(', ')}`);
+  if (differing.length > 0)
+    throw new LabError(`${arch}: tensors differ from the reference: ${differing.slice(0, 10).join(', ')}`);
 }
 
 function compare(reference: Reference): Comparison {
   const {arch, salt, input, gradients, runningStatsAfterStep} = reference;
   const architecture = findArchitecture(arch);
-  const {classifier} = architecture;
-  if (!classifier) throw new LabError(`${arch}: has no ImageNet head to compare.`);
   const backbone = Backbone.formula(architecture, salt);
   compareNames(backbone, reference);
   const photos = tf.tidy(() => tf.transpose(tf.tensor(formulaInput(input, salt), input), [0, 2, 3, 1]));
 
   const inference = backbone.inference();
-  const evalLogits = tf.tidy(() => classifier.forward(inference, backbone.run(inference, photos)) as Tensor);
+  const evalLogits = tf.tidy(() => backbone.logits(inference, photos).logits);
   const evalError = relativeError(evalLogits.dataSync(), reference.evalLogits.flat());
   inference.dispose();
 
@@ -76,9 +76,12 @@ function compare(reference: Reference): Comparison {
   let logits: number[] = [];
   const {value, grads} = tf.variableGrads(
     () => {
-      const trainLogits = classifier.forward(training, backbone.run(training, photos)) as Tensor;
-      logits = Array.from(trainLogits.dataSync());
-      return crossEntropy(trainLogits, labels) as never;
+      const output = backbone.logits(training, photos);
+      logits = Array.from(output.logits.dataSync());
+      const loss = crossEntropy(output.logits, labels);
+      if (!output.auxiliary) return loss as Scalar;
+      const {weight} = architecture.auxiliary!;
+      return tf.add(loss, tf.mul(crossEntropy(output.auxiliary, labels), weight)) as Scalar;
     },
     names.map((name) => backbone.weights.get(name)),
   );

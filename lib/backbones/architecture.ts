@@ -1,5 +1,6 @@
 /** What an architecture's definition holds, and what follows from it without computing anything. */
 import type {Preprocessing} from '../batches';
+import {LabError} from '../errors';
 import type {Net, Value} from './net';
 import {type LayerSummary, type ParameterSpec, ShapeNet} from './shapes';
 
@@ -26,6 +27,16 @@ export interface PublishedWeights {
   licence: string;
 }
 
+/** A second classifier in the middle of the network that helps it train (Szegedy et al. 2015, arXiv:1409.4842). */
+export interface AuxiliaryClassifier {
+  /** The stage whose output it looks at. */
+  after: string;
+  /** Factor of its cross-entropy in the loss. */
+  weight: number;
+  /** From that stage's output to the logits of the original classes. */
+  forward(net: Net, x: Value): Value;
+}
+
 export interface Definition {
   /** torchvision's or timm's name. */
   name: string;
@@ -38,11 +49,11 @@ export interface Definition {
   /** From the last stage's output to [batch, features]; by default `pooled`. */
   pool?(net: Net, x: Value): Value;
   /** The original ImageNet head, from the last stage's output to logits; a backbone does without it. */
-  classifier?: {
-    /** Whether a tensor of this name belongs to it. */
-    owns(name: string): boolean;
-    forward(net: Net, x: Value): Value;
-  };
+  classifier?(net: Net, x: Value): Value;
+  /** Used in training alone, and only with the original head. */
+  auxiliary?: AuxiliaryClassifier;
+  /** Today's name of a tensor that published checkpoints know by an older one. */
+  rename?(name: string): string;
 }
 
 /** Pooled features: the mean of a feature map [batch, height, width, channel], or the class token of a sequence. */
@@ -66,8 +77,10 @@ export interface StageSummary {
 }
 
 export interface Architecture extends Definition {
+  /** What it was cut from; itself when it is whole. Checkpoints hold the tensors of the whole. */
+  whole: Architecture;
   pool(net: Net, x: Value): Value;
-  /** The tensors of the stages and the pooling, or of the whole network with its original head. */
+  /** The tensors of the stages and the pooling, or of the whole network with its original heads. */
   parameters(options?: {withClassifier?: boolean}): ReadonlyMap<string, ParameterSpec>;
   /** What each stage is made of, for one photo of `size` x `size` pixels; what pooling has counts to the last. */
   summary(size?: number): StageSummary[];
@@ -77,36 +90,40 @@ export interface Architecture extends Definition {
 
 /** Completes a definition with what follows from it. */
 export function defineBackbone(definition: Definition): Architecture {
-  const {stages, preprocessing, classifier} = definition;
+  const {stages, preprocessing, classifier, auxiliary} = definition;
   const pool = definition.pool ?? pooled;
 
   const trace = (size: number) => {
     let map: Value = {shape: [1, size, size, 3]};
-    const nets = stages.map((stage) => {
+    const parts = stages.map((stage) => {
       const net = new ShapeNet();
       map = stage.forward(net, map);
-      return {stage: stage.name, net, output: map.shape.slice(1)};
+      return {stage: stage.name, net, map};
     });
-    const features = pool(nets[nets.length - 1].net, map).shape[1];
-    return {nets, map, features};
+    const features = pool(parts[parts.length - 1].net, map).shape[1];
+    return {parts, map, features};
   };
 
-  return {
+  const architecture: Omit<Architecture, 'whole'> = {
     ...definition,
     pool,
     parameters({withClassifier = false} = {}) {
-      const {nets, map} = trace(preprocessing.crop);
-      const head = new ShapeNet();
-      if (withClassifier) classifier?.forward(head, map);
-      return new Map([...nets.map(({net}) => net), head].flatMap((net) => [...net.parameters]));
+      const {parts, map} = trace(preprocessing.crop);
+      const heads = new ShapeNet();
+      if (withClassifier) {
+        classifier?.(heads, map);
+        const tapped = parts.find(({stage}) => stage === auxiliary?.after);
+        if (tapped) auxiliary?.forward(heads, tapped.map);
+      }
+      return new Map([...parts.map(({net}) => net), heads].flatMap((net) => [...net.parameters]));
     },
     summary(size = preprocessing.crop) {
-      return trace(size).nets.map(({stage, output, net}) => {
+      return trace(size).parts.map(({stage, map, net}) => {
         const sum = (key: 'parameters' | 'multiplyAdds') =>
           net.layers.reduce((total, layer) => total + layer[key], 0);
         return {
           stage,
-          output,
+          output: map.shape.slice(1),
           parameters: sum('parameters'),
           multiplyAdds: sum('multiplyAdds'),
           layers: net.layers,
@@ -116,4 +133,24 @@ export function defineBackbone(definition: Definition): Architecture {
     },
     features: trace(preprocessing.crop).features,
   };
+  const complete = architecture as Architecture;
+  complete.whole = complete;
+  return complete;
+}
+
+/**
+ * The first part of an architecture, up to and including the stage `last`, as an architecture of its own named
+ * `<name>:<last>`: it takes whole checkpoints as well as ones that end there. Throws a LabError on an unknown stage.
+ */
+export function cutAfter(architecture: Architecture, last: string): Architecture {
+  const names = architecture.stages.map(({name}) => name);
+  const index = names.indexOf(last);
+  if (index === -1) {
+    throw new LabError(
+      `${architecture.name} has no stage "${last}" to be cut after. It has: ${names.join(', ')}.`,
+    );
+  }
+  const {name, title, paper, weights, preprocessing, stages, rename, whole} = architecture;
+  const cut = {name: `${name}:${last}`, title: `${title} up to ${last}`, stages: stages.slice(0, index + 1)};
+  return {...defineBackbone({...cut, paper, weights, preprocessing, rename}), whole};
 }

@@ -1,6 +1,7 @@
 /** A backbone: an architecture with weights, computed stage by stage. */
-import {formulaTensor, matchTensors, openCheckpoint} from '../checkpoints';
+import {type Checkpoint, formulaTensor, matchTensors, openCheckpoint} from '../checkpoints';
 import {tf, type Tensor} from '../engine';
+import {LabError} from '../errors';
 import type {Architecture} from './architecture';
 import type {Net, Value} from './net';
 import {InferenceNet, TrainingNet} from './tensors';
@@ -20,21 +21,24 @@ export class Backbone {
   ) {}
 
   /**
-   * Loads pretrained weights (safetensors or .pth; float32, float16, bfloat16). The original head may be there or not.
-   * Throws a LabError that names every missing, extra and misshapen tensor.
+   * Loads pretrained weights (safetensors or .pth; float32, float16, bfloat16). The original head may be there or not;
+   * it is left out unless asked for. Throws a LabError that names every missing, extra and misshapen tensor.
    */
-  static load(architecture: Architecture, file: string): Backbone {
-    const specs = architecture.parameters();
-    const checkpoint = openCheckpoint(file);
+  static load(architecture: Architecture, file: string, options: {withClassifier?: boolean} = {}): Backbone {
+    const specs = architecture.parameters(options);
+    const stored = openCheckpoint(file);
     try {
+      const checkpoint = renamed(stored, architecture);
       const shapes = new Map([...specs].map(([name, {shape}]) => [name, shape]));
-      matchTensors(checkpoint, shapes, {ignore: (name) => architecture.classifier?.owns(name) ?? false});
+      const whole = architecture.whole.parameters({withClassifier: true});
+      explainCut(checkpoint, architecture);
+      matchTensors(checkpoint, shapes, {ignore: (name) => whole.has(name) && !specs.has(name)});
       return new Backbone(
         architecture,
         new Weights(specs, ({name}) => checkpoint.tensors.get(name)!.values()),
       );
     } finally {
-      checkpoint.close();
+      stored.close();
     }
   }
 
@@ -57,6 +61,20 @@ export class Backbone {
     return this.architecture.stages
       .slice(from, to)
       .reduce<Value>((value, stage) => net.block(() => stage.forward(net, value)), x) as Tensor;
+  }
+
+  /**
+   * Logits of the original head for photos [batch, height, width, 3], and in training those of the auxiliary classifier
+   * where the architecture has one. Throws a LabError where there is no original head.
+   */
+  logits(net: Net, photos: Tensor): {logits: Tensor; auxiliary?: Tensor} {
+    const {name, stages, classifier, auxiliary} = this.architecture;
+    if (!classifier) throw new LabError(`${name} has no original head to compute logits with.`);
+    const tap =
+      auxiliary && net instanceof TrainingNet ? stages.findIndex(({name}) => name === auxiliary.after) : -1;
+    const map = this.run(net, photos, {to: tap + 1});
+    const logits = classifier(net, this.run(net, map, {from: tap + 1})) as Tensor;
+    return auxiliary && tap >= 0 ? {logits, auxiliary: auxiliary.forward(net, map) as Tensor} : {logits};
   }
 
   /** Pooled features [batch, features] of a last stage's output. */
@@ -96,4 +114,23 @@ export class Backbone {
   dispose(): void {
     this.weights.dispose();
   }
+}
+
+/** The checkpoint with today's names. */
+function renamed(checkpoint: Checkpoint, {rename}: Architecture): Checkpoint {
+  if (!rename) return checkpoint;
+  const tensors = [...checkpoint.tensors.values()].map((tensor) => ({...tensor, name: rename(tensor.name)}));
+  return {...checkpoint, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor]))};
+}
+
+/** Where a checkpoint holds nothing of the last stages, the remedy is to cut the architecture as its author did. */
+function explainCut({file, tensors}: Checkpoint, architecture: Architecture): void {
+  const present = architecture.summary().map((stage) => stage.tensors.some((name) => tensors.has(name)));
+  const last = present.lastIndexOf(true);
+  if (last === -1 || last === present.length - 1 || present.slice(0, last).includes(false)) return;
+  const {name} = architecture.stages[last];
+  throw new LabError(
+    `${file} holds ${architecture.name} up to ${name} and nothing after it. ` +
+      `Use the backbone "${architecture.name}:${name}", which ends there.`,
+  );
 }

@@ -1,6 +1,8 @@
 /** Backbones: architectures in torchvision's and timm's names, computed stage by stage. */
 export {
   type Architecture,
+  type AuxiliaryClassifier,
+  cutAfter,
   type Definition,
   defineBackbone,
   type Paper,

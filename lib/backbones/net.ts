@@ -29,7 +29,17 @@ export interface ConvOptions {
   norm?: string;
   epsilon?: number;
   momentum?: number;
+  /** Added to the (normalised) output before the activation. */
+  residual?: Value;
   activation?: Activation;
+}
+
+export interface LinearOptions {
+  out: number;
+  bias?: boolean;
+  activation?: Activation;
+  /** What stands between the layer's name and `weight` or `bias`. Default: '.'; torch's MultiheadAttention has '_'. */
+  join?: '.' | '_';
 }
 
 export interface PoolOptions {
@@ -41,7 +51,7 @@ export interface PoolOptions {
 }
 
 export interface Net {
-  /** Convolution, with the BatchNorm and activation that follow it. */
+  /** Convolution, with the BatchNorm, the residual sum and the activation that follow it. */
   conv(name: string, x: Value, options: ConvOptions): Value;
   /** BatchNorm that does not follow a convolution directly. */
   batchNorm(
@@ -51,9 +61,11 @@ export interface Net {
   ): Value;
   layerNorm(name: string, x: Value, options: {epsilon: number}): Value;
   /** Linear layer over the last axis. */
-  linear(name: string, x: Value, options: {out: number; bias?: boolean; activation?: Activation}): Value;
+  linear(name: string, x: Value, options: LinearOptions): Value;
   /** A parameter used as it is, in PyTorch's shape: a class token, a position embedding, a layer scale. */
   parameter(name: string, shape: number[]): Value;
+  /** Numbers that follow from shapes alone, such as an attention mask. */
+  constant(values: Float32Array, shape: number[]): Value;
   activation(x: Value, activation: Activation): Value;
   maxPool(x: Value, options: PoolOptions): Value;
   averagePool(x: Value, options: PoolOptions): Value;

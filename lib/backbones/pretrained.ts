@@ -19,7 +19,7 @@ export async function pretrainedWeights(
   architecture: Architecture,
   options: PretrainedOptions,
 ): Promise<FetchedFile> {
-  const {name, weights} = architecture;
+  const {name, weights} = architecture.whole;
   if (!weights) throw new LabError(`${name} has no published weights; fill it with random ones.`);
   const {folder, ...rest} = options;
   const safetensors = `${name}.safetensors`;

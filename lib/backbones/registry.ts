@@ -1,18 +1,44 @@
 import {LabError} from '../errors';
 import {nearest} from '../nearest';
-import type {Architecture} from './architecture';
-import {deit_tiny_patch16_224} from './architectures/deit';
+import {type Architecture, cutAfter} from './architecture';
+import {alexnet} from './architectures/alexnet';
+import {convnext_tiny} from './architectures/convnext';
 import {
   deit_small,
   efficientnet_small,
   mobilenet_v2_small,
   squeezenet1_1_small,
 } from './architectures/demonstration';
+import {densenet121} from './architectures/densenet';
 import {efficientnet_b0, efficientnet_b4} from './architectures/efficientnet';
+import {inception_v3} from './architectures/inception';
 import {mobilenet_v2} from './architectures/mobilenetV2';
+import {mobilenet_v3_large} from './architectures/mobilenetV3';
+import {resnet18, resnet50, resnext50_32x4d} from './architectures/resnet';
 import {squeezenet1_1} from './architectures/squeezenet';
+import {swin_t} from './architectures/swin';
+import {vgg16} from './architectures/vgg';
+import {deit_tiny_patch16_224, vit_b_16} from './architectures/visionTransformer';
 
-const published = [squeezenet1_1, mobilenet_v2, efficientnet_b0, efficientnet_b4, deit_tiny_patch16_224];
+/** In the order of their appearance. */
+const published = [
+  alexnet,
+  vgg16,
+  squeezenet1_1,
+  resnet18,
+  resnet50,
+  resnext50_32x4d,
+  inception_v3,
+  densenet121,
+  mobilenet_v2,
+  mobilenet_v3_large,
+  efficientnet_b0,
+  efficientnet_b4,
+  convnext_tiny,
+  vit_b_16,
+  swin_t,
+  deit_tiny_patch16_224,
+];
 
 /** Which small relative stands in for a backbone in a demonstration without pretrained weights. */
 const relatives: Record<string, Architecture> = {
@@ -28,20 +54,24 @@ const byName = new Map([...published, ...Object.values(relatives)].map((found) =
 /** The names of the architectures with published weights. */
 export const architectureNames: readonly string[] = published.map(({name}) => name);
 
-/** The architecture of a name as in torchvision or timm; a misspelt one is a LabError that offers the nearest names. */
+/**
+ * The architecture of a name as in torchvision or timm, or the first part of one: `inception_v3:Mixed_7a` ends after that
+ * stage. A misspelt name is a LabError that offers the nearest ones.
+ */
 export function findArchitecture(name: string): Architecture {
-  const found = byName.get(name);
+  const [whole, stage] = name.split(':', 2);
+  const found = byName.get(whole);
   if (!found) {
-    const guesses = nearest(name, architectureNames);
+    const guesses = nearest(whole, architectureNames);
     throw new LabError(
-      `There is no backbone named "${name}".${guesses.length > 0 ? ` Did you mean ${guesses.join(' or ')}?` : ''} ` +
+      `There is no backbone named "${whole}".${guesses.length > 0 ? ` Did you mean ${guesses.join(' or ')}?` : ''} ` +
         `There are: ${architectureNames.join(', ')}.`,
     );
   }
-  return found;
+  return stage === undefined ? found : cutAfter(found, stage);
 }
 
 /** The small, randomly initialised relative that stands in for a backbone when no weights can be had. */
 export function demonstrationArchitecture(name: string): Architecture {
-  return relatives[findArchitecture(name).name] ?? mobilenet_v2_small;
+  return relatives[findArchitecture(name).whole.name] ?? mobilenet_v2_small;
 }

@@ -3,6 +3,7 @@ import {LabError} from '../errors';
 import {
   type ConvOptions,
   convolutionWindow,
+  type LinearOptions,
   type Net,
   pair,
   poolWindow,
@@ -77,7 +78,8 @@ export class ShapeNet implements Net {
       parameters,
       count(filter) * output[1] * output[2],
     );
-    return norm ? this.batchNorm(norm, {shape: output}) : {shape: output};
+    if (norm) this.batchNorm(norm, {shape: output});
+    return options.residual ? this.add({shape: output}, options.residual) : {shape: output};
   }
 
   batchNorm(name: string, x: Value): Value {
@@ -94,16 +96,20 @@ export class ShapeNet implements Net {
     return this.record(name, 'layer normalisation', x.shape, parameters);
   }
 
-  linear(name: string, x: Value, {out, bias = true}: {out: number; bias?: boolean}): Value {
+  linear(name: string, x: Value, {out, bias = true, join = '.'}: LinearOptions): Value {
     const width = x.shape[x.shape.length - 1];
-    let parameters = this.declare(`${name}.weight`, [out, width]);
-    if (bias) parameters += this.declare(`${name}.bias`, [out]);
+    let parameters = this.declare(`${name}${join}weight`, [out, width]);
+    if (bias) parameters += this.declare(`${name}${join}bias`, [out]);
     const output = [...x.shape.slice(0, -1), out];
     return this.record(name, 'linear', output, parameters, (count(output) / output[0]) * width);
   }
 
   parameter(name: string, shape: number[]): Value {
     return this.record(name, 'parameter', shape, this.declare(name, shape));
+  }
+
+  constant(_values: Float32Array, shape: number[]): Value {
+    return {shape};
   }
 
   activation(x: Value): Value {

@@ -2,7 +2,15 @@
 import * as engine from '../engine';
 import {tf, type Activation, type Tensor} from '../engine';
 import {LabError} from '../errors';
-import {type ConvOptions, convolutionWindow, type Net, type PoolOptions, poolWindow, type Value} from './net';
+import {
+  type ConvOptions,
+  convolutionWindow,
+  type LinearOptions,
+  type Net,
+  type PoolOptions,
+  poolWindow,
+  type Value,
+} from './net';
 import type {Weights} from './weights';
 
 const tensor = (value: Value): Tensor => value as Tensor;
@@ -14,6 +22,10 @@ abstract class TensorNet {
 
   parameter(name: string): Value {
     return this.weights.get(name);
+  }
+
+  constant(values: Float32Array, shape: number[]): Value {
+    return tf.tensor(values, shape);
   }
 
   activation(x: Value, activation: Activation): Value {
@@ -105,6 +117,7 @@ export class InferenceNet extends TensorNet implements Net {
     const {filter, bias} = this.fold(name, options);
     return engine.fusedConv2d(tensor(x), filter, bias, convolutionWindow(options), {
       isDepthwise: isDepthwise(this.weights, name),
+      residual: options.residual && tensor(options.residual),
       activation: options.activation,
     });
   }
@@ -121,9 +134,9 @@ export class InferenceNet extends TensorNet implements Net {
     });
   }
 
-  linear(name: string, x: Value, {activation}: {activation?: Activation}): Value {
-    const weight = this.weights.get(`${name}.weight`);
-    const bias = this.optional(`${name}.bias`);
+  linear(name: string, x: Value, {activation, join = '.'}: LinearOptions): Value {
+    const weight = this.weights.get(`${name}${join}weight`);
+    const bias = this.optional(`${name}${join}bias`);
     if (bias) return engine.fusedLinear(tensor(x), weight, bias, activation);
     const y = engine.linear(tensor(x), weight);
     return activation ? engine.activate(y, activation) : y;
@@ -183,7 +196,7 @@ export class TrainingNet extends TensorNet implements Net {
   }
 
   conv(name: string, x: Value, options: ConvOptions): Value {
-    const {norm, activation, epsilon, momentum} = options;
+    const {norm, residual, activation, epsilon, momentum} = options;
     const filter = this.weights.get(`${name}.weight`) as Tensor;
     const bias = this.optional(`${name}.bias`);
     const product = engine.conv2d(
@@ -192,9 +205,14 @@ export class TrainingNet extends TensorNet implements Net {
       convolutionWindow(options),
       isDepthwise(this.weights, name),
     );
-    const y = bias ? engine.biasAdd(product, bias) : product;
-    if (norm) return this.batchNorm(norm, y, {epsilon, momentum, activation});
-    return activation ? engine.activate(y, activation) : y;
+    const biased = bias ? engine.biasAdd(product, bias) : product;
+    const direct = residual ? undefined : activation;
+    if (norm) {
+      const normalised = this.batchNorm(norm, biased, {epsilon, momentum, activation: direct});
+      return residual ? this.add(normalised, residual, activation) : normalised;
+    }
+    if (residual) return this.add(biased, residual, activation);
+    return activation ? engine.activate(biased, activation) : biased;
   }
 
   batchNorm(
@@ -220,8 +238,9 @@ export class TrainingNet extends TensorNet implements Net {
     return y;
   }
 
-  linear(name: string, x: Value, {activation}: {activation?: Activation}): Value {
-    const y = engine.linear(tensor(x), this.weights.get(`${name}.weight`), this.optional(`${name}.bias`));
+  linear(name: string, x: Value, {activation, join = '.'}: LinearOptions): Value {
+    const [weight, bias] = [this.weights.get(`${name}${join}weight`), this.optional(`${name}${join}bias`)];
+    const y = engine.linear(tensor(x), weight, bias);
     return activation ? engine.activate(y, activation) : y;
   }
 

@@ -1,4 +1,4 @@
 /** The engine: TensorFlow under tfjs-node, and its native operations with their gradients. Nothing else imports it. */
 export {tf, engineReport, peakMemory, type EngineReport} from './tensorflow';
 export * from './operations';
-export type {Tensor, Variable} from '@tensorflow/tfjs-node';
+export type {Scalar, Tensor, Variable} from '@tensorflow/tfjs-node';

@@ -235,33 +235,45 @@ const depthwiseFusions: Partial<Record<Activation, string>> = {
   hardswish: '_FusedHardSwish',
 };
 
+const sumFusions: Partial<Record<Activation, string>> = {relu: 'Relu'};
+
+export interface FusedOptions {
+  isDepthwise?: boolean;
+  /** Added before the activation; of the output's shape. */
+  residual?: Tensor;
+  activation?: Activation;
+}
+
 /**
- * Convolution, bias and activation in one pass over memory, for inference (no gradient). What oneDNN cannot fuse
- * runs as separate operations.
+ * Convolution, bias, residual sum and activation in one pass over memory, for inference (no gradient). What oneDNN
+ * cannot fuse runs as separate operations.
  */
 export function fusedConv2d(
   x: Tensor,
   filter: Tensor,
   bias: Tensor,
   window: Window,
-  {isDepthwise = false, activation}: {isDepthwise?: boolean; activation?: Activation} = {},
+  {isDepthwise = false, residual, activation}: FusedOptions = {},
 ): Tensor {
   return tf.tidy(() => {
-    if (!oneDNN) {
+    if (!oneDNN || (isDepthwise && residual)) {
       const y = biasAdd(conv2d(x, filter, window, isDepthwise), bias);
-      return activation ? activate(y, activation) : y;
+      const sum = residual ? native2('AddV2', y, residual) : y;
+      return activation ? activate(sum, activation) : sum;
     }
-    const fusion = activation && (isDepthwise ? depthwiseFusions : convolutionFusions)[activation];
+    const fusion =
+      activation && (isDepthwise ? depthwiseFusions : residual ? sumFusions : convolutionFusions)[activation];
+    const sum = residual ? ['BiasAdd', 'Add'] : ['BiasAdd'];
     const padded = isDepthwise ? pad(x, window.padding) : x;
     const attributes = [
       ...windowAttributes(isDepthwise ? {...window, padding: [0, 0, 0, 0]} : window),
-      integer('num_args', 1),
-      ...(isDepthwise ? [] : [{name: 'TArgs', type: TF_ATTR_TYPE, value: [TF_FLOAT]}]),
-      text('fused_ops', fusion ? ['BiasAdd', fusion] : ['BiasAdd']),
+      integer('num_args', sum.length),
+      ...(isDepthwise ? [] : [{name: 'TArgs', type: TF_ATTR_TYPE, value: sum.map(() => TF_FLOAT)}]),
+      text('fused_ops', fusion ? [...sum, fusion] : sum),
       oneDNNKernel,
     ];
     const name = isDepthwise ? '_MklNativeFusedDepthwiseConv2dNative' : '_MklNativeFusedConv2D';
-    const [y] = execute(name, attributes, [padded, filter, bias]);
+    const [y] = execute(name, attributes, [padded, filter, bias, ...(residual ? [residual] : [])]);
     return activation && !fusion ? activate(y, activation) : y;
   });
 }

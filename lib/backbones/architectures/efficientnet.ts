@@ -105,10 +105,10 @@ export const efficientnetPaper: Definition['paper'] = {
   url: 'https://arxiv.org/abs/1905.11946',
 };
 
-const classifier = (dropout: number): Definition['classifier'] => ({
-  owns: (name) => name.startsWith('classifier.'),
-  forward: (net, x) => net.linear('classifier.1', net.dropout(net.globalAverage(x), dropout), {out: 1000}),
-});
+const classifier =
+  (dropout: number): Definition['classifier'] =>
+  (net, x) =>
+    net.linear('classifier.1', net.dropout(net.globalAverage(x), dropout), {out: 1000});
 
 export const efficientnet_b0 = defineBackbone({
   name: 'efficientnet_b0',

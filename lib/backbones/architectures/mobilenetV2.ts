@@ -34,8 +34,8 @@ function invertedResidual(net: Net, name: string, x: Value, {expansion, out, str
     const filter = layer(last - 1);
     const depthwise = {out: wide, kernel: 3, stride, padding: 1, groups: wide};
     y = net.conv(`${filter}.0`, y, {...depthwise, norm: `${filter}.1`, activation: 'relu6'});
-    y = net.conv(layer(last), y, {out, kernel: 1, norm: layer(last + 1)});
-    return stride === 1 && channels === out ? net.add(x, y) : y;
+    const residual = stride === 1 && channels === out ? x : undefined;
+    return net.conv(layer(last), y, {out, kernel: 1, norm: layer(last + 1), residual});
   });
 }
 
@@ -80,8 +80,5 @@ export const mobilenet_v2 = defineBackbone({
   weights: torchvision('mobilenet_v2-b0353104.pth', {accuracy: 71.878}),
   preprocessing: imagenet({resize: 256, crop: 224}),
   stages: mobilenetV2Stages(),
-  classifier: {
-    owns: (name) => name.startsWith('classifier.'),
-    forward: (net, x) => net.linear('classifier.1', net.dropout(net.globalAverage(x), 0.2), {out: 1000}),
-  },
+  classifier: (net, x) => net.linear('classifier.1', net.dropout(net.globalAverage(x), 0.2), {out: 1000}),
 });

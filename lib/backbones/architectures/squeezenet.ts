@@ -69,11 +69,8 @@ export const squeezenet1_1 = defineBackbone({
   weights: torchvision('squeezenet1_1-b8a52dc0.pth', {accuracy: 58.178}),
   preprocessing: imagenet({resize: 256, crop: 224}),
   stages: squeezenetStages(),
-  classifier: {
-    owns: (name) => name.startsWith('classifier.'),
-    forward: (net, x) =>
-      net.globalAverage(
-        net.conv('classifier.1', net.dropout(x, 0.5), {out: 1000, kernel: 1, activation: 'relu'}),
-      ),
-  },
+  classifier: (net, x) =>
+    net.globalAverage(
+      net.conv('classifier.1', net.dropout(x, 0.5), {out: 1000, kernel: 1, activation: 'relu'}),
+    ),
 });

@@ -1,0 +1,65 @@
+import {imagenet} from '../../batches';
+import {defineBackbone, type Stage} from '../architecture';
+import type {Net, Value} from '../net';
+import {torchvision} from './published';
+
+const growth = 32;
+
+/** Batch normalisation, ReLU and convolution, twice: 1x1 to four times the growth, then 3x3; appended to the input. */
+function denseLayer(net: Net, name: string, x: Value): Value {
+  return net.block(() => {
+    const normalised = net.batchNorm(`${name}.norm1`, x, {activation: 'relu'});
+    const narrow = {out: 4 * growth, kernel: 1, norm: `${name}.norm2`, activation: 'relu' as const};
+    const squeezed = net.conv(`${name}.conv1`, normalised, narrow);
+    const grown = net.conv(`${name}.conv2`, squeezed, {out: growth, kernel: 3, padding: 1, bias: false});
+    return net.concat([x, grown], 3);
+  });
+}
+
+function transition(net: Net, name: string, x: Value): Value {
+  return net.block(() => {
+    const normalised = net.batchNorm(`${name}.norm`, x, {activation: 'relu'});
+    const halved = net.conv(`${name}.conv`, normalised, {out: x.shape[3] / 2, kernel: 1, bias: false});
+    return net.averagePool(halved, {kernel: 2, stride: 2});
+  });
+}
+
+/** The stem and the dense blocks; the transition (at the end: the last normalisation) belongs to the block before it. */
+function stages(blocks: number[]): Stage[] {
+  const stem: Stage = {
+    name: 'stem',
+    forward: (net, x) => {
+      const convolution = {out: 2 * growth, kernel: 7, stride: 2, padding: 3};
+      const y = net.conv('features.conv0', x, {...convolution, norm: 'features.norm0', activation: 'relu'});
+      return net.maxPool(y, {kernel: 3, stride: 2, padding: 1});
+    },
+  };
+  const dense = blocks.map((layers, i): Stage => {
+    const name = `denseblock${i + 1}`;
+    const forward: Stage['forward'] = (net, x) => {
+      let y = x;
+      for (let j = 1; j <= layers; j++) y = denseLayer(net, `features.${name}.denselayer${j}`, y);
+      return i < blocks.length - 1
+        ? transition(net, `features.transition${i + 1}`, y)
+        : net.batchNorm('features.norm5', y, {activation: 'relu'});
+    };
+    return {name, forward};
+  });
+  return [stem, ...dense];
+}
+
+export const densenet121 = defineBackbone({
+  name: 'densenet121',
+  title: 'DenseNet-121',
+  paper: {
+    authors: 'Huang, Liu, van der Maaten, Weinberger',
+    year: 2016,
+    title: 'Densely Connected Convolutional Networks',
+    url: 'https://arxiv.org/abs/1608.06993',
+  },
+  weights: torchvision('densenet121-a639ec97.pth', {accuracy: 74.434}),
+  preprocessing: imagenet({resize: 256, crop: 224}),
+  stages: stages([6, 12, 24, 16]),
+  classifier: (net, x) => net.linear('classifier', net.globalAverage(x), {out: 1000}),
+  rename: (name) => name.replace(/(denselayer\d+\.(?:norm|conv))\.(?=[12]\.)/, '$1'),
+});

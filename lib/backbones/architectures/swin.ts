@@ -1,0 +1,173 @@
+import {imagenet} from '../../batches';
+import {defineBackbone, type Stage} from '../architecture';
+import type {Net, Value} from '../net';
+import {perceptron, selfAttention} from './attention';
+import {torchvision} from './published';
+
+const epsilon = 1e-5;
+/** Tokens along a window's side. */
+const side = 7;
+const windowSize = side * side;
+
+/** Row of the table of relative positions for each pair of tokens of a window, query by query. */
+const relativePositions = Int32Array.from({length: windowSize ** 2}, (_, pair) => {
+  const [query, key] = [Math.floor(pair / windowSize), pair % windowSize];
+  const rows = Math.floor(query / side) - Math.floor(key / side) + side - 1;
+  const columns = (query % side) - (key % side) + side - 1;
+  return rows * (2 * side - 1) + columns;
+});
+
+/** Moves a map cyclically by so many rows and columns, up and to the left. */
+function roll(net: Net, x: Value, shifts: [number, number]): Value {
+  return shifts.reduce((y, shift, i) => {
+    if (shift === 0) return y;
+    const axis = i + 1;
+    const begin = y.shape.map((_, j) => (j === axis ? shift : 0));
+    const size = y.shape.map((length, j) => (j === axis ? shift : length));
+    const rest = y.shape.map((length, j) => (j === axis ? length - shift : length));
+    const zero = y.shape.map(() => 0);
+    return net.concat([net.slice(y, begin, rest), net.slice(y, zero, size)], axis);
+  }, x);
+}
+
+/**
+ * After a cyclic shift a window holds tokens from opposite edges: -100 for each pair of tokens [window, query, key] that
+ * were no neighbours before, 0 for the others.
+ */
+function shiftMask(height: number, width: number, shifts: [number, number]): Float32Array {
+  const region = (place: number, length: number, shift: number) =>
+    place < length - side ? 0 : place < length - shift || shift === 0 ? 1 : 2;
+  const across = width / side;
+  const windows = (height / side) * across;
+  const mask = new Float32Array(windows * windowSize ** 2);
+  for (let window = 0; window < windows; window++) {
+    const regions = Array.from({length: windowSize}, (_, token) => {
+      const row = Math.floor(window / across) * side + Math.floor(token / side);
+      const column = (window % across) * side + (token % side);
+      return 3 * region(row, height, shifts[0]) + region(column, width, shifts[1]);
+    });
+    for (let pair = 0; pair < windowSize ** 2; pair++) {
+      const together = regions[Math.floor(pair / windowSize)] === regions[pair % windowSize];
+      mask[window * windowSize ** 2 + pair] = together ? 0 : -100;
+    }
+  }
+  return mask;
+}
+
+/** Windows [batch * windows, token, width] of a map whose sides are multiples of a window's. */
+function toWindows(net: Net, x: Value): Value {
+  const [batch, height, width, channels] = x.shape;
+  const split = net.reshape(x, [batch, height / side, side, width / side, side, channels]);
+  return net.reshape(net.transpose(split, [0, 1, 3, 2, 4, 5]), [-1, windowSize, channels]);
+}
+
+function fromWindows(net: Net, x: Value, [batch, height, width, channels]: readonly number[]): Value {
+  const split = net.reshape(x, [batch, height / side, width / side, side, side, channels]);
+  return net.reshape(net.transpose(split, [0, 1, 3, 2, 4, 5]), [batch, height, width, channels]);
+}
+
+/** Self-attention within windows, which lie half a window further up and left in every second block. */
+function windowAttention(net: Net, name: string, x: Value, heads: number, shifted: boolean): Value {
+  const [batch, height, width, channels] = x.shape;
+  const filled = net.pad(x, [0, (side - (height % side)) % side, 0, (side - (width % side)) % side]);
+  const [, rows, columns] = filled.shape;
+  const shift = (length: number) => (shifted && length > side ? Math.floor(side / 2) : 0);
+  const shifts: [number, number] = [shift(rows), shift(columns)];
+  const moved = shifts.some((amount) => amount > 0);
+  const windows = (rows / side) * (columns / side);
+
+  const table = net.parameter(`${name}.relative_position_bias_table`, [(2 * side - 1) ** 2, heads]);
+  const pairs = net.reshape(net.gather(table, relativePositions), [windowSize, windowSize, heads]);
+  const bias = (scores: Value): Value => {
+    const sum = net.add(scores, net.transpose(pairs, [2, 0, 1]));
+    if (!moved) return sum;
+    const mask = net.constant(shiftMask(rows, columns, shifts), [windows, 1, windowSize, windowSize]);
+    const byPhoto = net.reshape(sum, [batch, windows, heads, windowSize, windowSize]);
+    return net.reshape(net.add(byPhoto, mask), [batch * windows, heads, windowSize, windowSize]);
+  };
+
+  const tokens = toWindows(net, roll(net, filled, shifts));
+  const attended = selfAttention(net, tokens, {heads, mix: `${name}.qkv`, project: `${name}.proj`, bias});
+  const back = shifts.map((amount, axis) => (amount > 0 ? filled.shape[axis + 1] - amount : 0));
+  const map = roll(net, fromWindows(net, attended, filled.shape), [back[0], back[1]]);
+  return net.slice(map, [0, 0, 0, 0], [batch, height, width, channels]);
+}
+
+interface BlockOptions {
+  heads: number;
+  shifted: boolean;
+  dropRate: number;
+}
+
+function block(net: Net, name: string, x: Value, {heads, shifted, dropRate}: BlockOptions): Value {
+  return net.block(() => {
+    const normalised = net.layerNorm(`${name}.norm1`, x, {epsilon});
+    const attended = windowAttention(net, `${name}.attn`, normalised, heads, shifted);
+    const sum = net.add(x, net.stochasticDepth(attended, dropRate));
+    const widened = net.layerNorm(`${name}.norm2`, sum, {epsilon});
+    const mixed = perceptron(net, widened, `${name}.mlp.0`, `${name}.mlp.3`);
+    return net.add(sum, net.stochasticDepth(mixed, dropRate));
+  });
+}
+
+/** Four neighbours become one token, twice as wide. */
+function mergePatches(net: Net, name: string, x: Value): Value {
+  return net.block(() => {
+    const [batch, height, width, channels] = x.shape;
+    const even = net.pad(x, [0, height % 2, 0, width % 2]);
+    const [rows, columns] = [even.shape[1] / 2, even.shape[2] / 2];
+    const split = net.reshape(even, [batch, rows, 2, columns, 2, channels]);
+    const merged = net.reshape(net.transpose(split, [0, 1, 3, 4, 2, 5]), [
+      batch,
+      rows,
+      columns,
+      4 * channels,
+    ]);
+    const normalised = net.layerNorm(`${name}.norm`, merged, {epsilon});
+    return net.linear(`${name}.reduction`, normalised, {out: 2 * channels, bias: false});
+  });
+}
+
+/** Patches, then blocks and mergings in turn, numbered as in torchvision. */
+function stages(width: number, depths: number[], heads: number[], dropRate: number): Stage[] {
+  const total = depths.reduce((sum, depth) => sum + depth, 0);
+  let drawn = 0;
+  return depths.flatMap((depth, i): Stage[] => {
+    const [reduction, blocks] = [`features.${2 * i}`, `features.${2 * i + 1}`];
+    const patches: Stage = {
+      name: reduction,
+      forward: (net, x) => {
+        const y = net.conv(`${reduction}.0`, x, {out: width, kernel: 4, stride: 4});
+        return net.layerNorm(`${reduction}.2`, y, {epsilon});
+      },
+    };
+    const merging: Stage = {name: reduction, forward: (net, x) => mergePatches(net, reduction, x)};
+    const options = Array.from({length: depth}, (_, j): BlockOptions => {
+      return {heads: heads[i], shifted: j % 2 === 1, dropRate: (dropRate * drawn++) / (total - 1)};
+    });
+    const forward: Stage['forward'] = (net, x) =>
+      options.reduce((y, option, j) => block(net, `${blocks}.${j}`, y, option), x);
+    return [i === 0 ? patches : merging, {name: blocks, forward}];
+  });
+}
+
+/** The last layer norm, then the average over the map. */
+function pool(net: Net, x: Value): Value {
+  return net.globalAverage(net.layerNorm('norm', x, {epsilon}));
+}
+
+export const swin_t = defineBackbone({
+  name: 'swin_t',
+  title: 'Swin-T',
+  paper: {
+    authors: 'Liu, Lin, Cao, Hu, Wei, Zhang, Lin, Guo',
+    year: 2021,
+    title: 'Swin Transformer: Hierarchical Vision Transformer using Shifted Windows',
+    url: 'https://arxiv.org/abs/2103.14030',
+  },
+  weights: torchvision('swin_t-704ceda3.pth', {accuracy: 81.474}),
+  preprocessing: imagenet({resize: 232, crop: 224, interpolation: 'bicubic'}),
+  stages: stages(96, [2, 2, 6, 2], [3, 6, 12, 24], 0.2),
+  pool,
+  classifier: (net, x) => net.linear('head', pool(net, x), {out: 1000}),
+});

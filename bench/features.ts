@@ -1,0 +1,85 @@
+/**
+ * Frozen features of all photos of the garbage data set, decoding included, side by side with PyTorch's inference.
+ * Usage: npm run bench -- features [NAME...]
+ */
+import {mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {Backbone, findArchitecture, pretrainedWeights} from '../lib/backbones';
+import type {BatchItem} from '../lib/batches';
+import {openDataset} from '../lib/datasets';
+import {preprocessingAt} from '../lib/experiments';
+import {frozenFeatures} from '../lib/features';
+import {startPeer} from './peer';
+import {type Comparison, report} from './results';
+
+const project = join(__dirname, '..');
+const defaults = ['mobilenet_v2', 'squeezenet1_1', 'efficientnet_b4', 'deit_tiny_patch16_224'];
+const size = 224;
+
+/** Images per second of one pass over the photos into a fresh store. */
+async function measure(backbone: Backbone, photos: BatchItem[]): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'features-'));
+  const began = performance.now();
+  try {
+    const stores = await frozenFeatures(photos, {
+      backbone,
+      weights: 'measured',
+      preprocessing: preprocessingAt(backbone.architecture, size),
+      view: 'evaluation',
+      stages: [backbone.architecture.stages.length],
+      folder,
+    });
+    stores.forEach((store) => store.close());
+    return photos.length / ((performance.now() - began) / 1000);
+  } finally {
+    rmSync(folder, {recursive: true});
+  }
+}
+
+export async function features(names: string[]): Promise<void> {
+  const dataset = await openDataset('garbage', {dataFolder: join(project, 'data')});
+  const photos = [...new Map(dataset.photos.map((photo) => [photo.sha256, photo])).values()].map(
+    ({path, label, sha256}) => ({
+      file: join(dataset.folder, path),
+      label,
+      key: sha256,
+    }),
+  );
+  const peer = await startPeer();
+  const comparisons: Comparison[] = [];
+  try {
+    for (const name of names.length > 0 ? names : defaults) {
+      const architecture = findArchitecture(name);
+      const {path} = await pretrainedWeights(architecture, {folder: join(project, 'models', 'weights')});
+      const backbone = Backbone.load(architecture, path);
+      const {resize, interpolation, mean, std} = preprocessingAt(architecture, size);
+      const files = photos.map(({file}) => file);
+      const request = {
+        work: 'features',
+        arch: name,
+        size,
+        resize,
+        interpolation,
+        mean,
+        std,
+        files,
+        batch: 32,
+      };
+      const ours = await measure(backbone, photos);
+      const theirs = photos.length / (await peer.measure(request));
+      backbone.dispose();
+      comparisons.push({name, work: 'features', size, ours, theirs});
+      console.log(
+        `${name.padEnd(22)} ${ours.toFixed(1)} against ${theirs.toFixed(1)} images/s: ${(ours / theirs).toFixed(2)}`,
+      );
+    }
+  } finally {
+    peer.stop();
+  }
+  report(
+    'features',
+    `Frozen features of ${photos.length} photos from JPEG files to disk, images per second, against PyTorch ${peer.version} (channels_last, DataLoader with 2 workers, batch 32).`,
+    comparisons,
+  );
+}

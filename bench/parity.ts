@@ -2,13 +2,18 @@
  * Compares architectures with what PyTorch computes, forward and backward, on weights made by a formula.
  * Usage: npm run parity -- FILE...   Each file is JSON: arch, salt, input, labels, stateDict, evalLogits, trainLogits,
  * trainLoss, gradients (key -> [norm, dot product with a probe]), runningStatsAfterStep (key -> norm).
+ *
+ * Everything is compared in float32, as the lab computes. What differs by more than the tolerance, yet by no more than
+ * rounding can do, is compared once more in float64, in which PyTorch's side was made. Gradients need that: among millions
+ * of activations a few lie so near a kink (ReLU at 0) that float32 puts them on its other side, and there gradients jump;
+ * PyTorch's own float32 is as far from its float64. The line of such an architecture shows both.
  */
 import {readFileSync} from 'node:fs';
-import {Backbone, findArchitecture} from '../lib/backbones';
-import {formulaInput, formulaProbe} from '../lib/checkpoints';
-import {type Scalar, tf} from '../lib/engine';
+import {Backbone, findArchitecture, type ParameterSpec, Weights} from '../lib/backbones';
+import {formulaInput, formulaProbe, formulaTensor} from '../lib/checkpoints';
+import {inDoublePrecision, type Scalar, type Tensor, tf} from '../lib/engine';
 import {LabError} from '../lib/errors';
-import {crossEntropy} from '../lib/training';
+import {networkLoss} from '../lib/training';
 
 interface Reference {
   arch: string;
@@ -41,77 +46,152 @@ const tolerances: Comparison = {
   runningStatistic: 1e-3,
 };
 
-const norm = (values: ArrayLike<number>): number =>
-  Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
+/** What rounding to float32 may do; more is an error. */
+const roundingErrors: Comparison = {
+  evalLogits: 1e-3,
+  trainLogits: 1e-3,
+  loss: 1e-3,
+  gradientNorm: 0.1,
+  probe: 0.2,
+  runningStatistic: 1e-3,
+};
+
+/** The momentum of the reference files' running statistics. */
+const momentum = 0.1;
+
+function norm(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] ** 2;
+  return Math.sqrt(sum);
+}
+
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
 
 function relativeError(actual: ArrayLike<number>, expected: number[]): number {
   return norm(expected.map((value, i) => actual[i] - value)) / norm(expected);
 }
 
+/** What is lost when numbers are rounded to float32. */
+function remainder(values: Float64Array): Float32Array {
+  return new Float32Array(values.map((value) => value - Math.fround(value)));
+}
+
+/** A backbone of formula weights, to the last bit that the precision at hand can hold. */
+function formulaBackbone({arch, salt, stateDict}: Reference): Backbone {
+  const backbone = Backbone.formula(findArchitecture(arch), salt);
+  const {weights} = backbone;
+  compareNames(arch, weights.specs, stateDict);
+  for (const [name, spec] of weights.specs) {
+    const rest = new Weights(new Map([[name, spec]]), () => remainder(formulaTensor(name, spec.shape, salt)));
+    tf.tidy(() => weights.get(name).assign(tf.add(weights.get(name), rest.get(name))));
+    rest.dispose();
+  }
+  return backbone;
+}
+
 /** Shapes and names of the state dict must be those of the reference, no more and no fewer. */
-function compareNames(backbone: Backbone, {arch, stateDict}: Reference): void {
-  const ours = backbone.weights.specs;
+function compareNames(
+  arch: string,
+  ours: ReadonlyMap<string, ParameterSpec>,
+  stateDict: Reference['stateDict'],
+): void {
   const differing = [...new Set([...ours.keys(), ...Object.keys(stateDict)])].filter(
     (name) => ours.get(name)?.shape.join() !== stateDict[name]?.join(),
   );
-  if (differing.length > 0)
-    throw new LabError(`${arch}: tensors differ from the reference: ${differing.slice(0, 10).join(', ')}`);
+  if (differing.length === 0) return;
+  throw new LabError(`${arch}: tensors differ from the reference: ${differing.slice(0, 10).join(', ')}`);
+}
+
+function formulaPhotos({input, salt}: Reference): Tensor {
+  return tf.tidy(() => {
+    const values = formulaInput(input, salt);
+    const photos = tf.add(tf.tensor(new Float32Array(values), input), tf.tensor(remainder(values), input));
+    return tf.transpose(photos, [0, 2, 3, 1]);
+  });
+}
+
+function compareGradients(
+  {gradients, stateDict, salt}: Reference,
+  read: (name: string) => Float32Array,
+): Pick<Comparison, 'gradientNorm' | 'probe'> {
+  const largest = Math.max(...Object.values(gradients).map(([expected]) => expected));
+  const worst = {gradientNorm: 0, probe: 0};
+  for (const [name, [expectedNorm, expectedProbe]] of Object.entries(gradients)) {
+    const gradient = read(name);
+    const scale = expectedNorm < 1e-6 * largest ? largest : expectedNorm;
+    const probe = dot(gradient, formulaProbe(name, stateDict[name], salt));
+    worst.gradientNorm = Math.max(worst.gradientNorm, Math.abs(norm(gradient) - expectedNorm) / scale);
+    worst.probe = Math.max(worst.probe, Math.abs(probe - expectedProbe) / scale);
+  }
+  return worst;
 }
 
 function compare(reference: Reference): Comparison {
-  const {arch, salt, input, gradients, runningStatsAfterStep} = reference;
-  const architecture = findArchitecture(arch);
-  const backbone = Backbone.formula(architecture, salt);
-  compareNames(backbone, reference);
-  const photos = tf.tidy(() => tf.transpose(tf.tensor(formulaInput(input, salt), input), [0, 2, 3, 1]));
+  const backbone = formulaBackbone(reference);
+  const {weights} = backbone;
+  const photos = formulaPhotos(reference);
 
   const inference = backbone.inference();
   const evalLogits = tf.tidy(() => backbone.logits(inference, photos).logits);
   const evalError = relativeError(evalLogits.dataSync(), reference.evalLogits.flat());
   inference.dispose();
 
-  const training = backbone.training();
+  const training = backbone.training({momentum});
   const labels = Int32Array.from(reference.labels);
-  const names = Object.keys(gradients);
   let logits: number[] = [];
   const {value, grads} = tf.variableGrads(
     () => {
-      const output = backbone.logits(training, photos);
+      const output = networkLoss(backbone, training, photos, labels);
       logits = Array.from(output.logits.dataSync());
-      const loss = crossEntropy(output.logits, labels);
-      if (!output.auxiliary) return loss as Scalar;
-      const {weight} = architecture.auxiliary!;
-      return tf.add(loss, tf.mul(crossEntropy(output.auxiliary, labels), weight)) as Scalar;
+      return output.loss as Scalar;
     },
-    names.map((name) => backbone.weights.get(name)),
+    Object.keys(reference.gradients).map((name) => weights.get(name)),
   );
   training.applyUpdates();
   const loss = value.dataSync()[0];
-
-  const largest = Math.max(...Object.values(gradients).map(([expected]) => expected));
-  let [gradientNorm, probe] = [0, 0];
-  for (const name of names) {
-    const [expectedNorm, expectedProbe] = gradients[name];
-    const gradient = backbone.weights.inPyTorchLayout(name, grads[backbone.weights.get(name).name]);
-    const probeVector = formulaProbe(name, reference.stateDict[name], salt);
-    const dot = gradient.reduce((sum, v, i) => sum + v * probeVector[i], 0);
-    const scale = expectedNorm < 1e-6 * largest ? largest : expectedNorm;
-    gradientNorm = Math.max(gradientNorm, Math.abs(norm(gradient) - expectedNorm) / scale);
-    probe = Math.max(probe, Math.abs(dot - expectedProbe) / scale);
-  }
-  const statistics = Object.entries(runningStatsAfterStep).map(([name, expected]) => {
-    return Math.abs(norm(backbone.weights.read(name).values) - expected) / expected;
-  });
+  const gradients = compareGradients(reference, (name) =>
+    weights.inPyTorchLayout(name, grads[weights.get(name).name]),
+  );
+  const statistics = Object.entries(reference.runningStatsAfterStep).map(
+    ([name, expected]) => Math.abs(norm(weights.read(name).values) - expected) / expected,
+  );
   tf.dispose([photos, evalLogits, value, grads]);
   backbone.dispose();
   return {
     evalLogits: evalError,
     trainLogits: relativeError(logits, reference.trainLogits.flat()),
     loss: Math.abs(loss - reference.trainLoss) / Math.abs(reference.trainLoss),
-    gradientNorm,
-    probe,
+    ...gradients,
     runningStatistic: Math.max(0, ...statistics),
   };
+}
+
+const keys = Object.keys(tolerances) as (keyof Comparison)[];
+const exceeding = (errors: Comparison, limits: Comparison) =>
+  keys.filter((key) => !(errors[key] <= limits[key]));
+const written = (value: number) => value.toExponential(1);
+
+/** One line about an architecture, and whether it passed. */
+function check(reference: Reference): {line: string; passed: boolean} {
+  const began = performance.now();
+  let errors = compare(reference);
+  const doubtful = exceeding(errors, tolerances);
+  let note = '';
+  if (doubtful.length > 0 && exceeding(errors, roundingErrors).length === 0) {
+    const exact = inDoublePrecision(() => compare(reference));
+    note = `  in float32: ${doubtful.map((key) => `${key} ${written(errors[key])}`).join(', ')}`;
+    for (const key of keys)
+      if (doubtful.includes(key) || exact[key] > tolerances[key]) errors = {...errors, [key]: exact[key]};
+  }
+  const passed = exceeding(errors, tolerances).length === 0;
+  const columns = keys.map((key) => `${key} ${written(errors[key])}`).join('  ');
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const line = `${reference.arch.padEnd(22)} ${columns}  ${seconds} s  ${passed ? 'PASS' : 'FAIL'}${note}`;
+  return {line, passed};
 }
 
 function main(files: string[]): number {
@@ -121,15 +201,9 @@ function main(files: string[]): number {
   }
   let failed = 0;
   for (const file of files) {
-    const began = performance.now();
-    const reference = JSON.parse(readFileSync(file, 'utf8')) as Reference;
-    const errors = compare(reference);
-    const keys = Object.keys(tolerances) as (keyof Comparison)[];
-    const passed = keys.every((key) => errors[key] <= tolerances[key]);
+    const {line, passed} = check(JSON.parse(readFileSync(file, 'utf8')) as Reference);
     if (!passed) failed++;
-    const columns = keys.map((key) => `${key} ${errors[key].toExponential(1)}`).join('  ');
-    const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    console.log(`${reference.arch.padEnd(22)} ${columns}  ${seconds} s  ${passed ? 'PASS' : 'FAIL'}`);
+    console.log(line);
   }
   return failed > 0 ? 1 : 0;
 }

@@ -37,7 +37,7 @@ function trainingStep(backbone: Backbone, x: Tensor): Work {
     .map((name) => weights.get(name));
   const states = variables.map((variable) => optimizer.init(variable));
   const step = () => {
-    const net = backbone.training(Math.random);
+    const net = backbone.training({random: Math.random});
     const {value, grads} = tf.variableGrads(
       () => networkLoss(backbone, net, x, labels).loss as never,
       variables,

@@ -7,7 +7,7 @@ import {type LayerSummary, type ParameterSpec, ShapeNet} from './shapes';
 /** A part of a backbone; between two stages it can be cut or frozen. */
 export interface Stage {
   name: string;
-  forward(net: Net, x: Value): Value;
+  forward: (net: Net, x: Value) => Value;
 }
 
 export interface Paper {
@@ -34,7 +34,7 @@ export interface AuxiliaryClassifier {
   /** Factor of its cross-entropy in the loss. */
   weight: number;
   /** From that stage's output to the logits of the original classes. */
-  forward(net: Net, x: Value): Value;
+  forward: (net: Net, x: Value) => Value;
 }
 
 export interface Definition {
@@ -47,13 +47,13 @@ export interface Definition {
   /** Where it can be cut or frozen, input first. */
   stages: Stage[];
   /** From the last stage's output to [batch, features]; by default `pooled`. */
-  pool?(net: Net, x: Value): Value;
+  pool?: (net: Net, x: Value) => Value;
   /** The original ImageNet head, from the last stage's output to logits; a backbone does without it. */
-  classifier?(net: Net, x: Value): Value;
+  classifier?: (net: Net, x: Value) => Value;
   /** Used in training alone, and only with the original head. */
   auxiliary?: AuxiliaryClassifier;
   /** Today's name of a tensor that published checkpoints know by an older one. */
-  rename?(name: string): string;
+  rename?: (name: string) => string;
 }
 
 /** Pooled features: the mean of a feature map [batch, height, width, channel], or the class token of a sequence. */
@@ -79,11 +79,11 @@ export interface StageSummary {
 export interface Architecture extends Definition {
   /** What it was cut from; itself when it is whole. Checkpoints hold the tensors of the whole. */
   whole: Architecture;
-  pool(net: Net, x: Value): Value;
+  pool: (net: Net, x: Value) => Value;
   /** The tensors of the stages and the pooling, or of the whole network with its original heads. */
-  parameters(options?: {withClassifier?: boolean}): ReadonlyMap<string, ParameterSpec>;
+  parameters: (options?: {withClassifier?: boolean}) => ReadonlyMap<string, ParameterSpec>;
   /** What each stage is made of, for one photo of `size` x `size` pixels; what pooling has counts to the last. */
-  summary(size?: number): StageSummary[];
+  summary: (size?: number) => StageSummary[];
   /** Width of the pooled features. */
   features: number;
 }

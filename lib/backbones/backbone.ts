@@ -4,7 +4,8 @@ import {tf, type Tensor} from '../engine';
 import {LabError} from '../errors';
 import type {Architecture} from './architecture';
 import type {Net, Value} from './net';
-import {InferenceNet, TrainingNet} from './tensors';
+import type {ParameterSpec} from './shapes';
+import {InferenceNet, TrainingNet, type TrainingOptions} from './tensors';
 import {randomValues, Weights} from './weights';
 
 export interface StageRange {
@@ -49,8 +50,9 @@ export class Backbone {
 
   /** Fills it, original head included, by the formula that stands in for a checkpoint in comparisons with PyTorch. */
   static formula(architecture: Architecture, salt = ''): Backbone {
-    const values = ({name, shape}: {name: string; shape: number[]}) => formulaTensor(name, shape, salt);
-    return new Backbone(architecture, new Weights(architecture.parameters({withClassifier: true}), values));
+    const specs = architecture.parameters({withClassifier: true});
+    const values = ({name, shape}: ParameterSpec) => new Float32Array(formulaTensor(name, shape, salt));
+    return new Backbone(architecture, new Weights(specs, values));
   }
 
   /**
@@ -97,9 +99,9 @@ export class Backbone {
     return new InferenceNet(this.weights);
   }
 
-  /** A net that computes in training mode. `random` draws dropout; without it nothing is dropped. */
-  training(random?: () => number): TrainingNet {
-    return new TrainingNet(this.weights, random);
+  /** A net that computes in training mode. */
+  training(options: TrainingOptions = {}): TrainingNet {
+    return new TrainingNet(this.weights, options);
   }
 
   /** Names of the trainable tensors of the stages from `from` on. */

@@ -14,6 +14,6 @@ export {Backbone, type StageRange} from './backbone';
 export type {Net, Value} from './net';
 export {pretrainedWeights, type PretrainedOptions} from './pretrained';
 export {architectureNames, demonstrationArchitecture, findArchitecture} from './registry';
-export {InferenceNet, TrainingNet} from './tensors';
+export {InferenceNet, TrainingNet, type TrainingOptions} from './tensors';
 export {type NamedValues, randomValues, Weights} from './weights';
 export {type LayerSummary, type ParameterSpec, ShapeNet} from './shapes';

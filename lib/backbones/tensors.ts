@@ -182,15 +182,21 @@ export class InferenceNet extends TensorNet implements Net {
   }
 }
 
+export interface TrainingOptions {
+  /** Draws dropout masks; without it nothing is dropped. */
+  random?: () => number;
+  /** Share of a batch in the running statistics, in place of the architecture's own. */
+  momentum?: number;
+}
+
 /** Computes on the gradient tape, with batch statistics; the running statistics it finds are handed over by `updates`. */
 export class TrainingNet extends TensorNet implements Net {
   /** New running statistics by name, to be assigned after the step. */
   readonly updates = new Map<string, Tensor>();
 
-  /** `random` draws dropout masks; without it nothing is dropped. */
   constructor(
     weights: Weights,
-    private readonly random?: () => number,
+    private readonly options: TrainingOptions = {},
   ) {
     super(weights);
   }
@@ -232,7 +238,11 @@ export class TrainingNet extends TensorNet implements Net {
         `${name}: a batch of one photo has no statistics here. Use a batch size of 2 or more.`,
       );
     }
-    const {y, mean, variance} = engine.batchNorm(tensor(x), parameters, {epsilon, momentum, activation});
+    const {y, mean, variance} = engine.batchNorm(tensor(x), parameters, {
+      epsilon,
+      momentum: this.options.momentum ?? momentum,
+      activation,
+    });
     this.updates.set(`${name}.running_mean`, tf.keep(mean));
     this.updates.set(`${name}.running_var`, tf.keep(variance));
     return y;
@@ -266,7 +276,7 @@ export class TrainingNet extends TensorNet implements Net {
   }
 
   private drop(x: Value, rate: number, shape: number[]): Value {
-    const {random} = this;
+    const {random} = this.options;
     if (!random || rate === 0) return x;
     const size = shape.reduce((product, length) => product * length, 1);
     const mask = Float32Array.from({length: size}, () => (random() < rate ? 0 : 1 / (1 - rate)));

@@ -42,9 +42,34 @@ function load(): typeof TensorFlow {
 /** tfjs with the TensorFlow backend loaded. */
 export const tf = load();
 
+/** One attribute of a TensorFlow operation. */
+export interface Attribute {
+  name: string;
+  type: number;
+  value: unknown;
+}
+
+/** A tensor as TensorFlow knows it. */
+export interface TensorMetadata {
+  id: number;
+  shape: number[];
+  dtype: number;
+}
+
+type Constant = `TF_${'FLOAT' | 'ATTR_STRING' | 'ATTR_INT' | 'ATTR_FLOAT' | 'ATTR_BOOL' | 'ATTR_TYPE'}`;
+
+/** The compiled binding: TensorFlow's constants and the few calls everything goes through. */
+export interface Binding extends Readonly<Record<Constant, number>> {
+  TF_Version: string;
+  createTensor(shape: number[], type: number, values: unknown): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): unknown;
+  executeOp(name: string, attributes: Attribute[], inputs: number[], outputs: number): TensorMetadata[];
+}
+
 /** The door to TensorFlow's own operations. */
 interface NativeBackend {
-  binding: Record<string, number> & {TF_Version: string; isUsingGpuDevice?: boolean};
+  binding: Binding;
   isUsingGpuDevice: boolean;
   executeMultipleOutputs(
     name: string,
@@ -52,13 +77,6 @@ interface NativeBackend {
     inputs: readonly TensorFlow.Tensor[],
     outputs: number,
   ): TensorFlow.Tensor[];
-}
-
-/** One attribute of a TensorFlow operation. */
-export interface Attribute {
-  name: string;
-  type: number;
-  value: unknown;
 }
 
 export const backend = tf.backend() as unknown as NativeBackend;

@@ -45,8 +45,8 @@ export class Classifier {
 
   /** Logits [batch, classes] on the gradient tape, and what must be done after the step: move running statistics. */
   forTraining(random: () => number): {logits(x: Tensor): Tensor; applyUpdates(): void} {
-    const body = this.backbone.training(random);
-    const top = new TrainingNet(this.head.weights, random);
+    const body = this.backbone.training({random});
+    const top = new TrainingNet(this.head.weights, {random});
     return {
       logits: (x) => this.head.logits(top, this.isFrozen ? x : this.rest(body, x)),
       applyUpdates: () => body.applyUpdates(),

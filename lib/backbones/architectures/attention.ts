@@ -9,7 +9,7 @@ export interface AttentionOptions {
   /** Name of the layer that mixes the heads. */
   project: string;
   /** Changes the scores [batch, heads, query, key] before the softmax. */
-  bias?(scores: Value): Value;
+  bias?: (scores: Value) => Value;
 }
 
 /** Multi-head self-attention (Vaswani et al. 2017, arXiv:1706.03762): softmax(Q K^T / sqrt(d)) V in each head. */

@@ -1,0 +1,156 @@
+import type {Tensor} from '@tensorflow/tfjs-node';
+import {type Attribute, tf} from '../tensorflow';
+import {type Activation, activate} from './activations';
+import {biasAdd} from './dense';
+import {
+  binary,
+  execute,
+  flag,
+  floatTypes,
+  hasOneDNN,
+  integer,
+  type Kernel,
+  oneDNNKernel,
+  operation,
+  shapeTensor,
+  T,
+  text,
+} from './native';
+import {pad, type Padding} from './padding';
+
+/** Where a window stands: PyTorch's symmetric padding, or another amount after the last row and column. */
+export interface Window {
+  strides: [number, number];
+  padding: Padding;
+  dilations: [number, number];
+}
+
+const spread = (pair: readonly number[]): number[] => [1, pair[0], pair[1], 1];
+
+function windowAttributes({strides, padding, dilations}: Window, named?: 'SAME' | 'VALID'): Attribute[] {
+  const padded = padding.some((amount) => amount > 0);
+  return [
+    T,
+    integer('strides', spread(strides)),
+    text('padding', named ?? (padded ? 'EXPLICIT' : 'VALID')),
+    ...(padded && !named ? [integer('explicit_paddings', [0, 0, ...padding, 0, 0])] : []),
+    text('data_format', 'NHWC'),
+    integer('dilations', spread(dilations)),
+  ];
+}
+
+/** Whether TensorFlow's padding SAME adds just these rows and columns. */
+function isSame({strides, padding, dilations}: Window, x: Tensor, filter: Tensor): boolean {
+  return [0, 1].every((axis) => {
+    const length = x.shape[axis + 1];
+    const reach = (filter.shape[axis] - 1) * dilations[axis] + 1;
+    const total = Math.max((Math.ceil(length / strides[axis]) - 1) * strides[axis] + reach - length, 0);
+    const before = Math.floor(total / 2);
+    return padding[2 * axis] === before && padding[2 * axis + 1] === total - before;
+  });
+}
+
+/** Undoes `pad`. */
+function crop(x: Tensor, [top, , left]: Padding, shape: readonly number[]): Tensor {
+  return tf.slice(x, [0, top, left, 0], [...shape]);
+}
+
+/**
+ * oneDNN's gradients know the paddings SAME and VALID alone (and only they know groups). What is padded otherwise is
+ * padded beforehand.
+ */
+function convolutionKernel(native: string, gradientName: string, extra: Attribute[]): Kernel<Window> {
+  return {
+    saves: {inputs: ['x', 'filter']},
+    forward: ({x, filter}, window) => execute(native, [...windowAttributes(window), ...extra], [x, filter]),
+    gradient: ([dy], [x, filter], window) => {
+      const same = isSame(window, x, filter);
+      const attributes = [...windowAttributes(window, same ? 'SAME' : 'VALID'), ...extra];
+      const [top, bottom, left, right] = window.padding;
+      const [batch, height, width, channels] = x.shape;
+      const around = [batch, height + top + bottom, width + left + right, channels];
+      return {
+        x: () => {
+          const inputs = [shapeTensor(same ? x.shape : around), filter, dy];
+          const [dx] = execute(`${gradientName}Input`, attributes, inputs);
+          return same ? dx : crop(dx, window.padding, x.shape);
+        },
+        filter: () => {
+          const inputs = [same ? x : pad(x, window.padding), shapeTensor(filter.shape), dy];
+          return execute(`${gradientName}Filter`, attributes, inputs)[0];
+        },
+      };
+    },
+  };
+}
+
+const convolution = operation(
+  'Convolution',
+  convolutionKernel('Conv2D', 'Conv2DBackprop', [flag('use_cudnn_on_gpu', true)]),
+);
+const depthwise = operation(
+  'DepthwiseConvolution',
+  convolutionKernel('DepthwiseConv2dNative', 'DepthwiseConv2dNativeBackprop', []),
+);
+
+/**
+ * Convolution without bias. `filter` is [height, width, in / groups, out] (the number of groups follows from its
+ * shape), or [height, width, channels, multiplier] when `isDepthwise`.
+ */
+export function conv2d(x: Tensor, filter: Tensor, window: Window, isDepthwise = false): Tensor {
+  if (isDepthwise) return depthwise({x, filter}, window)[0];
+  const groups = x.shape[3]! / filter.shape[2]!;
+  if (groups === 1 || hasOneDNN()) return convolution({x, filter}, window)[0];
+  const filters = tf.split(filter, groups, 3);
+  const parts = tf
+    .split(x, groups, 3)
+    .map((part, i) => convolution({x: part, filter: filters[i]}, window)[0]);
+  return tf.concat(parts, 3);
+}
+
+/** Activations that oneDNN computes inside a convolution, under TensorFlow's names for them. */
+const fusions: Record<'plain' | 'depthwise' | 'residual', Partial<Record<Activation, string>>> = {
+  plain: {relu: 'Relu', relu6: 'Relu6', hardswish: '_FusedHardSwish', silu: '_MklSwish'},
+  depthwise: {relu: 'Relu', relu6: 'Relu6', hardswish: '_FusedHardSwish'},
+  residual: {relu: 'Relu'},
+};
+
+export interface FusedOptions {
+  isDepthwise?: boolean;
+  /** Added before the activation; of the output's shape. */
+  residual?: Tensor;
+  activation?: Activation;
+}
+
+/**
+ * Convolution, bias, residual sum and activation in one pass over memory, for inference (no gradient). What oneDNN
+ * cannot fuse runs as separate operations.
+ */
+export function fusedConv2d(
+  x: Tensor,
+  filter: Tensor,
+  bias: Tensor,
+  window: Window,
+  {isDepthwise = false, residual, activation}: FusedOptions = {},
+): Tensor {
+  return tf.tidy(() => {
+    if (!hasOneDNN() || (isDepthwise && residual)) {
+      const y = biasAdd(conv2d(x, filter, window, isDepthwise), bias);
+      return activate(residual ? binary('AddV2', y, residual) : y, activation);
+    }
+    const kind = isDepthwise ? 'depthwise' : residual ? 'residual' : 'plain';
+    const fusion = activation && fusions[kind][activation];
+    const sums = residual ? ['BiasAdd', 'Add'] : ['BiasAdd'];
+    const attributes = [
+      ...windowAttributes(window, isDepthwise ? 'VALID' : undefined),
+      integer('num_args', sums.length),
+      ...(isDepthwise ? [] : [floatTypes('TArgs', sums.length)]),
+      text('fused_ops', fusion ? [...sums, fusion] : sums),
+      oneDNNKernel,
+    ];
+    const name = isDepthwise ? '_MklNativeFusedDepthwiseConv2dNative' : '_MklNativeFusedConv2D';
+    const input = isDepthwise ? pad(x, window.padding) : x;
+    const [y] = execute(name, attributes, [input, filter, bias, ...(residual ? [residual] : [])]);
+    return fusion ? y : activate(y, activation);
+  });
+}

@@ -1,0 +1,17 @@
+/**
+ * TensorFlow's own operations, each with its gradient. This folder alone knows their names. All images are
+ * [batch, height, width, channel].
+ */
+export {type Activation, activate} from './activations';
+export {conv2d, fusedConv2d, type FusedOptions, type Window} from './convolution';
+export {biasAdd, fusedLinear, linear} from './dense';
+export {
+  batchNorm,
+  type BatchNormOptions,
+  type BatchNormParameters,
+  type BatchNormResult,
+  composedBatchNorm,
+  layerNorm,
+} from './normalisation';
+export {pad, type Padding} from './padding';
+export {averagePool, globalAverage, maxPool} from './pooling';

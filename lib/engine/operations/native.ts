@@ -1,0 +1,89 @@
+/**
+ * How TensorFlow's own operations are called, and how they are registered with tfjs-core as kernels of the `tensorflow`
+ * backend: the gradient tape of tfjs drives them, and a gradient that nobody asks for is never computed.
+ */
+import type {NamedAttrMap, Tensor} from '@tensorflow/tfjs-node';
+import {inDouble} from '../precision';
+import {type Attribute, backend, engineReport, tf} from '../tensorflow';
+
+const {TF_ATTR_STRING, TF_ATTR_INT, TF_ATTR_TYPE, TF_ATTR_FLOAT, TF_ATTR_BOOL, TF_FLOAT} = backend.binding;
+
+export const text = (name: string, value: string | string[]): Attribute => ({
+  name,
+  type: TF_ATTR_STRING,
+  value,
+});
+export const integer = (name: string, value: number | number[]): Attribute => ({
+  name,
+  type: TF_ATTR_INT,
+  value,
+});
+export const float = (name: string, value: number): Attribute => ({name, type: TF_ATTR_FLOAT, value});
+export const flag = (name: string, value: boolean): Attribute => ({name, type: TF_ATTR_BOOL, value});
+export const floatType = (name: string): Attribute => ({name, type: TF_ATTR_TYPE, value: TF_FLOAT});
+export const floatTypes = (name: string, count: number): Attribute => ({
+  name,
+  type: TF_ATTR_TYPE,
+  value: new Array<number>(count).fill(TF_FLOAT),
+});
+export const T = floatType('T');
+
+const {oneDNN} = engineReport();
+
+/** Whether the kernels that only the oneDNN build of TensorFlow (x86-64) has can be called; they know float32 alone. */
+export const hasOneDNN = (): boolean => oneDNN && !inDouble();
+
+/** Marks a kernel of oneDNN's. */
+export const oneDNNKernel = text('_kernel', 'MklNameChangeOp');
+
+export function execute(
+  operation: string,
+  attributes: readonly Attribute[],
+  inputs: readonly Tensor[],
+  outputs = 1,
+): Tensor[] {
+  return backend.executeMultipleOutputs(operation, attributes, inputs, outputs);
+}
+
+/** An operation of one tensor or two without attributes. */
+export const unary = (name: string, x: Tensor): Tensor => execute(name, [T], [x])[0];
+export const binary = (name: string, a: Tensor, b: Tensor): Tensor => execute(name, [T], [a, b])[0];
+
+export const scalar = (value: number): Tensor => tf.scalar(value);
+export const shapeTensor = (shape: readonly number[]): Tensor => tf.tensor1d([...shape], 'int32');
+
+export interface Kernel<Options> {
+  /** Which inputs and outputs the gradient needs. */
+  saves?: {inputs?: string[]; outputs?: boolean[]};
+  forward: (inputs: Record<string, Tensor>, options: Options) => Tensor[];
+  gradient?: (dy: Tensor[], saved: Tensor[], options: Options) => Record<string, () => Tensor>;
+}
+
+/** Registers an operation and its gradient with tfjs-core; what is returned runs it and records it on the tape. */
+export function operation<Options extends object>(
+  name: string,
+  {saves, forward, gradient}: Kernel<Options>,
+): (inputs: Record<string, Tensor>, options: Options) => Tensor[] {
+  const kernelName = `Lab${name}`;
+  tf.registerKernel({
+    kernelName,
+    backendName: 'tensorflow',
+    kernelFunc: ({inputs, attrs}) =>
+      tf.tidy(() => forward(inputs as Record<string, Tensor>, attrs as unknown as Options)),
+  });
+  if (gradient) {
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: saves?.inputs ?? [],
+      outputsToSave: saves?.outputs ?? [],
+      gradFunc: (dy, saved, attrs) =>
+        gradient(Array.isArray(dy) ? dy : [dy], saved, attrs as unknown as Options),
+    });
+  }
+  return (inputs, options) => {
+    const outputs: unknown = tf
+      .engine()
+      .runKernel(kernelName, inputs, options as unknown as NamedAttrMap);
+    return (Array.isArray(outputs) ? outputs : [outputs]) as Tensor[];
+  };
+}

@@ -1,0 +1,17 @@
+import type {Tensor} from '@tensorflow/tfjs-node';
+import {tf} from '../tensorflow';
+
+/** Rows and columns added around an image: [top, bottom, left, right]. */
+export type Padding = [number, number, number, number];
+
+/** Adds rows and columns around an image; `value` fills them (0 unless told). Nothing to add: the same tensor. */
+export function pad(x: Tensor, [top, bottom, left, right]: Padding, value = 0): Tensor {
+  if (top + bottom + left + right === 0) return x;
+  const paddings: [number, number][] = [
+    [0, 0],
+    [top, bottom],
+    [left, right],
+    [0, 0],
+  ];
+  return tf.pad(x, paddings, value);
+}

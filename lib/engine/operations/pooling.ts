@@ -1,0 +1,68 @@
+import type {Tensor} from '@tensorflow/tfjs-node';
+import {type Attribute, tf} from '../tensorflow';
+import type {Window} from './convolution';
+import {binary, execute, integer, operation, scalar, shapeTensor, T, text} from './native';
+import {pad} from './padding';
+
+interface PoolOptions {
+  size: [number, number];
+  strides: [number, number];
+}
+
+const poolAttributes = ({size, strides}: PoolOptions): Attribute[] => [
+  T,
+  integer('ksize', [1, ...size, 1]),
+  integer('strides', [1, ...strides, 1]),
+  text('padding', 'VALID'),
+  text('data_format', 'NHWC'),
+];
+
+const maxPooling = operation<PoolOptions>('MaxPool', {
+  saves: {inputs: ['x'], outputs: [true]},
+  forward: ({x}, options) => execute('MaxPool', poolAttributes(options), [x]),
+  gradient: ([dy], [x, y], options) => ({
+    x: () => execute('MaxPoolGrad', poolAttributes(options), [x, y, dy])[0],
+  }),
+});
+
+const averagePooling = operation<PoolOptions & {inputShape: number[]}>('AveragePool', {
+  forward: ({x}, options) => execute('AvgPool', poolAttributes(options), [x]),
+  gradient: ([dy], _saved, options) => ({
+    x: () => execute('AvgPoolGrad', poolAttributes(options), [shapeTensor(options.inputShape), dy])[0],
+  }),
+});
+
+/** Largest value of each window; what `padding` adds never wins. */
+export function maxPool(
+  x: Tensor,
+  size: [number, number],
+  {strides, padding}: Omit<Window, 'dilations'>,
+): Tensor {
+  return maxPooling({x: pad(x, padding, -Infinity)}, {size, strides})[0];
+}
+
+/** Mean of each window; the zeros that `padding` adds count, as in PyTorch's default. */
+export function averagePool(
+  x: Tensor,
+  size: [number, number],
+  {strides, padding}: Omit<Window, 'dilations'>,
+): Tensor {
+  const padded = pad(x, padding);
+  return averagePooling({x: padded}, {size, strides, inputShape: padded.shape})[0];
+}
+
+const globalMean = operation<{inputShape: number[]; keepDims: boolean}>('GlobalAverage', {
+  forward: ({x}, {keepDims}) => [tf.mean(x, [1, 2], keepDims)],
+  gradient: ([dy], _saved, {inputShape}) => ({
+    x: () => {
+      const [batch, height, width, channels] = inputShape;
+      const share = binary('Mul', dy.reshape([batch, 1, 1, channels]), scalar(1 / (height * width)));
+      return tf.broadcastTo(share, inputShape);
+    },
+  }),
+});
+
+/** Mean over height and width: [batch, channels], or [batch, 1, 1, channels] with `keepDims`. */
+export function globalAverage(x: Tensor, keepDims = false): Tensor {
+  return globalMean({x}, {inputShape: x.shape, keepDims})[0];
+}

@@ -93,18 +93,24 @@ const depthwise = operation(
   convolutionKernel('DepthwiseConv2dNative', 'DepthwiseConv2dNativeBackprop', []),
 );
 
+/** TensorFlow's gradients of a depthwise convolution ignore dilation; there it is one in as many groups as channels. */
+const isDilated = ({dilations}: Window): boolean => dilations.some((dilation) => dilation > 1);
+
 /**
  * Convolution without bias. `filter` is [height, width, in / groups, out] (the number of groups follows from its
  * shape), or [height, width, channels, multiplier] when `isDepthwise`.
  */
 export function conv2d(x: Tensor, filter: Tensor, window: Window, isDepthwise = false): Tensor {
-  if (isDepthwise) return depthwise({x, filter}, window)[0];
+  if (isDepthwise && !isDilated(window)) return depthwise({x, filter}, window)[0];
+  const [height, width, channels, multiplier] = filter.shape;
+  return grouped(x, isDepthwise ? filter.reshape([height, width, 1, channels * multiplier]) : filter, window);
+}
+
+function grouped(x: Tensor, filter: Tensor, window: Window): Tensor {
   const groups = x.shape[3]! / filter.shape[2]!;
   if (groups === 1 || hasOneDNN()) return convolution({x, filter}, window)[0];
   const filters = tf.split(filter, groups, 3);
-  const parts = tf
-    .split(x, groups, 3)
-    .map((part, i) => convolution({x: part, filter: filters[i]}, window)[0]);
+  const parts = tf.split(x, groups, 3).map((part, i) => convolution({x: part, filter: filters[i]}, window)[0]);
   return tf.concat(parts, 3);
 }
 

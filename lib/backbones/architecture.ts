@@ -86,7 +86,15 @@ export interface Architecture extends Definition {
   summary: (size?: number) => StageSummary[];
   /** Width of the pooled features. */
   features: number;
+  /**
+   * What papers state: the trainable parameters of the whole network with its original heads, and the multiply-adds of
+   * one photo of its own size in inference.
+   */
+  cost: () => {parameters: number; multiplyAdds: number};
 }
+
+const total = ({layers}: ShapeNet, key: 'parameters' | 'multiplyAdds'): number =>
+  layers.reduce((sum, layer) => sum + layer[key], 0);
 
 /** Completes a definition with what follows from it. */
 export function defineBackbone(definition: Definition): Architecture {
@@ -104,32 +112,45 @@ export function defineBackbone(definition: Definition): Architecture {
     return {parts, map, features};
   };
 
+  /** The original head and the auxiliary one. */
+  const heads = (parts: {stage: string; map: Value}[], map: Value): [ShapeNet, ShapeNet] => {
+    const [original, second] = [new ShapeNet(), new ShapeNet()];
+    classifier?.(original, map);
+    const tapped = parts.find(({stage}) => stage === auxiliary?.after);
+    if (tapped) auxiliary?.forward(second, tapped.map);
+    return [original, second];
+  };
+
   const architecture: Omit<Architecture, 'whole'> = {
     ...definition,
     pool,
     parameters({withClassifier = false} = {}) {
       const {parts, map} = trace(preprocessing.crop);
-      const heads = new ShapeNet();
-      if (withClassifier) {
-        classifier?.(heads, map);
-        const tapped = parts.find(({stage}) => stage === auxiliary?.after);
-        if (tapped) auxiliary?.forward(heads, tapped.map);
-      }
-      return new Map([...parts.map(({net}) => net), heads].flatMap((net) => [...net.parameters]));
+      const nets = parts.map(({net}) => net);
+      return new Map(
+        (withClassifier ? [...nets, ...heads(parts, map)] : nets).flatMap((net) => [...net.parameters]),
+      );
     },
     summary(size = preprocessing.crop) {
-      return trace(size).parts.map(({stage, map, net}) => {
-        const sum = (key: 'parameters' | 'multiplyAdds') =>
-          net.layers.reduce((total, layer) => total + layer[key], 0);
-        return {
-          stage,
-          output: map.shape.slice(1),
-          parameters: sum('parameters'),
-          multiplyAdds: sum('multiplyAdds'),
-          layers: net.layers,
-          tensors: [...net.parameters.keys()],
-        };
-      });
+      return trace(size).parts.map(({stage, map, net}) => ({
+        stage,
+        output: map.shape.slice(1),
+        parameters: total(net, 'parameters'),
+        multiplyAdds: total(net, 'multiplyAdds'),
+        layers: net.layers,
+        tensors: [...net.parameters.keys()],
+      }));
+    },
+    cost() {
+      const {parts, map} = trace(preprocessing.crop);
+      const nets = parts.map(({net}) => net);
+      const [original, auxiliary] = heads(parts, map);
+      const sum = (key: 'parameters' | 'multiplyAdds', of: ShapeNet[]) =>
+        of.reduce((result, net) => result + total(net, key), 0);
+      return {
+        parameters: sum('parameters', [...nets, original, auxiliary]),
+        multiplyAdds: sum('multiplyAdds', [...nets, original]),
+      };
     },
     features: trace(preprocessing.crop).features,
   };

@@ -12,7 +12,7 @@ export {
 } from './architecture';
 export {Backbone, type StageRange} from './backbone';
 export type {Net, Value} from './net';
-export {pretrainedWeights, type PretrainedOptions} from './pretrained';
+export {pretrainedWeights, type PretrainedOptions, weightsAtHand} from './pretrained';
 export {architectureNames, demonstrationArchitecture, findArchitecture} from './registry';
 export {InferenceNet, TrainingNet, type TrainingOptions} from './tensors';
 export {type NamedValues, randomValues, Weights} from './weights';

@@ -1,5 +1,6 @@
-import {join, basename} from 'node:path';
-import {fetchFile, type FetchedFile, FileUnavailable, type OnDownloadProgress} from '../downloads';
+import {existsSync} from 'node:fs';
+import {basename, join} from 'node:path';
+import {fetchFile, type FetchedFile, FileUnavailable, mirrorOf, type OnDownloadProgress} from '../downloads';
 import {LabError} from '../errors';
 import type {Architecture} from './architecture';
 
@@ -37,4 +38,17 @@ export async function pretrainedWeights(
     sha256Prefix: weights.sha256Prefix,
     to: join(folder, file),
   });
+}
+
+/** The file of an architecture's weights that `pretrainedWeights` would take without a network; none: null. */
+export function weightsAtHand(
+  {whole: {name, weights}}: Architecture,
+  options: Pick<PretrainedOptions, 'folder' | 'mirror'>,
+): string | null {
+  if (!weights) return null;
+  const mirror = mirrorOf(options);
+  const folders = [options.folder, ...(mirror ? [join(mirror, 'weights')] : [])];
+  const files = [`${name}.safetensors`, basename(weights.url)];
+  const candidates = files.flatMap((file) => folders.map((folder) => join(folder, file)));
+  return candidates.find((file) => existsSync(file)) ?? null;
 }

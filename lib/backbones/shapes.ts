@@ -46,6 +46,7 @@ function broadcast(a: readonly number[], b: readonly number[]): number[] {
   });
 }
 
+/** Give it a batch of one: multiply-adds are those of what comes in. */
 export class ShapeNet implements Net {
   readonly parameters = new Map<string, ParameterSpec>();
   readonly layers: LayerSummary[] = [];
@@ -101,7 +102,7 @@ export class ShapeNet implements Net {
     let parameters = this.declare(`${name}${join}weight`, [out, width]);
     if (bias) parameters += this.declare(`${name}${join}bias`, [out]);
     const output = [...x.shape.slice(0, -1), out];
-    return this.record(name, 'linear', output, parameters, (count(output) / output[0]) * width);
+    return this.record(name, 'linear', output, parameters, count(output) * width);
   }
 
   parameter(name: string, shape: number[]): Value {
@@ -169,7 +170,7 @@ export class ShapeNet implements Net {
     const [rows, inner] = a.shape.slice(-2);
     const columns = b.shape[b.shape.length - (transposeB ? 2 : 1)];
     const output = [...a.shape.slice(0, -2), rows, columns];
-    return this.record('', 'matrix product', output, 0, (count(output) / output[0]) * inner);
+    return this.record('', 'matrix product', output, 0, count(output) * inner);
   }
 
   softmax(x: Value): Value {

@@ -28,7 +28,7 @@ function inferenceStep(backbone: Backbone, x: Tensor): Work {
 }
 
 function trainingStep(backbone: Backbone, x: Tensor): Work {
-  const {architecture, weights} = backbone;
+  const {weights} = backbone;
   const labels = Int32Array.from({length: batch}, (_, i) => i % 1000);
   const optimizer = makeOptimizer(sgd({learningRate: 1e-4}));
   const variables = weights

@@ -2,7 +2,7 @@
 import type {Preprocessing} from '../batches';
 import {LabError} from '../errors';
 import type {Net, Value} from './net';
-import {type LayerSummary, type ParameterSpec, ShapeNet} from './shapes';
+import {type LayerSummary, type ParameterSpec, ShapeNet, sizeOf} from './shapes';
 
 /** A part of a backbone; between two stages it can be cut or frozen. */
 export interface Stage {
@@ -143,13 +143,14 @@ export function defineBackbone(definition: Definition): Architecture {
     },
     cost() {
       const {parts, map} = trace(preprocessing.crop);
-      const nets = parts.map(({net}) => net);
-      const [original, auxiliary] = heads(parts, map);
-      const sum = (key: 'parameters' | 'multiplyAdds', of: ShapeNet[]) =>
-        of.reduce((result, net) => result + total(net, key), 0);
+      const [original] = heads(parts, map);
+      const tensors = [...architecture.parameters({withClassifier: true}).values()];
       return {
-        parameters: sum('parameters', [...nets, original, auxiliary]),
-        multiplyAdds: sum('multiplyAdds', [...nets, original]),
+        parameters: tensors.reduce((sum, {shape, trainable}) => sum + (trainable ? sizeOf(shape) : 0), 0),
+        multiplyAdds: [...parts.map(({net}) => net), original].reduce(
+          (sum, net) => sum + total(net, 'multiplyAdds'),
+          0,
+        ),
       };
     },
     features: trace(preprocessing.crop).features,

@@ -32,7 +32,9 @@ export interface LayerSummary {
   multiplyAdds: number;
 }
 
-const count = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+/** How many numbers a tensor of this shape holds. */
+export const sizeOf = (shape: readonly number[]): number =>
+  shape.reduce((product, size) => product * size, 1);
 
 /** Broadcasts two shapes as NumPy does. */
 function broadcast(a: readonly number[], b: readonly number[]): number[] {
@@ -77,7 +79,7 @@ export class ShapeNet implements Net {
       layout === 'depthwise' ? 'depthwise convolution' : 'convolution',
       output,
       parameters,
-      count(filter) * output[1] * output[2],
+      sizeOf(filter) * output[1] * output[2],
     );
     if (norm) this.batchNorm(norm, {shape: output});
     return options.residual ? this.add({shape: output}, options.residual) : {shape: output};
@@ -102,7 +104,7 @@ export class ShapeNet implements Net {
     let parameters = this.declare(`${name}${join}weight`, [out, width]);
     if (bias) parameters += this.declare(`${name}${join}bias`, [out]);
     const output = [...x.shape.slice(0, -1), out];
-    return this.record(name, 'linear', output, parameters, count(output) * width);
+    return this.record(name, 'linear', output, parameters, sizeOf(output) * width);
   }
 
   parameter(name: string, shape: number[]): Value {
@@ -158,8 +160,8 @@ export class ShapeNet implements Net {
   }
 
   reshape(x: Value, shape: number[]): Value {
-    const known = count(shape.filter((size) => size !== -1));
-    return {shape: shape.map((size) => (size === -1 ? count(x.shape) / known : size))};
+    const known = sizeOf(shape.filter((size) => size !== -1));
+    return {shape: shape.map((size) => (size === -1 ? sizeOf(x.shape) / known : size))};
   }
 
   transpose(x: Value, order: number[]): Value {
@@ -170,7 +172,7 @@ export class ShapeNet implements Net {
     const [rows, inner] = a.shape.slice(-2);
     const columns = b.shape[b.shape.length - (transposeB ? 2 : 1)];
     const output = [...a.shape.slice(0, -2), rows, columns];
-    return this.record('', 'matrix product', output, 0, count(output) * inner);
+    return this.record('', 'matrix product', output, 0, sizeOf(output) * inner);
   }
 
   softmax(x: Value): Value {
@@ -203,7 +205,7 @@ export class ShapeNet implements Net {
 
   private declare(name: string, shape: number[], layout: Layout = 'plain', trainable = true): number {
     this.parameters.set(name, {name, shape, layout, trainable});
-    return count(shape);
+    return sizeOf(shape);
   }
 
   private record(

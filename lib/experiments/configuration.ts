@@ -3,7 +3,15 @@ import {type Augmentation, photoAugmentation, type Preprocessing} from '../batch
 import {LabError} from '../errors';
 import type {HeadOptions} from '../heads';
 import type {RunConfiguration} from '../runs';
-import {adamw, constant, type OptimizerOptions, type Schedule} from '../training';
+import {
+  adamw,
+  balancedWeights,
+  checkTraining,
+  constant,
+  type OptimizerOptions,
+  type Schedule,
+  type TrainingOptions,
+} from '../training';
 import {frozenStages, type Regime, regimeName} from './regimes';
 import type {Workspace} from './workspace';
 
@@ -58,28 +66,40 @@ export interface Experiment extends RunConfiguration {
   seed: number;
 }
 
-/** The architecture's preprocessing for photos of another size. */
-export function preprocessingAt(
-  {preprocessing, name}: Architecture,
-  size = preprocessing.crop,
-): Preprocessing {
+/** The architecture's preprocessing for photos of another size; a LabError where it cannot take that size. */
+export function preprocessingAt(architecture: Architecture, size?: number): Preprocessing {
+  const {preprocessing, name} = architecture;
+  if (size === undefined) return preprocessing;
   if (!Number.isInteger(size) || size < 32) {
     throw new LabError(`${name}: photos of ${size} pixels cannot be. Give a whole number of at least 32.`);
   }
+  architecture.summary(size); // Throws where a picture becomes too small on the way, or is of fixed size.
   const {resize, crop} = preprocessing;
   return {...preprocessing, crop: size, resize: Math.round((size * resize) / crop)};
 }
 
-/** Fills in the defaults and checks every value. */
+/** What the training loop is told of an experiment. */
+export function trainingOptions(experiment: Experiment, {split}: Workspace): TrainingOptions {
+  const {clipNorm, patience, balanced, classes} = experiment;
+  const labels = split.parts.train.map(({label}) => label);
+  return {
+    ...experiment,
+    clipNorm: clipNorm ?? undefined,
+    patience: patience ?? undefined,
+    classWeights: balanced ? balancedWeights(labels, classes.length) : undefined,
+  };
+}
+
+/** Fills in the defaults and checks every value but the head's. */
 export function completeExperiment(
   options: ExperimentOptions,
   architecture: Architecture,
   weights: string,
-  {dataset, split}: Workspace,
+  workspace: Workspace,
 ): Experiment {
+  const {dataset, split} = workspace;
   const {batchSize = 32, views = 1, seed = 1, labelSmoothing = 0, clipNorm, patience} = options;
   for (const [name, value, least] of [
-    ['epochs', options.epochs, 1],
     ['batchSize', batchSize, 1],
     ['views', views, 0],
   ] as const) {
@@ -87,7 +107,7 @@ export function completeExperiment(
       throw new LabError(`${name} is ${value}. Give a whole number of at least ${least}.`);
     }
   }
-  return {
+  const experiment: Experiment = {
     backbone: options.backbone,
     regime: regimeName(options.regime),
     demonstration: weights === 'random',
@@ -110,4 +130,7 @@ export function completeExperiment(
     patience: patience ?? null,
     seed,
   };
+  const stepsPerEpoch = Math.ceil(split.parts.train.length / batchSize);
+  checkTraining(trainingOptions(experiment, workspace), {stepsPerEpoch, classes: split.classes.length});
+  return experiment;
 }

@@ -14,18 +14,10 @@ import {openCheckpoint} from '../checkpoints';
 import {Classifier, Head} from '../heads';
 import {macroF1} from '../metrics';
 import {fnv1a} from '../random';
-import type {Run, RunRecord} from '../runs';
-import {
-  balancedWeights,
-  type BatchProgress,
-  type Epoch,
-  evaluate,
-  isOptimizerState,
-  type Source,
-  train,
-} from '../training';
-import {completeExperiment, type Experiment, type ExperimentOptions} from './configuration';
-import {frozenStages, type Regime} from './regimes';
+import {type Run, type RunRecord, runTitle} from '../runs';
+import {type BatchProgress, type Epoch, evaluate, isOptimizerState, type Source, train} from '../training';
+import {completeExperiment, type Experiment, type ExperimentOptions, trainingOptions} from './configuration';
+import {keptStages} from './regimes';
 import {featureSource, photoSource} from './sources';
 import type {Workspace} from './workspace';
 
@@ -85,61 +77,52 @@ export async function runExperiment(
 ): Promise<RunRecord> {
   const {architecture, load, weights} = await findPretrained(options.backbone, workspace, hooks);
   const experiment = completeExperiment(options, architecture, weights, workspace);
-  const run = workspace.runs.open(experiment, {redo: options.force});
-  hooks.onStart?.(run.record().title);
+  const kept = keptStages(options.regime, architecture.stages.length);
+  hooks.onStart?.(runTitle(experiment));
+  const stored = workspace.runs.find(experiment);
+  if (stored?.status === 'complete' && !options.force) return stored;
+
+  const head = new Head(architecture.features, experiment.classes.length, experiment.head, experiment.seed);
+  const classifier = new Classifier(load(), head, experiment.frozen);
   try {
-    if (run.record().status === 'complete') return run.record();
-    const backbone = load();
-    const head = new Head(architecture.features, experiment.classes.length, experiment.head, experiment.seed);
-    const classifier = new Classifier(backbone, head, experiment.frozen);
+    const run = workspace.runs.open(experiment, {redo: options.force});
     try {
-      await trainAndTest(classifier, experiment, options.regime, run, workspace, hooks);
+      await trainAndTest(classifier, experiment, kept, run, workspace, hooks);
     } catch (error) {
       if (!hooks.signal?.aborted) throw error;
     } finally {
-      classifier.dispose();
+      run.release();
     }
+    return run.record();
   } finally {
-    run.release();
+    classifier.dispose();
   }
-  return run.record();
 }
 
 async function trainAndTest(
   classifier: Classifier,
   experiment: Experiment,
-  regime: Regime,
+  kept: number[],
   run: Run,
   workspace: Workspace,
   hooks: ExperimentHooks,
 ): Promise<void> {
-  const {sources, close} = await openSources(classifier, experiment, regime, workspace, hooks);
+  const {sources, close} = await openSources(classifier, experiment, kept, workspace, hooks);
   try {
     const resumed = resumePoint(run);
     if (resumed) classifier.restore(resumed.weights);
-    const labels = workspace.split.parts.train.map(({label}) => label);
-    const outcome = await train(
-      classifier,
-      sources,
-      {
-        ...experiment,
-        clipNorm: experiment.clipNorm ?? undefined,
-        patience: experiment.patience ?? undefined,
-        classWeights: experiment.balanced ? balancedWeights(labels, experiment.classes.length) : undefined,
+    const outcome = await train(classifier, sources, trainingOptions(experiment, workspace), {
+      signal: hooks.signal,
+      onBatch: hooks.onBatch,
+      onEpoch: (epoch, improved, state, optimizer) => {
+        const weights = classifier.state();
+        run.appendEpoch(epoch);
+        if (improved) run.saveBest(weights, epoch.epoch);
+        run.saveLast([...weights, ...optimizer()], state);
+        hooks.onEpoch?.(epoch, improved);
       },
-      {
-        signal: hooks.signal,
-        onBatch: hooks.onBatch,
-        onEpoch: (epoch, improved, state, optimizer) => {
-          const weights = classifier.state();
-          run.appendEpoch(epoch);
-          if (improved) run.saveBest(weights, epoch.epoch);
-          run.saveLast([...weights, ...optimizer()], state);
-          hooks.onEpoch?.(epoch, improved);
-        },
-        resume: resumed,
-      },
-    );
+      resume: resumed,
+    });
     hooks.signal?.throwIfAborted();
     const best = outcome.state.best!;
     restoreFile(classifier, run.bestWeights());
@@ -198,7 +181,7 @@ export function batchItems({dataset, split}: Workspace, part: Part): BatchItem[]
 async function openSources(
   {backbone}: Classifier,
   experiment: Experiment,
-  regime: Regime,
+  kept: number[],
   workspace: Workspace,
   hooks: ExperimentHooks,
 ): Promise<{sources: Record<Part, Source>; close(): void}> {
@@ -212,8 +195,6 @@ async function openSources(
     const source = (part: Part) => photoSource(items[part], {preprocessing, augmentation, batchSize, seed});
     return {sources: {train: source('train'), val: source('val'), test: source('test')}, close: () => {}};
   }
-  const shared = regime.kind === 'feature extraction' && regime.sharing;
-  const stages = shared ? [frozenStages(shared, frozen), frozen] : [frozen];
   const augmented = Array.from({length: views}, (_, view): View => ({
     augmentation,
     seed: fnv1a(`view ${view}`),
@@ -233,7 +214,7 @@ async function openSources(
         weights,
         preprocessing,
         view,
-        stages: stages.filter((stage) => stage > 0),
+        stages: kept,
         folder: workspace.featuresFolder,
         onProgress: (done) => hooks.onFeatures?.(before + done, total),
         signal: hooks.signal,

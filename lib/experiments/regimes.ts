@@ -33,6 +33,17 @@ export function frozenStages(regime: Regime, stages: number): number {
   return stages - regime.count;
 }
 
+/**
+ * The numbers of frozen stages, ascending, whose output a pass over the photos keeps: the regime's own, and that of the
+ * regime that shares the pass.
+ */
+export function keptStages(regime: Regime, stages: number): number[] {
+  const regimes =
+    regime.kind === 'feature extraction' && regime.sharing ? [regime.sharing, regime] : [regime];
+  const counts = new Set(regimes.map((sharer) => frozenStages(sharer, stages)));
+  return [...counts].filter((count) => count > 0);
+}
+
 /** A regime in words: 'feature extraction', 'last 3 stages' or 'everything'. */
 export function regimeName(regime: Regime): string {
   if (regime.kind !== 'last stages') return regime.kind;

@@ -40,50 +40,48 @@ function outputShape({backbone, preprocessing}: FrozenOptions, stage: number): n
 }
 
 /**
- * Opens the stores of the given stages and computes what they lack of these photos, starting from the deepest of the
- * stores that a photo is already in. Photos are stored as they come, so that an interruption loses nothing.
+ * Opens the stores of the given stages and computes what they lack of these photos, each photo from the output that the
+ * store in front of the first that lacks it holds. What is computed is stored at once, so that an interruption loses
+ * nothing. On an error no store stays open.
  */
 export async function frozenFeatures(
   photos: readonly BatchItem[],
   options: FrozenOptions,
 ): Promise<FeatureStore[]> {
-  const {backbone, folder, stages} = options;
-  const stores = stages.map((stage) =>
-    FeatureStore.open(folder, {key: storeKey(options, stage), shape: outputShape(options, stage)}),
-  );
-  const missing = photos.filter(({key}) => stores.some((store) => !store.has(key)));
-  if (missing.length === 0) return stores;
+  const {backbone, folder, stages, onProgress, signal} = options;
+  const stores: FeatureStore[] = [];
   const net = backbone.inference();
   try {
-    const stored = missing.filter(({key}) => stores[0].has(key));
-    const fresh = missing.filter(({key}) => !stores[0].has(key));
-    let done = photos.length - missing.length;
-    const advance = async (count: number) => {
-      done += count;
-      options.onProgress?.(done, photos.length);
-      await setImmediate();
-      options.signal?.throwIfAborted();
-    };
-    for await (const {x, keys} of storedOutputs(stores[0], stored, options)) {
-      continueFrom(x, 0, keys);
-      await advance(keys.length);
+    for (const stage of stages) {
+      const description = {key: storeKey(options, stage), shape: outputShape(options, stage)};
+      stores.push(FeatureStore.open(folder, description));
     }
-    for await (const {x, keys} of decodedPhotos(fresh, options)) {
-      continueFrom(x, -1, keys);
-      await advance(keys.length);
+    const firstLacking = ({key}: BatchItem) => stores.findIndex((store) => !store.has(key));
+    const lacking = stores.map((_, index) => photos.filter((photo) => firstLacking(photo) === index));
+    let done = photos.length - lacking.flat().length;
+    for (const [index, items] of lacking.entries()) {
+      const outputs =
+        index === 0 ? decodedPhotos(items, options) : storedOutputs(stores[index - 1], items, options);
+      for await (const {x, keys} of outputs) {
+        fillFrom(index, x, keys);
+        done += keys.length;
+        onProgress?.(done, photos.length);
+        await setImmediate();
+        signal?.throwIfAborted();
+      }
     }
+    return stores;
   } catch (error) {
     for (const store of stores) store.close();
     throw error;
   } finally {
     net.dispose();
   }
-  return stores;
 
-  /** Runs on from the output of store `from` (-1: the photos) and puts what each later store lacks into it. */
-  function continueFrom(x: Tensor, from: number, keys: string[]): void {
-    let [map, reached] = [x, from < 0 ? 0 : stages[from]];
-    for (let i = from + 1; i < stages.length; i++) {
+  /** Runs on from the output in front of store `index` and puts what it and each later store lacks into them. */
+  function fillFrom(index: number, x: Tensor, keys: string[]): void {
+    let [map, reached] = [x, stages[index - 1] ?? 0];
+    for (let i = index; i < stages.length; i++) {
       const next = advanceTo(backbone, net, map, reached, stages[i]);
       map.dispose();
       [map, reached] = [next, stages[i]];

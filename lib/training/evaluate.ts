@@ -1,6 +1,7 @@
 import {tf, type Tensor} from '../engine';
 import type {Classifier} from '../heads';
 import {confusionMatrix} from '../metrics';
+import {divergence} from './losses';
 import type {Source} from './source';
 
 export interface Evaluation {
@@ -32,6 +33,7 @@ export async function evaluate(
       const rows = logProbabilities(logits);
       labels.forEach((label, row) => {
         const best = rows[row].indexOf(Math.max(...rows[row]));
+        if (best === -1) throw divergence('The logits became NaN');
         truth[done + row] = label;
         predicted[done + row] = best;
         probabilities[done + row] = Math.exp(rows[row][best]);

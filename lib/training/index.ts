@@ -3,6 +3,7 @@ export {evaluate, type Evaluation} from './evaluate';
 export {balancedWeights, crossEntropy, type CrossEntropyOptions, networkLoss} from './losses';
 export {
   type BatchProgress,
+  checkTraining,
   type Epoch,
   train,
   type TrainingHooks,

@@ -5,6 +5,7 @@ import type {Classifier} from '../heads';
 import {macroF1} from '../metrics';
 import {fnv1a, mulberry32} from '../random';
 import {evaluate} from './evaluate';
+import {checkCrossEntropy, divergence} from './losses';
 import {baseRate} from './optimizers';
 import {learningRateFactor, type Schedule} from './schedules';
 import type {Source} from './source';
@@ -69,10 +70,10 @@ export async function train(
   options: TrainingOptions,
   hooks: TrainingHooks = {},
 ): Promise<TrainingOutcome> {
-  checkOptions(options);
   const {epochs, schedule, patience = Infinity} = options;
   const {signal, resume} = hooks;
   const stepsPerEpoch = Math.ceil(data.train.size / data.train.batchSize);
+  checkTraining(options, {stepsPerEpoch, classes: classifier.head.classes});
   const stepper = new Stepper(classifier, options);
   if (resume) stepper.restore(resume.optimizer);
   let state: TrainingState = resume?.state ?? {epoch: 0, best: null};
@@ -89,14 +90,19 @@ export async function train(
       for await (const {x, labels} of data.train.batches(epoch, signal)) {
         factor = learningRateFactor(schedule, step, stepsPerEpoch, epochs);
         step++;
-        loss += labels.length * stepper.step(x, labels, random, factor, step);
+        const batch = step - state.epoch * stepsPerEpoch;
+        const batchLoss = stepper.step(x, labels, random, factor, step);
         x.dispose();
+        if (!Number.isFinite(batchLoss)) {
+          throw divergence(`The loss became ${batchLoss} in epoch ${epoch}, batch ${batch}`);
+        }
+        loss += labels.length * batchLoss;
         seen += labels.length;
         const secondsAStep = (performance.now() - began) / 1000 / (step - firstStep);
         hooks.onBatch?.({
           epoch,
           epochs,
-          batch: step - state.epoch * stepsPerEpoch,
+          batch,
           batches: stepsPerEpoch,
           imagesPerSecond: seen / ((performance.now() - epochBegan) / 1000),
           secondsLeft: (epochs * stepsPerEpoch - step) * secondsAStep,
@@ -121,11 +127,6 @@ export async function train(
         seconds,
         imagesPerSecond: seen / seconds,
       };
-      if (!Number.isFinite(record.trainLoss)) {
-        throw new LabError(
-          `The loss became ${record.trainLoss} in epoch ${epoch}. Lower the learning rate or set clipNorm.`,
-        );
-      }
       hooks.onEpoch?.(record, improved, state, () => stepper.state());
     }
     return {state, interrupted: false};
@@ -137,7 +138,12 @@ export async function train(
   }
 }
 
-function checkOptions({epochs, patience, clipNorm}: TrainingOptions): void {
+/** Throws a LabError that names the value unless one can train with these options, so that nothing is computed in vain. */
+export function checkTraining(
+  options: TrainingOptions,
+  {stepsPerEpoch, classes}: {stepsPerEpoch: number; classes: number},
+): void {
+  const {epochs, patience, clipNorm, schedule} = options;
   if (!Number.isInteger(epochs) || epochs < 1) {
     throw new LabError(`training: ${epochs} epochs cannot be. Give a whole number of at least 1.`);
   }
@@ -148,4 +154,6 @@ function checkOptions({epochs, patience, clipNorm}: TrainingOptions): void {
       );
     }
   }
+  checkCrossEntropy(options, classes);
+  learningRateFactor(schedule, 0, stepsPerEpoch, epochs); // Throws when the warm-up is as long as the training.
 }

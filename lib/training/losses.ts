@@ -9,20 +9,32 @@ export interface CrossEntropyOptions {
   classWeights?: number[];
 }
 
+/** Throws a LabError that names the value unless a loss over so many classes can have these options. */
+export function checkCrossEntropy(
+  {labelSmoothing = 0, classWeights = []}: CrossEntropyOptions,
+  classes: number,
+): void {
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    throw new LabError(`A label smoothing of ${labelSmoothing} is not in [0, 1). 0.1 is usual.`);
+  }
+  if (classWeights.length > 0 && classWeights.length !== classes) {
+    throw new LabError(`${classWeights.length} class weights cannot go with ${classes} classes.`);
+  }
+  const wrong = classWeights.find((weight) => !(Number.isFinite(weight) && weight >= 0));
+  if (wrong !== undefined) {
+    throw new LabError(`A class weight of ${wrong} cannot be. Give numbers of 0 or more.`);
+  }
+}
+
 /**
  * Mean cross-entropy of logits [batch, classes] against class indices, a scalar in nats, as
  * torch.nn.CrossEntropyLoss computes it.
  */
-export function crossEntropy(
-  logits: Tensor,
-  labels: Int32Array,
-  {labelSmoothing = 0, classWeights}: CrossEntropyOptions = {},
-): Tensor {
-  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
-    throw new LabError(`A label smoothing of ${labelSmoothing} is not in [0, 1). 0.1 is usual.`);
-  }
+export function crossEntropy(logits: Tensor, labels: Int32Array, options: CrossEntropyOptions = {}): Tensor {
+  const classes = logits.shape[1]!;
+  checkCrossEntropy(options, classes);
+  const {labelSmoothing = 0, classWeights} = options;
   return tf.tidy(() => {
-    const classes = logits.shape[1]!;
     const weights = classWeights ?? new Array<number>(classes).fill(1);
     const targets = new Float32Array(labels.length * classes);
     let total = 0;
@@ -60,3 +72,7 @@ export function networkLoss(
   const {weight} = backbone.architecture.auxiliary!;
   return {loss: tf.add(loss, tf.mul(crossEntropy(auxiliary, labels), weight)), logits};
 }
+
+/** The error of a training that has run away to numbers that are none. */
+export const divergence = (what: string): LabError =>
+  new LabError(`${what}. Lower the learning rate or set clipNorm.`);

@@ -51,21 +51,28 @@ export function adamw(options: AdamOptions): OptimizerOptions {
 }
 
 function checked(options: OptimizerOptions): OptimizerOptions {
-  const {learningRate} = options;
-  const rates = typeof learningRate === 'number' ? {learningRate} : learningRate;
-  const {weightDecay} = options;
-  for (const [name, value] of Object.entries({...rates, weightDecay})) {
+  const {kind, learningRate, weightDecay} = options;
+  const isOne = typeof learningRate === 'number';
+  const amounts = {
+    ...(isOne && {learningRate}),
+    ...(!isOne && {'learningRate.backbone': learningRate.backbone, 'learningRate.head': learningRate.head}),
+    weightDecay,
+    ...(kind !== 'sgd' && {epsilon: options.epsilon}),
+  };
+  for (const [name, value] of Object.entries(amounts)) {
     if (!(Number.isFinite(value) && value >= 0)) {
       throw new LabError(
-        `${options.kind}: a ${name} of ${value} cannot be. Give a number of 0 or more, such as 1e-3.`,
+        `${kind}: a ${name} of ${value} cannot be. Give a number of 0 or more, such as 1e-3.`,
       );
     }
   }
   const fractions =
-    options.kind === 'sgd' ? {momentum: options.momentum} : {beta1: options.beta1, beta2: options.beta2};
+    kind === 'sgd' ? {momentum: options.momentum} : {beta1: options.beta1, beta2: options.beta2};
   for (const [name, value] of Object.entries(fractions)) {
-    if (!(value >= 0 && value < 1))
-      throw new LabError(`${options.kind}: a ${name} of ${value} is not in [0, 1).`);
+    if (!(value >= 0 && value < 1)) throw new LabError(`${kind}: a ${name} of ${value} is not in [0, 1).`);
+  }
+  if (kind === 'sgd' && options.nesterov && options.momentum === 0) {
+    throw new LabError('sgd: nesterov needs a momentum above 0, such as 0.9.');
   }
   return options;
 }

@@ -110,7 +110,9 @@ function grouped(x: Tensor, filter: Tensor, window: Window): Tensor {
   const groups = x.shape[3]! / filter.shape[2]!;
   if (groups === 1 || hasOneDNN()) return convolution({x, filter}, window)[0];
   const filters = tf.split(filter, groups, 3);
-  const parts = tf.split(x, groups, 3).map((part, i) => convolution({x: part, filter: filters[i]}, window)[0]);
+  const parts = tf
+    .split(x, groups, 3)
+    .map((part, i) => convolution({x: part, filter: filters[i]}, window)[0]);
   return tf.concat(parts, 3);
 }
 

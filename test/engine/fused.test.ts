@@ -1,0 +1,56 @@
+import test from 'node:test';
+import {type Activation, activate, fusedConv2d, tf, type Tensor} from '../../lib/engine';
+import {assertSameValue, tensor} from './compare';
+import {convolution, depthwise, plain, type Window} from './windows';
+
+const activations: (Activation | undefined)[] = [
+  undefined,
+  'relu',
+  'relu6',
+  'silu',
+  'hardswish',
+  'hardsigmoid',
+  'sigmoid',
+  'gelu',
+];
+
+const windows: Record<string, Window> = {
+  'without padding': plain,
+  'padded, stride 2': {...plain, strides: [2, 2], padding: [1, 1, 1, 1]},
+  'padded unevenly': {...plain, padding: [0, 1, 2, 1]},
+  'dilation 2': {...plain, padding: [2, 2, 2, 2], dilations: [2, 2]},
+};
+
+/** Each kind of convolution: the channels that come in, and the filter's shape. */
+const kinds: [string, number, number[]][] = [
+  ['convolution', 3, [3, 3, 3, 8]],
+  ['pointwise convolution', 4, [1, 1, 4, 8]],
+  ['grouped convolution', 8, [3, 3, 2, 8]],
+  ['depthwise convolution', 8, [3, 3, 8, 1]],
+];
+
+for (const [kind, channels, filterShape] of kinds) {
+  const isDepthwise = kind.startsWith('depthwise');
+  for (const [name, window] of Object.entries(windows)) {
+    test(`fused ${kind}, ${name}: with every activation, with and without a residual`, () => {
+      const [x, filter, bias] = [tensor([2, 7, 6, channels]), tensor(filterShape, 2), tensor([8], 3)];
+      const convolve = (image: Tensor) => (isDepthwise ? depthwise : convolution)(image, filter, window);
+      const shape = tf.tidy(() => convolve(x).shape);
+      const residual = tensor(shape, 4);
+      for (const activation of activations) {
+        for (const added of [undefined, residual]) {
+          assertSameValue(
+            (image) => fusedConv2d(image, filter, bias, window, {isDepthwise, activation, residual: added}),
+            (image) => {
+              const y = tf.add(convolve(image), bias);
+              const sum = added ? tf.add(y, added) : y;
+              return activation ? activate(sum, activation) : sum;
+            },
+            [x],
+          );
+        }
+      }
+      tf.dispose([x, filter, bias, residual]);
+    });
+  }
+}

@@ -1,0 +1,54 @@
+import test from 'node:test';
+import {type Activation, activate, biasAdd, fusedLinear, linear, tf, type Tensor} from '../../lib/engine';
+import {assertSame, assertSameValue, tensor} from './compare';
+
+const product = (x: Tensor, weight: Tensor): Tensor => {
+  const rows = tf.matMul(x.reshape([-1, x.shape[x.rank - 1]]), tf.transpose(weight));
+  return rows.reshape([...x.shape.slice(0, -1), weight.shape[0]]);
+};
+const biased = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => tf.add(product(x, weight), bias);
+
+for (const leading of [[6], [2, 3], [2, 1, 3]]) {
+  const shape = [...leading, 5];
+
+  test(`linear layer over the last axis of [${shape.join(', ')}]: value and gradients`, () => {
+    const inputs = [tensor(shape), tensor([4, 5], 2), tensor([4], 3)];
+    assertSame(linear, biased, inputs);
+    assertSame((x, weight) => linear(x, weight), product, inputs.slice(0, 2));
+    tf.dispose(inputs);
+  });
+}
+
+test('bias over the last axis: value and gradients', () => {
+  for (const shape of [
+    [2, 3, 4, 5],
+    [6, 5],
+  ]) {
+    const inputs = [tensor(shape), tensor([5], 2)];
+    assertSame(biasAdd, (x, bias) => tf.add(x, bias), inputs);
+    tf.dispose(inputs);
+  }
+});
+
+const activations: (Activation | undefined)[] = [
+  undefined,
+  'relu',
+  'relu6',
+  'silu',
+  'hardswish',
+  'hardsigmoid',
+  'sigmoid',
+  'gelu',
+];
+
+for (const activation of activations) {
+  test(`fused linear layer, activation ${activation ?? 'none'}`, () => {
+    const inputs = [tensor([2, 3, 5]), tensor([4, 5], 2), tensor([4], 3)];
+    const reference = (x: Tensor, weight: Tensor, bias: Tensor) => {
+      const y = biased(x, weight, bias);
+      return activation ? activate(y, activation) : y;
+    };
+    assertSameValue((x, weight, bias) => fusedLinear(x, weight, bias, activation), reference, inputs);
+    tf.dispose(inputs);
+  });
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {type Activation, batchNorm, layerNorm, tf, type Tensor} from '../../lib/engine';
+import {assertClose, assertSame, tensor, withoutLeaks} from './compare';
+
+const epsilon = 1e-3;
+const momentum = 0.1;
+const channels = 3;
+const running = () => ({
+  mean: tensor([channels], 4),
+  variance: tf.tidy(() => tf.add(tf.square(tensor([channels], 5)), 0.1)),
+});
+
+const definitions: Partial<Record<Activation | 'none', (x: Tensor) => Tensor>> = {
+  none: (x) => x,
+  relu: (x) => tf.relu(x),
+  relu6: (x) => tf.clipByValue(x, 0, 6),
+  silu: (x) => tf.mul(x, tf.sigmoid(x)),
+};
+
+/** Numbers around 1 with a deviation of 2, so that a relu6 cuts at both ends. */
+const image = () => tf.tidy(() => tf.add(tf.mul(tensor([4, 5, 6, channels]), 2), 1));
+
+for (const [name, activation] of Object.entries(definitions)) {
+  test(`batch normalisation of a batch, activation ${name}: value and gradients`, () => {
+    const {mean, variance} = running();
+    const inputs = [image(), tensor([channels], 2).mul(3), tensor([channels], 3)];
+    assertSame(
+      (x, scale, offset) =>
+        batchNorm(
+          x,
+          {scale, offset, mean, variance},
+          {epsilon, momentum, activation: name === 'none' ? undefined : (name as Activation)},
+        ).y,
+      (x, scale, offset) => {
+        const centred = tf.sub(x, tf.mean(x, [0, 1, 2]));
+        const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), [0, 1, 2]), epsilon));
+        return activation(tf.add(tf.mul(tf.mul(centred, inverse), scale), offset));
+      },
+      inputs,
+    );
+    tf.dispose([mean, variance, inputs]);
+  });
+}
+
+for (const activation of [undefined, 'relu'] as const) {
+  test(`running statistics after a batch, the variance unbiased, activation ${activation ?? 'none'}`, () => {
+    withoutLeaks(() =>
+      tf.tidy(() => {
+        const x = image();
+        const parameters = {scale: tensor([channels], 2), offset: tensor([channels], 3), ...running()};
+        const after = batchNorm(x, parameters, {epsilon, momentum, activation});
+        const {mean, variance} = tf.moments(x, [0, 1, 2]);
+        const count = 4 * 5 * 6;
+        const moved = (old: Tensor, seen: Tensor) =>
+          tf.add(tf.mul(old, 1 - momentum), tf.mul(seen, momentum));
+        assertClose(after.mean, moved(parameters.mean, mean), 'mean');
+        assertClose(
+          after.variance,
+          moved(parameters.variance, tf.mul(variance, count / (count - 1))),
+          'variance',
+        );
+      }),
+    );
+  });
+}
+
+for (const shape of [
+  [2, 5, 8],
+  [6, 8],
+]) {
+  test(`layer normalisation of [${shape.join(', ')}]: value and gradients`, () => {
+    const inputs = [tensor(shape), tensor([8], 2), tensor([8], 3)];
+    assertSame(
+      (x, scale, offset) => layerNorm(x, scale, offset, 1e-6),
+      (x, scale, offset) => {
+        const centred = tf.sub(x, tf.mean(x, -1, true));
+        const deviation = tf.sqrt(tf.add(tf.mean(tf.square(centred), -1, true), 1e-6));
+        return tf.add(tf.mul(tf.div(centred, deviation), scale), offset);
+      },
+      inputs,
+    );
+    tf.dispose(inputs);
+  });
+}
+
+test('layer normalisation of a constant row is its offset', () => {
+  withoutLeaks(() =>
+    tf.tidy(() => {
+      const y = layerNorm(tf.fill([1, 4], 1e3), tf.ones([4]), tf.tensor([1, 2, 3, 4]), 1e-6);
+      assert.deepEqual([...y.dataSync()], [1, 2, 3, 4]);
+    }),
+  );
+});

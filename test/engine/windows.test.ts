@@ -1,0 +1,90 @@
+import test from 'node:test';
+import {averagePool, conv2d, globalAverage, maxPool, pad, tf, type Tensor} from '../../lib/engine';
+import {assertSame, assertSameValue, tensor, withoutLeaks} from './compare';
+import {average, convolution, depthwise, maximum, plain, type Window} from './windows';
+import assert from 'node:assert/strict';
+
+const windows: Record<string, Partial<Window>> = {
+  'without padding': {},
+  'padding as in PyTorch, stride 2': {strides: [2, 2], padding: [1, 1, 1, 1]},
+  'another padding on each side, stride 3': {strides: [3, 3], padding: [0, 1, 2, 1]},
+  'dilation 2': {padding: [2, 2, 2, 2], dilations: [2, 2]},
+};
+
+/** Each kind of convolution: the channels that come in, and the filter's shape. */
+const kinds: [string, number, number[]][] = [
+  ['convolution', 3, [3, 3, 3, 4]],
+  ['pointwise convolution', 4, [1, 1, 4, 6]],
+  ['convolution with a wide kernel', 2, [1, 3, 2, 3]],
+  ['grouped convolution', 6, [3, 3, 2, 9]],
+  ['depthwise convolution', 4, [3, 3, 4, 1]],
+  ['depthwise convolution with a multiplier', 3, [3, 3, 3, 2]],
+];
+
+for (const [kind, channels, filterShape] of kinds) {
+  const isDepthwise = kind.startsWith('depthwise');
+  for (const [name, changes] of Object.entries(windows)) {
+    test(`${kind}, ${name}: value and gradients`, () => {
+      const window = {...plain, ...changes};
+      const reference = isDepthwise ? depthwise : convolution;
+      const inputs = [tensor([2, 7, 6, channels]), tensor(filterShape, 2)];
+      assertSame(
+        (x, filter) => conv2d(x, filter, window, isDepthwise),
+        (x, filter) => reference(x, filter, window),
+        inputs,
+      );
+      tf.dispose(inputs);
+    });
+  }
+}
+
+for (const [name, changes] of Object.entries(windows).filter(([, {dilations}]) => !dilations)) {
+  for (const [kind, pool, reference] of [
+    ['max pooling', maxPool, maximum],
+    ['average pooling', averagePool, average],
+  ] as const) {
+    test(`${kind}, ${name}: value and gradient`, () => {
+      const window = {...plain, ...changes};
+      const x = tensor([2, 7, 6, 3]);
+      assertSame(
+        (image) => pool(image, [3, 3], window),
+        (image) => reference(image, [3, 3], window),
+        [x],
+      );
+      x.dispose();
+    });
+  }
+}
+
+test('what padding adds never wins a max pooling, though all else be negative', () => {
+  withoutLeaks(() => {
+    const x = tf.fill([1, 2, 2, 1], -7);
+    const pooled = tf.tidy(() => maxPool(x, [2, 2], {strides: [2, 2], padding: [1, 1, 1, 1]}));
+    assert.deepEqual([...pooled.dataSync()], [-7, -7, -7, -7]);
+    tf.dispose([x, pooled]);
+  });
+});
+
+for (const keepDims of [false, true]) {
+  test(`global average${keepDims ? ' that keeps its axes' : ''}: value and gradient`, () => {
+    const x = tensor([2, 5, 3, 4]);
+    assertSame(
+      (image) => globalAverage(image, keepDims),
+      (image) => tf.mean(image, [1, 2], keepDims),
+      [x],
+    );
+    x.dispose();
+  });
+}
+
+test('pad fills and gives the same tensor when there is nothing to add', () => {
+  const x = tensor([1, 2, 3, 2]);
+  const expected = (image: Tensor) => {
+    const row = tf.fill([1, 1, 3, 2], 5);
+    const tall = tf.concat([row, image, row, row], 1);
+    return tf.concat([tall, tf.fill([1, 5, 1, 2], 5)], 2);
+  };
+  assertSameValue((image) => pad(image, [1, 2, 0, 1], 5), expected, [x]);
+  assert.equal(pad(x, [0, 0, 0, 0]), x);
+  x.dispose();
+});

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import {join} from 'node:path';
+import test from 'node:test';
+import {Backbone, demonstrationArchitecture, findArchitecture} from '../../lib/backbones';
+import {openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
+import {everything, type ExperimentOptions, featureExtraction, lastStages} from '../../lib/experiments';
+import type {RunIdentity} from '../../lib/runs';
+import {drawnWorkspace, root, run} from './workspace';
+
+const small: ExperimentOptions = {
+  backbone: 'squeezenet1_1',
+  regime: featureExtraction(),
+  epochs: 1,
+  batchSize: 8,
+};
+
+test('an abort while frozen features are computed keeps those, and the run can be run again', async () => {
+  const workspace = await drawnWorkspace();
+  const controller = new AbortController();
+  const {record, counts} = await run(small, workspace, {
+    signal: controller.signal,
+    onFeatures: (done) => {
+      if (done >= 16) controller.abort();
+    },
+  });
+  assert.deepEqual([record.status, record.history.length, counts.epochs], ['interrupted', 0, 0]);
+  const first: number[] = [];
+  const again = await run(small, workspace, {onFeatures: (done) => first.push(done)});
+  assert.equal(again.record.status, 'complete');
+  assert.ok(first[0] > 16);
+});
+
+test('what is kept of a run are the tensors that were trained, of the best epoch', async () => {
+  const workspace = await drawnWorkspace();
+  const {record} = await run({...small, regime: lastStages(2)}, workspace);
+  const stored = workspace.runs.open(record.configuration as RunIdentity);
+  const checkpoint = openCheckpoint(stored.bestWeights());
+  stored.release();
+  const stages = demonstrationArchitecture(small.backbone).summary().slice(-2);
+  assert.deepEqual(
+    [...checkpoint.tensors.keys()].sort(),
+    [...stages.flatMap(({tensors}) => tensors), 'head.0.weight', 'head.0.bias'].sort(),
+  );
+  checkpoint.close();
+});
+
+test('feature extraction that shares its pass leaves the experiment on the last stages nothing to compute', async () => {
+  const workspace = await drawnWorkspace();
+  const regime = lastStages(2);
+  const {train, val, test: testPart} = workspace.split.parts;
+  let total = 0;
+  await run({...small, regime: featureExtraction({sharing: regime})}, workspace, {
+    onFeatures: (_done, all) => {
+      total = all;
+    },
+  });
+  assert.equal(total, train.length + val.length + testPart.length);
+  assert.equal((await run({...small, regime}, workspace)).counts.features, 0);
+  const alone = await run({...small, regime}, await drawnWorkspace());
+  assert.ok(alone.counts.features > 0);
+});
+
+test('feature extraction may share its pass with a regime that needs no other stage', async () => {
+  for (const sharing of [everything(), featureExtraction()]) {
+    const workspace = await drawnWorkspace();
+    const regime = featureExtraction({sharing});
+    const {record} = await run({...small, regime}, workspace);
+    assert.equal(record.status, 'complete');
+  }
+});
+
+test('without augmented views the plain one serves training, too', async () => {
+  const workspace = await drawnWorkspace();
+  const {record} = await run({...small, views: 0}, workspace);
+  assert.equal(record.status, 'complete');
+  assert.equal(fs.readdirSync(workspace.featuresFolder).length, 1);
+});
+
+test('pretrained weights of a mirror are loaded, named by their checksum, and no demonstration', async () => {
+  const mirror = fs.mkdtempSync(join(root, 'mirror-'));
+  fs.mkdirSync(join(mirror, 'weights'));
+  const backbone = Backbone.random(findArchitecture('squeezenet1_1'), 7);
+  const tensors = backbone.weights.names().map((name) => backbone.weights.read(name));
+  writeSafetensors(join(mirror, 'weights', 'squeezenet1_1.safetensors'), tensors, {});
+  backbone.dispose();
+  const workspace = {...(await drawnWorkspace()), mirror, demonstration: null};
+  const options = {...small, size: 64};
+  const {record} = await run(options, workspace);
+  assert.equal(record.configuration.demonstration, false);
+  assert.match(String(record.configuration.weights), /^[0-9a-f]{64}$/);
+});

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import {join} from 'node:path';
+import test from 'node:test';
+import {demonstrationArchitecture} from '../../lib/backbones';
+import {type BatchItem, photoAugmentation} from '../../lib/batches';
+import {tf} from '../../lib/engine';
+import {batchItems, openWorkspace} from '../../lib/experiments';
+import {featureSource, photoSource} from '../../lib/experiments/sources';
+import {FeatureStore} from '../../lib/features';
+import type {Source} from '../../lib/training';
+import {drawnWorkspace, root} from './workspace';
+
+/** What a source gives for an epoch: the numbers of each batch, the size of each, and all labels. */
+async function drain(source: Source, epoch: number | 'evaluation') {
+  const {numTensors} = tf.memory();
+  const batches: number[][] = [];
+  const sizes: number[] = [];
+  const labels: number[] = [];
+  for await (const batch of source.batches(epoch)) {
+    batches.push([...batch.x.dataSync()]);
+    sizes.push(batch.x.shape[0]);
+    labels.push(...batch.labels);
+    batch.x.dispose();
+  }
+  assert.equal(tf.memory().numTensors, numTensors, 'tensors left behind');
+  return {batches, sizes, labels};
+}
+
+test('photos: an epoch is the same whenever it is run, and no two are alike', async () => {
+  const workspace = await drawnWorkspace();
+  const photos = batchItems(workspace, 'val');
+  const {preprocessing} = demonstrationArchitecture('mobilenet_v2');
+  const options = {preprocessing, augmentation: photoAugmentation(), batchSize: 4, seed: 1};
+  const source = photoSource(photos, options);
+  const first = await drain(source, 1);
+  assert.deepEqual(first, await drain(photoSource(photos, options), 1));
+  assert.deepEqual(
+    first.sizes,
+    [4, 2].length === Math.ceil(photos.length / 4) ? [4, photos.length - 4] : first.sizes,
+  );
+  assert.notDeepEqual(first.batches, (await drain(source, 2)).batches);
+  assert.notDeepEqual(first.batches, (await drain(photoSource(photos, {...options, seed: 2}), 1)).batches);
+
+  const evaluation = await drain(source, 'evaluation');
+  assert.deepEqual(
+    evaluation.labels,
+    photos.map(({label}) => label),
+  );
+  assert.deepEqual([...first.labels].sort(), [...evaluation.labels].sort());
+});
+
+/** A store in which photo i has the record [view, i]. */
+function storeOf(parent: string, view: number, photos: BatchItem[]): FeatureStore {
+  const store = FeatureStore.open(parent, {key: {view}, shape: [2]});
+  store.append(
+    photos.map(({key}) => key),
+    Float32Array.from(photos.flatMap((_, i) => [view, i])),
+  );
+  return store;
+}
+
+test('frozen features: each photo once an epoch, shuffled, the views in turn', async () => {
+  const parent = fs.mkdtempSync(join(root, 'views-'));
+  const photos = Array.from({length: 10}, (_, i) => ({file: `${i}.jpg`, label: i % 3, key: `photo ${i}`}));
+  const views = [0, 1, 2].map((view) => storeOf(parent, view, photos));
+  const source = featureSource(photos, views, {batchSize: 4, seed: 1});
+  const epochs = await Promise.all([1, 2, 3, 4].map((epoch) => drain(source, epoch)));
+  for (const [index, {batches, sizes, labels}] of epochs.entries()) {
+    assert.deepEqual(sizes, [4, 4, 2]);
+    const records = batches.flat();
+    const order = records.filter((_, i) => i % 2 === 1);
+    assert.ok(records.every((value, i) => i % 2 === 1 || value === index % 3));
+    assert.deepEqual(
+      order.toSorted((a, b) => a - b),
+      photos.map((_, i) => i),
+    );
+    assert.notDeepEqual(
+      order,
+      order.toSorted((a, b) => a - b),
+    );
+    assert.deepEqual(
+      labels,
+      order.map((i) => i % 3),
+    );
+  }
+  assert.notDeepEqual(epochs[0].labels, epochs[3].labels, 'the same view in another order');
+  const {batches} = await drain(source, 'evaluation');
+  assert.deepEqual(
+    batches.flat(),
+    photos.flatMap((_, i) => [0, i]),
+  );
+  for (const store of views) store.close();
+});
+
+test("a workspace on a user's folder: photos split and folders laid out, no demonstration", async () => {
+  const {dataset} = await drawnWorkspace();
+  const folder = fs.mkdtempSync(join(root, 'project-'));
+  const options = {dataset: dataset.folder, seed: 3, folder, mirror: ''};
+  const workspace = await openWorkspace(options);
+  const {train, val, test: testPart} = workspace.split.parts;
+  assert.equal(workspace.demonstration, null);
+  assert.equal(train.length + val.length + testPart.length, dataset.photos.length);
+  assert.equal(workspace.featuresFolder, join(folder, 'models', 'features'));
+  assert.equal(workspace.weightsFolder, join(folder, 'models', 'weights'));
+  assert.deepEqual((await openWorkspace(options)).split, workspace.split, 'the split is kept');
+
+  const few = await openWorkspace({...options, photosPerClass: 3});
+  assert.notEqual(few.split.id, workspace.split.id);
+  const all = Object.values(few.split.parts).flat();
+  for (const label of dataset.classes.keys()) {
+    assert.equal(all.filter((photo) => photo.label === label).length, 3);
+  }
+});

@@ -1,0 +1,337 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {tf} from '../../lib/engine';
+import {LabError} from '../../lib/errors';
+import type {Classifier} from '../../lib/heads';
+import {
+  adamw,
+  type BatchProgress,
+  constant,
+  cosine,
+  type Epoch,
+  evaluate,
+  oneCycle,
+  sgd,
+  type StateTensor,
+  Stepper,
+  train,
+  type TrainingOptions,
+  type TrainingState,
+} from '../../lib/training';
+import {type ClassifierOptions, noisePhotos, tinyClassifier} from './fixtures/tiny';
+
+const data = {train: noisePhotos(28, {seed: 1}), val: noisePhotos(12, {seed: 2})};
+const options: TrainingOptions = {
+  optimizer: adamw({learningRate: 0.03}),
+  schedule: cosine(),
+  epochs: 6,
+  seed: 3,
+};
+
+/** What of an epoch does not depend on the clock. */
+const timeless = ({seconds: _, imagesPerSecond: __, ...rest}: Epoch) => rest;
+
+const weightsOf = (classifier: Classifier) => classifier.state().map(({name, values}) => [name, [...values]]);
+
+async function withClassifier<T>(
+  action: (classifier: Classifier) => Promise<T>,
+  made: ClassifierOptions = {},
+): Promise<T> {
+  const {numTensors} = tf.memory();
+  const classifier = tinyClassifier(made);
+  const result = await action(classifier);
+  classifier.dispose();
+  assert.equal(tf.memory().numTensors, numTensors, 'tensors left behind');
+  return result;
+}
+
+test('the loop learns, and tells how far it is', async () => {
+  await withClassifier(async (classifier) => {
+    const epochs: Epoch[] = [];
+    const batches: BatchProgress[] = [];
+    const bests: number[] = [];
+    const outcome = await train(classifier, data, options, {
+      onBatch: (progress) => batches.push(progress),
+      onEpoch: (epoch, improved, state) => {
+        epochs.push(epoch);
+        if (improved) bests.push(epoch.epoch);
+        assert.deepEqual(state.best?.epoch, bests.at(-1));
+      },
+    });
+    const best = Math.max(...epochs.map(({valMacroF1}) => valMacroF1));
+    assert.ok(best > 0.9, `macro-F1 ${best}`);
+    assert.ok(epochs[5].trainLoss < epochs[0].trainLoss / 2);
+    assert.deepEqual(outcome, {
+      state: {epoch: 6, best: {epoch: bests.at(-1), macroF1: best}},
+      interrupted: false,
+    });
+    assert.deepEqual(
+      epochs.map(({epoch}) => epoch),
+      [1, 2, 3, 4, 5, 6],
+    );
+    assert.equal(batches.length, 6 * 4);
+    const {epoch, batch, batches: total, secondsLeft} = batches[23];
+    assert.deepEqual({epoch, batch, total, secondsLeft}, {epoch: 6, batch: 4, total: 4, secondsLeft: 0});
+    assert.ok(batches.every(({imagesPerSecond}) => imagesPerSecond > 0));
+  });
+});
+
+test('tensors after an epoch are those before, and none are left after training', async () => {
+  await withClassifier(async (classifier) => {
+    const before = tf.memory().numTensors;
+    const counts: number[] = [];
+    await train(
+      classifier,
+      data,
+      {...options, epochs: 3, labelSmoothing: 0.1, clipNorm: 1},
+      {onEpoch: () => counts.push(tf.memory().numTensors)},
+    );
+    assert.equal(new Set(counts).size, 1, String(counts));
+    assert.equal(tf.memory().numTensors, before);
+  });
+});
+
+interface Snapshot {
+  state: TrainingState;
+  optimizer: StateTensor[];
+  weights: {name: string; values: Float32Array}[];
+}
+
+for (const optimizer of [
+  adamw({learningRate: {backbone: 0.005, head: 0.03}}),
+  sgd({learningRate: 0.05, nesterov: true}),
+]) {
+  test(`${optimizer.kind}: an interrupted training that is resumed equals an uninterrupted one bit for bit`, async () => {
+    const chosen: TrainingOptions = {...options, optimizer, schedule: oneCycle(), epochs: 4};
+    const made = {frozen: 1, head: {dropout: 0.4, hidden: [7]}};
+    const source = {train: frozenOutputs(data.train), val: frozenOutputs(data.val)};
+
+    const whole = await withClassifier(async (classifier) => {
+      const history: Epoch[] = [];
+      const {state} = await train(classifier, source, chosen, {onEpoch: (epoch) => history.push(epoch)});
+      return {state, history: history.map(timeless), weights: weightsOf(classifier)};
+    }, made);
+
+    const history: Epoch[] = [];
+    const snapshot = await withClassifier(async (classifier) => {
+      const controller = new AbortController();
+      let stored: Snapshot | undefined;
+      const {state, interrupted} = await train(classifier, source, chosen, {
+        signal: controller.signal,
+        onBatch: ({epoch, batch}) => {
+          if (epoch === 3 && batch === 2) controller.abort();
+        },
+        onEpoch: (epoch, _improved, after, optimizerState) => {
+          history.push(epoch);
+          stored = {state: after, optimizer: optimizerState(), weights: classifier.state()};
+        },
+      });
+      assert.deepEqual([interrupted, state], [true, stored?.state]);
+      return stored!;
+    }, made);
+    assert.equal(snapshot.state.epoch, 2);
+
+    await withClassifier(
+      async (classifier) => {
+        classifier.restore(snapshot.weights);
+        const {state} = await train(classifier, source, chosen, {
+          resume: snapshot,
+          onEpoch: (epoch) => history.push(epoch),
+        });
+        assert.deepEqual(state, whole.state);
+        assert.deepEqual(weightsOf(classifier), whole.weights);
+      },
+      {...made, seed: 1},
+    );
+    assert.deepEqual(history.map(timeless), whole.history);
+  });
+}
+
+/** A source of what the first stage makes of photos. */
+function frozenOutputs(source: typeof data.train): typeof data.train {
+  return {
+    ...source,
+    async *batches(epoch) {
+      const {backbone, dispose} = stem();
+      const net = backbone.inference();
+      try {
+        for await (const {x, labels} of source.batches(epoch)) {
+          const output = tf.tidy(() => backbone.run(net, x, {to: 1}));
+          x.dispose();
+          yield {x: output, labels};
+        }
+      } finally {
+        net.dispose();
+        dispose();
+      }
+    },
+  };
+}
+
+function stem() {
+  const classifier = tinyClassifier();
+  return {backbone: classifier.backbone, dispose: () => classifier.dispose()};
+}
+
+test('an abort ends training at the next batch', async () => {
+  await withClassifier(async (classifier) => {
+    const controller = new AbortController();
+    let batches = 0;
+    const outcome = await train(classifier, data, options, {
+      signal: controller.signal,
+      onBatch: () => {
+        if (++batches === 2) controller.abort();
+      },
+      onEpoch: () => assert.fail('no epoch is complete'),
+    });
+    assert.deepEqual(outcome, {state: {epoch: 0, best: null}, interrupted: true});
+    assert.equal(batches, 2);
+  });
+});
+
+test('patience ends a training that gets no better', async () => {
+  await withClassifier(async (classifier) => {
+    const still = {...options, optimizer: sgd({learningRate: 0}), epochs: 9, patience: 2};
+    const {state, interrupted} = await train(classifier, data, still);
+    assert.equal(interrupted, false);
+    assert.equal(state.epoch, state.best!.epoch + 2);
+    assert.ok(state.epoch < 9);
+    const again = await train(classifier, data, still, {resume: {state, optimizer: []}});
+    assert.deepEqual(again.state, state, 'nor does a resumed one go on');
+  });
+});
+
+test('a loss that is no number ends training at once, with a remedy', async () => {
+  await withClassifier(async (classifier) => {
+    let batches = 0;
+    await assert.rejects(
+      train(
+        classifier,
+        data,
+        {...options, optimizer: sgd({learningRate: 1e30}), schedule: constant()},
+        {onBatch: () => batches++},
+      ),
+      (error) =>
+        error instanceof LabError &&
+        /^The loss became (NaN|Infinity) in epoch 1, batch \d\. Lower the learning rate or set clipNorm\.$/.test(
+          error.message,
+        ),
+    );
+    assert.ok(batches < 4, `${batches} batches`);
+  });
+});
+
+test('what cannot be is named before anything is computed', async () => {
+  await withClassifier(async (classifier) => {
+    const wrong: [Partial<TrainingOptions>, RegExp][] = [
+      [{epochs: 0}, /^training: 0 epochs cannot be/],
+      [{epochs: 2.5}, /2\.5 epochs/],
+      [{patience: 0}, /patience of 0/],
+      [{clipNorm: -1}, /clipNorm of -1/],
+      [{clipNorm: NaN}, /clipNorm of NaN/],
+      [{labelSmoothing: 1.5}, /label smoothing of 1\.5/],
+      [{schedule: cosine({warmup: 6})}, /warm-up of 6 epochs leaves nothing/],
+    ];
+    for (const [change, message] of wrong) {
+      const hooks = {onBatch: () => assert.fail('a batch was computed')};
+      await assert.rejects(
+        train(classifier, data, {...options, ...change}, hooks),
+        (error) => error instanceof LabError && message.test(error.message),
+        String(message),
+      );
+    }
+  });
+});
+
+test('clipping scales all gradients together down to the norm, and leaves smaller ones alone', async () => {
+  await withClassifier(async (classifier) => {
+    const step = async (clipNorm?: number) => {
+      const before = classifier.state();
+      const stepper = new Stepper(classifier, {optimizer: sgd({learningRate: 1, momentum: 0}), clipNorm});
+      for await (const {x, labels} of data.train.batches('evaluation')) {
+        stepper.step(x, labels, () => 0.5, 1, 1);
+        x.dispose();
+        break;
+      }
+      const trainable = classifier.trainable();
+      const moves = classifier
+        .state()
+        .filter(({name}) => trainable.has(name))
+        .flatMap(({name, values}) => {
+          const old = before.find((tensor) => tensor.name === name)!.values;
+          return [...values].map((value, i) => value - old[i]);
+        });
+      classifier.restore(before);
+      stepper.dispose();
+      return moves;
+    };
+    const norm = (values: number[]) => Math.hypot(...values);
+    const free = await step();
+    const limit = norm(free) / 3;
+    const clipped = await step(limit);
+    assert.ok(Math.abs(norm(clipped) / limit - 1) < 1e-3);
+    const largest = Math.max(...free.map(Math.abs));
+    clipped.forEach((move, i) => assert.ok(Math.abs(move - free[i] / 3) < 1e-4 * largest));
+    assert.deepEqual(await step(norm(free) * 2), free);
+  });
+});
+
+test('each part of the network moves at its own rate', async () => {
+  for (const [learningRate, moving] of [
+    [{backbone: 0, head: 0.1}, 'head'],
+    [{backbone: 0.1, head: 0}, 'backbone'],
+  ] as const) {
+    await withClassifier(async (classifier) => {
+      const trainable = classifier.trainable();
+      const before = new Map(weightsOf(classifier) as [string, number[]][]);
+      await train(classifier, data, {...options, epochs: 1, optimizer: sgd({learningRate})});
+      for (const [name, values] of weightsOf(classifier) as [string, number[]][]) {
+        const part = trainable.get(name)?.part;
+        if (!part) continue; // Running statistics follow the batches whatever the rate.
+        assert.equal(
+          values.some((value, i) => value !== before.get(name)![i]),
+          part === moving,
+          name,
+        );
+      }
+    });
+  }
+});
+
+test('an evaluation says what the logits say', async () => {
+  await withClassifier(async (classifier) => {
+    const {numTensors} = tf.memory();
+    const done: number[] = [];
+    const {loss, confusion, truth, predicted, probabilities} = await evaluate(classifier, data.val, {
+      onBatch: (count, total) => done.push(count, total),
+    });
+    assert.equal(tf.memory().numTensors, numTensors);
+    assert.deepEqual(done, [8, 12, 12, 12]);
+
+    const network = classifier.forInference();
+    const rows: number[][] = [];
+    for await (const {x} of data.val.batches('evaluation')) {
+      const logits = network.logits(x);
+      rows.push(...(logits.arraySync() as number[][]));
+      tf.dispose([x, logits]);
+    }
+    network.dispose();
+    const softmax = rows.map((row) => {
+      const total = row.reduce((sum, value) => sum + Math.exp(value), 0);
+      return row.map((value) => Math.exp(value) / total);
+    });
+    const best = softmax.map((row) => row.indexOf(Math.max(...row)));
+    assert.deepEqual(
+      [...truth],
+      [...rows.keys()].map((item) => item % 3),
+    );
+    assert.deepEqual([...predicted], best);
+    assert.equal(
+      confusion.flat().reduce((sum, count) => sum + count),
+      12,
+    );
+    const expectedLoss = softmax.reduce((sum, row, item) => sum - Math.log(row[truth[item]]), 0) / 12;
+    assert.ok(Math.abs(loss - expectedLoss) < 1e-5, `${loss} ${expectedLoss}`);
+    softmax.forEach((row, item) => assert.ok(Math.abs(probabilities[item] - row[best[item]]) < 1e-5));
+  });
+});

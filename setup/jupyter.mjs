@@ -1,7 +1,7 @@
 /** The TypeScript kernel and Jupyter's settings, all of them inside .venv: nothing is written to the user's home. */
 import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
-import {nodeModules, venv} from './project.mjs';
+import {nodeModules, root, venv} from './project.mjs';
 
 const configFolder = path.join(venv, 'etc', 'jupyter');
 const dataFolder = path.join(venv, 'share', 'jupyter');
@@ -34,6 +34,7 @@ function settings() {
       {
         KernelSpecManager: {allowed_kernelspecs: ['tslab'], ensure_native_kernel: false},
         MultiKernelManager: {default_kernel_name: 'tslab'},
+        ServerApp: {root_dir: root},
       },
     ],
     [
@@ -60,8 +61,8 @@ export function kernelSpec(node, modules) {
 }
 
 /**
- * The environment in which Jupyter's programs use .venv alone. A LAB_MIRROR that is a folder becomes absolute, because
- * notebooks run in their own folder.
+ * The environment in which Jupyter's programs use .venv alone. A LAB_HOME and a LAB_MIRROR that is a folder become
+ * absolute, because notebooks run in their own folder.
  * @param {NodeJS.ProcessEnv} env
  * @returns {NodeJS.ProcessEnv}
  */
@@ -69,6 +70,7 @@ export function jupyterEnvironment(env) {
   const {JUPYTER_PATH: _path, JUPYTER_CONFIG_PATH: _configPath, ...rest} = env;
   return {
     ...rest,
+    ...(env.LAB_HOME ? {LAB_HOME: path.resolve(userFolder(env), env.LAB_HOME)} : {}),
     ...(env.LAB_MIRROR ? {LAB_MIRROR: absoluteMirror(env.LAB_MIRROR, userFolder(env))} : {}),
     JUPYTER_CONFIG_DIR: configFolder,
     JUPYTER_DATA_DIR: dataFolder,

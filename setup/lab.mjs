@@ -3,7 +3,7 @@ import {existsSync} from 'node:fs';
 import path from 'node:path';
 import {jupyterEnvironment, userFolder} from './jupyter.mjs';
 import {SetupError, commandLine, runInTerminal} from './processes.mjs';
-import {firstNotebook, inProject, nodeModules, reports, setupFolder, venvPython} from './project.mjs';
+import {firstNotebook, inProject, nodeModules, root, setupFolder, venvPython} from './project.mjs';
 import {setUp} from './steps.mjs';
 
 await commandLine(async () => {
@@ -15,7 +15,9 @@ await commandLine(async () => {
     );
   }
   await setUp();
+  const environment = jupyterEnvironment(process.env);
+  const reports = path.join(environment.LAB_HOME ?? root, 'reports');
   const runner = [path.join(setupFolder, 'run_notebook.py'), notebook];
   const options = ['--reports', reports, '--plotly', path.join(nodeModules, 'plotly.js-dist', 'plotly.js')];
-  return runInTerminal(venvPython, [...runner, ...options], jupyterEnvironment(process.env));
+  return runInTerminal(venvPython, [...runner, ...options], environment);
 });

@@ -10,7 +10,6 @@ export const venv = path.join(root, '.venv');
 export const venvPython = path.join(venv, 'bin', 'python');
 export const notebooks = path.join(root, 'notebooks');
 export const firstNotebook = path.join(notebooks, '1-garbage-classification.ipynb');
-export const reports = path.join(root, 'reports');
 
 /**
  * The path as a user of the project would write it.

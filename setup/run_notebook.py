@@ -6,6 +6,7 @@ end. Exits with 1 when a cell fails or a promise is rejected after its cell has 
 
 import argparse
 import asyncio
+import os
 import queue
 import re
 import signal
@@ -25,6 +26,9 @@ from terminal import Terminal
 
 #: What the kernel prints on stderr when an error reaches nobody.
 LATE_ERROR = re.compile(r"UncaughtException|UnhandledPromiseRejection")
+
+#: Where the title of a cell ends in the text above it.
+SENTENCE_END = re.compile(r";\s|(?<=\.)\s")
 
 #: How long errors may come after the last cell, in seconds.
 LATE = 1
@@ -49,6 +53,27 @@ class Interrupted(Failure):
     """The user has pressed Ctrl-C."""
 
     exit_code = 130
+
+
+class KernelLog:
+    """What the kernel prints outside of all cells, once it is ready for them.
+
+    Before, tslab answers the first requests while it still opens its sockets, and reports an error for each of these
+    answers that does not get out; the client asks again.
+    """
+
+    def __init__(self, file):
+        self.file = file
+        self.begin = 0
+
+    def start(self):
+        """The kernel is ready."""
+        self.begin = os.fstat(self.file.fileno()).st_size
+
+    def tail(self, lines=20):
+        """The last lines, to be read when the kernel has ended."""
+        self.file.seek(self.begin)
+        return b"\n".join(self.file.read().splitlines()[-lines:]).decode("utf-8", "replace")
 
 
 class LabClient(NotebookClient):
@@ -111,7 +136,9 @@ async def run(notebook, folder, terminal, kernel_log, save):
     manager.shutdown_wait_time = SHUTDOWN
     client = LabClient(notebook, terminal, km=manager)
     cells = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()]
-    async with client.async_setup_kernel(cleanup_kc=True, cwd=str(folder), stdout=kernel_log, stderr=kernel_log):
+    output = {"stdout": kernel_log.file, "stderr": kernel_log.file}
+    async with client.async_setup_kernel(cleanup_kc=True, cwd=str(folder), **output):
+        kernel_log.start()
         for number, (index, cell) in enumerate(cells, start=1):
             name = f"[{number}/{len(cells)}] {cell_title(notebook.cells, index)}"
             terminal.start(name)
@@ -148,18 +175,12 @@ def stderr_of(cell):
 
 
 def cell_title(cells, index):
-    """The comment that a cell begins with, else the last line of the text above it."""
+    """The comment that a cell begins with, else the first sentence of the last paragraph above it."""
     first = cells[index].source.lstrip().splitlines()[0]
     if first.startswith("//"):
         return first.lstrip("/ ")
     above = [cell.source for cell in cells[:index] if cell.cell_type == "markdown" and cell.source.strip()]
-    return above[-1].strip().splitlines()[-1].lstrip("# ") if above else first
-
-
-def tail(file, lines=20):
-    """The last lines of an open file."""
-    file.seek(0)
-    return b"\n".join(file.read().splitlines()[-lines:]).decode("utf-8", "replace")
+    return SENTENCE_END.split(above[-1].strip().splitlines()[-1].lstrip("# "))[0] if above else first
 
 
 def write_notebook(notebook, path):
@@ -188,16 +209,17 @@ def main():
     executed = arguments.reports / arguments.notebook.name
     page = executed.with_suffix(".html")
     code = 0
-    with tempfile.TemporaryFile() as kernel_log:
+    with tempfile.TemporaryFile() as file:
+        kernel_log = KernelLog(file)
         try:
             folder = arguments.notebook.resolve().parent
             asyncio.run(run(notebook, folder, terminal, kernel_log, lambda: write_notebook(notebook, executed)))
-            log = tail(kernel_log)
+            log = kernel_log.tail()
             if LATE_ERROR.search(log):
                 raise Failure(f"The kernel reported an error outside any cell:\n{log}")
         except Failure as failure:
             code = failure.exit_code
-            terminal.line(f"{failure}\n{tail(kernel_log)}".rstrip())
+            terminal.line(f"{failure}\n{kernel_log.tail()}".rstrip())
     write_notebook(notebook, executed)
     try:
         write_html(notebook, page, arguments.plotly)

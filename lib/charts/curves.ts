@@ -44,7 +44,7 @@ export function lossPerEpoch(
     const isLeft = panel % columns === 0;
     const isLowest = panel + columns >= panels.length;
     const matching = (name: 'x' | 'y') => (panel === 0 ? {} : {matches: name});
-    axes[`xaxis${suffix}`] = axis(isLowest ? 'epoch' : '', {...EPOCHS, ...matching('x')});
+    axes[`xaxis${suffix}`] = axis(isLowest ? 'epoch' : '', {...epochTicks(runs), ...matching('x')});
     axes[`yaxis${suffix}`] = axis(isLeft ? 'cross-entropy loss' : '', {
       showticklabels: isLeft,
       ...matching('y'),
@@ -74,7 +74,13 @@ export function lossPerEpoch(
   });
 }
 
-const EPOCHS = {tickformat: 'd', nticks: 8};
+/** Ticks at whole epochs alone, about eight of them. */
+function epochTicks(runs: readonly RunRecord[]): {dtick: number} {
+  const most = Math.max(...runs.map(({history}) => history.length));
+  return {dtick: EPOCHS_BETWEEN_TICKS.find((epochs) => most <= 8 * epochs) ?? 1000};
+}
+
+const EPOCHS_BETWEEN_TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
 interface LossKind {
   name: string;
@@ -149,7 +155,7 @@ export function macroF1PerEpoch(
     height: 460 + 64 * Math.ceil(byBackbone(begun).size / BACKBONES_PER_LEGEND_ROW),
     layout: {
       legend: {...LEGEND_BELOW, groupclick: 'toggleitem'},
-      xaxis: axis('epoch', EPOCHS),
+      xaxis: axis('epoch', epochTicks(runs)),
       yaxis: axis('validation macro-F1', {tickformat: '.2f'}),
     },
   });

@@ -8,7 +8,7 @@ export interface GridItem {
   image: string;
   /** Below the picture, and its text for those who cannot see it. */
   caption: string;
-  /** A second, fainter line. */
+  /** A second, fainter line, cut off where the card ends; hovering tells all of it. */
   detail?: string;
   /** Marks a prediction, by colour and by sign; 'plain' unless given. */
   tone?: Tone;
@@ -68,10 +68,14 @@ function card({image, caption, detail, tone = 'plain'}: GridItem): string {
     `<img src="${escapeText(image)}" alt="${escapeText(detail ? `${caption}, ${detail}` : caption)}" style="width:100%;height:auto;display:block;margin:0px">`,
     '<figcaption style="padding:5px 7px;overflow-wrap:break-word">',
     line(sign + caption, 13, INK),
-    detail ? line(detail, 12, FAINT_INK) : '',
+    detail
+      ? `<div title="${escapeText(detail)}" style="${CUT_OFF}">${line(detail, 12, FAINT_INK)}</div>`
+      : '',
     '</figcaption></figure>',
   ].join('');
 }
+
+const CUT_OFF = 'white-space:nowrap;overflow:hidden;text-overflow:ellipsis';
 
 function line(text: string, size: number, colour: string): string {
   return `<div style="font-size:${size}px;color:${colour}">${escapeText(text)}</div>`;

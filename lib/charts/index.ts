@@ -11,8 +11,9 @@ export {
   reportRows,
   type ReportRow,
   reportTable,
-  type ReportTableOptions,
   resultRows,
   type ResultRow,
   resultsTable,
+  stagesTable,
+  type TableOptions,
 } from './tables';

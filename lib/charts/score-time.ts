@@ -42,17 +42,29 @@ export function scoreAgainstTime(
     ],
     height: 480,
     layout: {
-      xaxis: axis('training time in minutes (logarithmic)', {
+      xaxis: axis('training time (logarithmic)', {
         type: 'log',
-        tickvals: MINUTES,
-        ticktext: MINUTES.map(String),
+        tickvals: SECONDS,
+        ticktext: SECONDS.map(inWords),
       }),
       yaxis: axis('test macro-F1', {tickformat: '.2f'}),
     },
   });
 }
 
-const MINUTES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const SECONDS = [
+  ...[0.1, 0.2, 0.5, 1, 2, 5, 10, 20],
+  ...[0.5, 1, 2, 5, 10, 20].map((minutes) => minutes * MINUTE),
+  ...[0.5, 1, 2, 5, 10, 20, 50].map((hours) => hours * HOUR),
+];
+
+/** '0.5 s', '20 min', '5 h'. */
+function inWords(seconds: number): string {
+  if (seconds < MINUTE) return `${seconds} s`;
+  return seconds < HOUR ? `${seconds / MINUTE} min` : `${seconds / HOUR} h`;
+}
 
 function backboneTrace(backbone: string, runs: readonly FinishedRun[]): Trace {
   const ordered = [...runs].sort((a, b) => a.seconds - b.seconds);
@@ -61,7 +73,7 @@ function backboneTrace(backbone: string, runs: readonly FinishedRun[]): Trace {
     type: 'scatter',
     mode: 'lines+markers',
     name: escapeText(backbone),
-    x: ordered.map((run) => run.seconds / 60),
+    x: ordered.map((run) => run.seconds),
     y: ordered.map((run) => run.result.testMacroF1),
     line: {color, width: 1.5},
     marker: {

@@ -1,9 +1,15 @@
 /** Tables as HTML, and the same rows as plain records for data frames. */
+import type {StageSummary} from '../backbones';
 import type {ClassificationReport} from '../metrics';
 import type {RunRecord} from '../runs';
 import type {ChartOptions} from './figure';
 import {bestEpoch, isDemonstration} from './run';
 import {escapeText, heading, score} from './text';
+
+export interface TableOptions extends ChartOptions {
+  /** Whether it stems from a demonstration without pretrained weights. */
+  demonstration?: boolean;
+}
 
 /** A run in one row; null where it has not come so far. */
 export interface ResultRow {
@@ -50,6 +56,7 @@ export function resultsTable(
   const rows = resultRows(runs);
   const highest = Math.max(...rows.map((row) => row.testMacroF1 ?? 0));
   return table({
+    kind: 'results',
     caption: heading(title, isDemonstration(runs)),
     columns: [
       ...['model', 'regime', 'epochs', 'best epoch', 'validation macro-F1', 'test macro-F1', 'test accuracy'],
@@ -69,6 +76,40 @@ export function resultsTable(
     names: 2,
     bold: (row) => rows[row].testMacroF1 === highest,
     empty: 'No run yet.',
+  });
+}
+
+/** The stages of a backbone, where it can be cut, and their sum; parameters and multiply-adds in millions. */
+export function stagesTable(
+  stages: readonly Omit<StageSummary, 'tensors'>[],
+  {title = 'Stages', demonstration = false}: TableOptions = {},
+): string {
+  const sum = (value: (stage: (typeof stages)[number]) => number) =>
+    stages.reduce((total, stage) => total + value(stage), 0);
+  const millions = (count: number) => (count / 1e6).toFixed(3);
+  return table({
+    kind: 'stages',
+    caption: heading(title, demonstration),
+    columns: ['stage', 'output', 'layers', 'parameters (M)', 'multiply-adds (M)'],
+    rows: [
+      ...stages.map(({stage, output, layers, parameters, multiplyAdds}) => [
+        stage,
+        output.join(' × '),
+        String(layers.length),
+        millions(parameters),
+        millions(multiplyAdds),
+      ]),
+      [
+        'all',
+        '',
+        String(sum(({layers}) => layers.length)),
+        millions(sum(({parameters}) => parameters)),
+        millions(sum(({multiplyAdds}) => multiplyAdds)),
+      ],
+    ],
+    names: 2,
+    bold: (row) => row === stages.length,
+    empty: 'No stage.',
   });
 }
 
@@ -92,17 +133,13 @@ export function reportRows(report: ClassificationReport): ReportRow[] {
   ];
 }
 
-export interface ReportTableOptions extends ChartOptions {
-  /** Whether the predictions come from a demonstration. */
-  demonstration?: boolean;
-}
-
-/** A classification report as `<table class="results">`, the averages in bold. */
+/** A classification report as `<table class="report">`, the averages in bold. */
 export function reportTable(
   report: ClassificationReport,
-  {title = 'Precision, recall and F1 per class', demonstration = false}: ReportTableOptions = {},
+  {title = 'Precision, recall and F1 per class', demonstration = false}: TableOptions = {},
 ): string {
   return table({
+    kind: 'report',
     caption: heading(title, demonstration),
     columns: ['class', 'precision', 'recall', 'F1', 'support'],
     rows: reportRows(report).map((row) => [
@@ -119,6 +156,8 @@ export function reportTable(
 }
 
 interface Table {
+  /** The HTML class: of tables of results alone `npm run lab` prints the text. */
+  kind: 'results' | 'report' | 'stages';
   caption: string;
   columns: readonly string[];
   rows: readonly (readonly string[])[];
@@ -130,7 +169,7 @@ interface Table {
   empty: string;
 }
 
-function table({caption, columns, rows, names, bold, empty}: Table): string {
+function table({kind, caption, columns, rows, names, bold, empty}: Table): string {
   const alignment = (column: number) =>
     column < names
       ? 'text-align:left;white-space:nowrap;padding:4px 10px'
@@ -143,7 +182,7 @@ function table({caption, columns, rows, names, bold, empty}: Table): string {
   );
   if (rows.length === 0) body.push(`<tr><td colspan="${columns.length}">${escapeText(empty)}</td></tr>`);
   return [
-    '<table class="results" style="border-collapse:collapse">',
+    `<table class="${kind}" style="border-collapse:collapse">`,
     `<caption style="caption-side:top;text-align:left;font-weight:bold;padding:4px 10px">${escapeText(caption)}</caption>`,
     `<thead><tr>${head.join('')}</tr></thead>`,
     `<tbody>${body.join('')}</tbody>`,

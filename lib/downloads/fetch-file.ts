@@ -17,7 +17,7 @@ export interface FileRequest extends TransferOptions {
   to: string;
   /** The file's path inside a mirror, for example `datasets/photos.zip`. */
   mirrorPath?: string;
-  /** Public addresses, tried in order. */
+  /** Public addresses, tried in order, unless the environment has `LAB_OFFLINE`. */
   addresses: readonly string[];
   /** The SHA-256 that the file must have wherever it comes from (64 hex digits). */
   sha256?: string;
@@ -98,7 +98,10 @@ export async function fetchFile(request: FileRequest): Promise<FetchedFile> {
 function places(request: FileRequest): {place: string; take: () => Promise<FetchedFile>}[] {
   const addresses = request.addresses.map((address) => ({
     place: address,
-    take: async () => download(request, address, pinned(request) ?? (await firstUse(request.to, address))),
+    take: async () => {
+      if (process.env.LAB_OFFLINE) throw new PlaceFailed('not tried, because LAB_OFFLINE is set');
+      return download(request, address, pinned(request) ?? (await firstUse(request.to, address)));
+    },
   }));
   const {mirrorPath} = request;
   const mirror = mirrorOf(request);

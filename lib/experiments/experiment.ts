@@ -8,7 +8,7 @@ import {
 } from '../backbones';
 import type {BatchItem, View} from '../batches';
 import type {Part} from '../datasets';
-import {type DownloadProgress, FileUnavailable} from '../downloads';
+import {type DownloadProgress, FileUnavailable, mirrorOf} from '../downloads';
 import {type FeatureStore, frozenFeatures} from '../features';
 import {openCheckpoint} from '../checkpoints';
 import {Classifier, Head} from '../heads';
@@ -29,6 +29,8 @@ export interface ExperimentHooks {
   onFeatures?(done: number, total: number): void;
   onBatch?(progress: BatchProgress): void;
   onEpoch?(epoch: Epoch, improved: boolean): void;
+  /** Told that the weights cannot be had and what stands in for them. */
+  onWarning?(message: string): void;
   signal?: AbortSignal;
 }
 
@@ -40,13 +42,22 @@ interface Pretrained {
   weights: string;
 }
 
-/** Pretrained weights; in a demonstration, or where they cannot be had, a small relative with random ones. */
-export async function findPretrained(
+/** The architecture that a name stands for: in a demonstration a small relative. */
+export function architectureIn({demonstration}: Workspace, name: string): Architecture {
+  return demonstration === null ? findArchitecture(name) : demonstrationArchitecture(name);
+}
+
+/**
+ * Pretrained weights; in a demonstration, or where no mirror is named and no network is there, a small relative with
+ * random ones.
+ */
+async function findPretrained(
   name: string,
-  {weightsFolder, mirror, demonstration}: Workspace,
-  {onDownload, signal}: ExperimentHooks = {},
+  workspace: Workspace,
+  {onDownload, onWarning, signal}: ExperimentHooks,
 ): Promise<Pretrained> {
-  const architecture = findArchitecture(name);
+  const {weightsFolder, mirror, demonstration} = workspace;
+  const architecture = architectureIn(workspace, name);
   const random = (): Pretrained => {
     const relative = demonstrationArchitecture(name);
     return {architecture: relative, load: () => Backbone.random(relative, 1), weights: 'random'};
@@ -61,8 +72,9 @@ export async function findPretrained(
     });
     return {architecture, load: () => Backbone.load(architecture, path), weights: sha256};
   } catch (error) {
-    if (error instanceof FileUnavailable) return random();
-    throw error;
+    if (!(error instanceof FileUnavailable) || mirrorOf({mirror})) throw error;
+    onWarning?.(`${error.message}\nA small network with random weights stands in for ${name}.`);
+    return random();
   }
 }
 

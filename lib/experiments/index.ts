@@ -1,5 +1,5 @@
 /** Experiments: one backbone under one regime, from configuration to stored result. */
 export {type Experiment, type ExperimentOptions, preprocessingAt} from './configuration';
-export {batchItems, type ExperimentHooks, findPretrained, runExperiment} from './experiment';
+export {architectureIn, batchItems, type ExperimentHooks, runExperiment} from './experiment';
 export {everything, featureExtraction, frozenStages, lastStages, type Regime, regimeName} from './regimes';
 export {openWorkspace, type Workspace, type WorkspaceOptions} from './workspace';

@@ -37,6 +37,8 @@ export interface WorkspaceOptions {
   onProgress?: OnDatasetProgress;
   /** Told of what does not stop the work: a damaged run that was set aside, say. */
   onWarning?(message: string): void;
+  /** Stops the fetching, unpacking and scanning; what is done so far is used the next time. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -44,17 +46,18 @@ export interface WorkspaceOptions {
  * nor from the network, drawings made here stand in for them.
  */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
-  const {folder, mirror, onProgress, seed, photosPerClass = Infinity} = options;
+  const {folder, mirror, onProgress, signal, seed, photosPerClass = Infinity} = options;
   const dataFolder = join(folder, 'data');
   const models = join(folder, 'models');
   let demonstration: string | null = null;
   let dataset: Dataset;
   try {
-    dataset = await openDataset(options.dataset, {dataFolder, mirror, onProgress});
+    dataset = await openDataset(options.dataset, {dataFolder, mirror, onProgress, signal});
+    if (dataset.demonstration) demonstration = dataset.source;
   } catch (error) {
     if (!(error instanceof DatasetUnavailable)) throw error;
     demonstration = error.message;
-    dataset = await demonstrationDataset({dataFolder, onProgress});
+    dataset = await demonstrationDataset({dataFolder, onProgress, signal});
   }
   const whole = await storedSplit(dataset, {seed, folder: dataFolder});
   return {

@@ -97,7 +97,10 @@ function figureTitle({layout}: Figure): string {
   return plainText((typeof title === 'string' ? title : title?.text) ?? 'untitled');
 }
 
-/** Shows a table in the cell's output, numbers to the right. A cell's text is escaped, so no markup gets through. */
+/**
+ * Shows a table in the cell's output, numbers to the right and fractions with three decimals. A cell's text is escaped, so
+ * no markup gets through.
+ */
 export function showTable(table: Table): void {
   showHtml(tableHtml(table));
 }
@@ -109,8 +112,8 @@ function tableHtml({columns, values}: Table): string {
 }
 
 function cellHtml(value: Cell): string {
-  const side = typeof value === 'number' ? 'right' : 'left';
-  return `<td style="text-align:${side}">${escapeHtml(String(value ?? ''))}</td>`;
+  if (typeof value !== 'number') return `<td style="text-align:left">${escapeHtml(String(value ?? ''))}</td>`;
+  return `<td style="text-align:right">${Number.isInteger(value) ? value : value.toFixed(3)}</td>`;
 }
 
 /** A new output under the cell that runs, to be updated in place; on a terminal a line that is written over. */

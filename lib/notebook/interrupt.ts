@@ -1,3 +1,5 @@
+import {LabError} from '../errors';
+
 /**
  * Calls `callback`, once, when the user presses JupyterLab's stop button (the kernel gets SIGINT). Resolves to a
  * function that stops listening, to be called when the work is done. Meanwhile the kernel's own answer, which fails
@@ -25,4 +27,23 @@ export async function onInterrupt(callback: () => void): Promise<() => void> {
   }
 
   return stopListening;
+}
+
+/**
+ * Does work that the stop button ends through its signal. What the work then throws becomes a LabError that says
+ * `stopped`; work that ends in good order although it was told to stop gives its value as usual.
+ */
+export async function interruptible<T>(
+  stopped: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const stopListening = await onInterrupt(() => controller.abort());
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    throw controller.signal.aborted ? new LabError(stopped) : error;
+  } finally {
+    stopListening();
+  }
 }

@@ -5,8 +5,8 @@ import * as charts from '../charts';
 import {partNames} from '../datasets';
 import {engineReport, peakMemory, tf} from '../engine';
 import {
+  architectureIn,
   type ExperimentOptions,
-  findPretrained,
   openWorkspace,
   preprocessingAt,
   runExperiment,
@@ -15,9 +15,9 @@ import {
 import {LabError} from '../errors';
 import {classificationReport} from '../metrics';
 import type {RunRecord} from '../runs';
-import {escapeHtml, type Figure, showFigure, showHtml, showTable} from './display';
-import {onInterrupt} from './interrupt';
+import {escapeHtml, type Figure, showFigure, showHtml} from './display';
 import {augmentedBatchGrid, mistakeGrid, sampleGrid} from './grids';
+import {interruptible} from './interrupt';
 import {type Progress, ProgressLine} from './progress';
 
 export type Profile = 'smoke' | 'quick' | 'full';
@@ -36,7 +36,7 @@ export interface LabOptions {
   seed?: number;
   /** At most so many photos of each class take part. Default: all. */
   photosPerClass?: number;
-  /** The project's folder. Default: the nearest one above with a package.json. */
+  /** Where `data/` and `models/` lie. Default: the environment's `LAB_HOME`, else the project: the nearest folder above with a package.json. */
   folder?: string;
   /** A folder or base URL laid out like a mirror; the environment's `LAB_MIRROR` unless given. */
   mirror?: string;
@@ -44,20 +44,23 @@ export interface LabOptions {
 
 /** Opens the photos and their split. Only drawings and no weights are at hand: every chart's title says so. */
 export async function openLab(options: LabOptions): Promise<Lab> {
-  const {folder = projectFolder(), seed = 42, ...rest} = options;
+  const {folder = process.env.LAB_HOME || projectFolder(), seed = 42, ...rest} = options;
   const lines = new Map<string, ProgressLine>();
-  const workspace = await openWorkspace({
-    ...rest,
-    seed,
-    folder,
-    onWarning: (message) => showHtml(`<div>⚠ ${escapeHtml(message)}</div>`),
-    onProgress: ({step, unit, done, total}) => {
-      const line = lines.get(step) ?? new ProgressLine();
-      lines.set(step, line);
-      const title = `${step} ${options.dataset}`;
-      line.report({title, unit: unit === 'bytes' ? 'bytes' : 'images', done, total: total ?? null});
-    },
-  });
+  const stopped = `Opening ${options.dataset} was interrupted. Run the cell again to go on.`;
+  const workspace = await interruptible(stopped, (signal) =>
+    openWorkspace({
+      ...rest,
+      seed,
+      folder,
+      signal,
+      onWarning: showWarning,
+      onProgress: ({step, unit, done, total}) => {
+        const line = lines.get(step) ?? new ProgressLine();
+        lines.set(step, line);
+        line.report(amount(`${step} ${options.dataset}`, unit === 'bytes' ? 'bytes' : 'images', done, total));
+      },
+    }),
+  );
   for (const line of lines.values()) line.finish();
   return new Lab(workspace);
 }
@@ -73,20 +76,22 @@ function projectFolder(start = process.cwd()): string {
   return folder;
 }
 
+function showWarning(message: string): void {
+  showHtml(`<div style="white-space:pre-line">⚠ ${escapeHtml(message)}</div>`);
+}
+
 /** An experiment's place in the charts: rerunning it with other numbers replaces it. */
-const place = (backbone: string, regime: string) =>
+const place = ({configuration: {backbone, regime}}: RunRecord) =>
   `${backbone}, ${regime.replace(/\d+ /, '').replace(/s$/, '')}`;
 
 export class Lab {
-  /** Identifiers of the runs that the charts show, by their place. */
-  private readonly shown = new Map<string, string>();
+  /** Identifiers of the runs that the charts show, by their place: of those stored before, and of this session's. */
+  private readonly before: ReadonlyMap<string, string>;
+  private readonly session = new Map<string, string>();
 
   constructor(readonly workspace: Workspace) {
-    const {runs, split} = workspace;
-    for (const {id, configuration} of runs.list()) {
-      if (configuration.split !== split.id) continue;
-      this.shown.set(place(configuration.backbone, configuration.regime), id);
-    }
+    const onThisSplit = workspace.runs.list(({configuration}) => configuration.split === workspace.split.id);
+    this.before = new Map(onThisSplit.map((run) => [place(run), run.id]));
   }
 
   /** Whether drawings and random weights stand in for photos and pretrained ones. */
@@ -99,13 +104,13 @@ export class Lab {
    * it at the next batch and keeps the best weights; running the cell again goes on after the last epoch.
    */
   async run(options: ExperimentOptions): Promise<RunRecord> {
-    const controller = new AbortController();
-    const release = await onInterrupt(() => controller.abort());
     const line = new ProgressLine();
     let [title, valMacroF1, trained]: [string, number | null, boolean] = [options.backbone, null, false];
-    try {
-      const record = await runExperiment(options, this.workspace, {
-        signal: controller.signal,
+    const stopped = `${title} was interrupted before its training began. Run the cell again to go on.`;
+    const record = await interruptible(stopped, (signal) =>
+      runExperiment(options, this.workspace, {
+        signal,
+        onWarning: showWarning,
         onStart: (name) => {
           title = name;
         },
@@ -118,19 +123,22 @@ export class Lab {
         onEpoch: (epoch) => {
           ({valMacroF1} = epoch);
         },
-      });
-      this.shown.set(place(record.configuration.backbone, record.configuration.regime), record.id);
-      line.finish(outcome(record, trained));
-      return record;
-    } finally {
-      release();
-    }
+      }),
+    );
+    this.session.set(place(record), record.id);
+    line.finish(outcome(record, trained));
+    return record;
   }
 
-  /** The stored runs that the charts show: the latest of each backbone and kind of regime on this split. */
+  /**
+   * The stored runs that the charts show: the latest of each backbone and kind of regime on this split, in the order in
+   * which this session first ran them, then those of earlier sessions.
+   */
   runs(): RunRecord[] {
     const byId = new Map(this.workspace.runs.list().map((record) => [record.id, record]));
-    return [...this.shown.values()].flatMap((id) => byId.get(id) ?? []);
+    const earlier = [...this.before].filter(([place]) => !this.session.has(place));
+    const shown = [...this.session, ...earlier].map(([, id]) => id);
+    return shown.flatMap((id) => byId.get(id) ?? []);
   }
 
   /** The run that is best on the validation part. */
@@ -162,7 +170,7 @@ export class Lab {
     ];
     if (demonstration) rows.push(['Demonstration without pretrained weights', demonstration]);
     const cells = ([name, value]: [string, string]) =>
-      `<tr><th style="text-align:left;vertical-align:top">${escapeHtml(name)}</th><td style="text-align:left">${escapeHtml(value)}</td></tr>`;
+      `<tr><th style="text-align:left;vertical-align:top">${escapeHtml(name)}</th><td style="text-align:left;white-space:pre-line">${escapeHtml(value)}</td></tr>`;
     showHtml(`<table>${rows.map(cells).join('')}</table>`);
   }
 
@@ -187,35 +195,16 @@ export class Lab {
     backbone: string,
     options: Pick<ExperimentOptions, 'augmentation' | 'size' | 'seed'> = {},
   ): Promise<void> {
-    const {architecture} = await findPretrained(backbone, this.workspace);
+    const architecture = architectureIn(this.workspace, backbone);
     showHtml(await augmentedBatchGrid(this.workspace, preprocessingAt(architecture, options.size), options));
   }
 
-  /** Stages of a backbone: where it can be cut, shapes, parameters and multiply-adds. */
-  async showBackbone(name: string, size?: number): Promise<void> {
-    const {architecture} = await findPretrained(name, this.workspace);
-    const summary = architecture.summary(preprocessingAt(architecture, size).crop);
-    const total = (key: 'parameters' | 'multiplyAdds') => summary.reduce((sum, stage) => sum + stage[key], 0);
-    const millions = (count: number) => (count / 1e6).toFixed(count < 1e5 ? 3 : 2);
-    showTable({
-      columns: ['stage', 'output', 'layers', 'parameters (M)', 'multiply-adds (M)'],
-      values: [
-        ...summary.map(({stage, output, layers, parameters, multiplyAdds}) => [
-          stage,
-          output.join(' × '),
-          layers.length,
-          millions(parameters),
-          millions(multiplyAdds),
-        ]),
-        [
-          `${architecture.title}, ${architecture.paper.year}`,
-          '',
-          '',
-          millions(total('parameters')),
-          millions(total('multiplyAdds')),
-        ],
-      ],
-    });
+  /** Stages of a backbone: where it can be cut, shapes, parameters and multiply-adds for a photo of `size` pixels. */
+  showBackbone(name: string, size?: number): void {
+    const architecture = architectureIn(this.workspace, name);
+    const {crop} = preprocessingAt(architecture, size);
+    const title = `${architecture.title} (${architecture.paper.year}), stage by stage for a photo of ${crop} x ${crop} pixels`;
+    showHtml(charts.stagesTable(architecture.summary(crop), {title, demonstration: this.isDemonstration}));
   }
 
   /** Shows a chart made from the shown runs: `lab.show(charts.macroF1PerEpoch)`. */
@@ -268,8 +257,12 @@ function finished(run: RunRecord) {
 
 function outcome({title, status, history, result, seconds}: RunRecord, trained: boolean): string {
   const best = history.reduce((high, epoch) => Math.max(high, epoch.valMacroF1), 0);
-  if (status === 'interrupted') {
-    return `${title} · interrupted after epoch ${history.length}; the best weights are kept (val macro-F1 ${best.toFixed(3)}). Run the cell again to go on.`;
+  if (status !== 'complete') {
+    const when =
+      history.length === 0
+        ? 'before its first epoch has ended'
+        : `after epoch ${history.length}; the best weights are kept (val macro-F1 ${best.toFixed(3)})`;
+    return `${title} · interrupted ${when}. Run the cell again to go on.`;
   }
   const source = trained ? `trained in ${Math.round(seconds)} s` : 'stored result (force: true trains again)';
   return `${title} · best epoch ${result?.bestEpoch} · val macro-F1 ${best.toFixed(3)} · test macro-F1 ${result?.testMacroF1.toFixed(3)} · ${source}`;

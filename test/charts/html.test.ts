@@ -52,7 +52,7 @@ test('a grid escapes what it is given and refuses what is not a picture', () => 
     subtitle: evil,
   });
   assert.doesNotMatch(html, /<script|"onload/);
-  assert.equal(occurrences(html, /&lt;script&gt;alert\(&#34;1&#34;\)&lt;\/script&gt;&#39;/g), 6);
+  assert.equal(occurrences(html, /&lt;script&gt;alert\(&#34;1&#34;\)&lt;\/script&gt;&#39;/g), 7);
   const refused = (call: () => unknown, message: RegExp) =>
     assert.throws(call, (error) => error instanceof LabError && message.test(error.message));
   refused(

@@ -226,6 +226,23 @@ describe('from a public address', () => {
     assert.equal(failing.ranges.length, 3);
   });
 
+  test('asks no public address where LAB_OFFLINE is set, but a mirror', async (t) => {
+    process.env.LAB_OFFLINE = '1';
+    t.after(() => delete process.env.LAB_OFFLINE);
+    const server = await started((call, response) => sendFile(call, response, content));
+    await assert.rejects(fetchFile(request({addresses: [server.url]})), (error: FileUnavailable) => {
+      assert.deepEqual(error.tried, [{place: server.url, reason: 'not tried, because LAB_OFFLINE is set'}]);
+      return true;
+    });
+    assert.equal(server.ranges.length, 0);
+    const mirror = path.join(folder, 'mirror');
+    await mkdir(mirror);
+    await writeFile(path.join(mirror, 'file.bin'), content);
+    const wanted = request({addresses: [server.url], mirror, mirrorPath: 'file.bin'});
+    await fetchFile(wanted);
+    await assertInPlace(wanted);
+  });
+
   test('tries the next address after a 404 or a web page, and lists every place when none gives it', async () => {
     const missing = await started((_, response) => response.writeHead(404).end());
     const page = await started((_, response) =>

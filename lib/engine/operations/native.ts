@@ -56,11 +56,13 @@ let spent: Tensor[] = [];
 
 /**
  * tfjs keeps everything that a backward pass has touched until its end. An operation's gradient is complete when the
- * next one's begins, so what only it needed is released then; that halves the memory of a training step.
+ * next one's begins, so what only it needed is released then; that halves the memory of a training step. A slope that
+ * the pass was given is its caller's and stays.
  */
-function releaseAfterNext(tensors: Tensor[]): void {
+function releaseAfterNext(slopes: Tensor[], saved: Tensor[]): void {
+  const {activeScope} = tf.engine().state;
   tf.dispose(spent);
-  spent = tensors;
+  spent = [...slopes.filter(({scopeId}) => scopeId === activeScope.id), ...saved];
 }
 
 export interface Kernel<Options> {
@@ -89,7 +91,7 @@ export function operation<Options extends object>(
       outputsToSave: saves?.outputs ?? [],
       gradFunc: (dy, saved, attrs) => {
         const slopes = Array.isArray(dy) ? dy : [dy];
-        releaseAfterNext([...slopes, ...saved]);
+        releaseAfterNext(slopes, saved);
         return gradient(slopes, saved, attrs as unknown as Options);
       },
     });

@@ -6,7 +6,9 @@ export default tseslint.config(
   {ignores: ['dist*/', 'node_modules/', '.venv/', 'reports/', 'data/', 'models/']},
   ...tseslint.configs.recommended,
   {
-    rules: {'@typescript-eslint/no-unused-vars': ['error', {varsIgnorePattern: '^_'}]},
+    rules: {
+      '@typescript-eslint/no-unused-vars': ['error', {varsIgnorePattern: '^_', ignoreRestSiblings: true}],
+    },
   },
   {
     files: ['lib/**/*.ts', 'test/**/*.ts', 'setup/**/*.mjs'],

@@ -23,21 +23,21 @@ import type {Workspace} from './workspace';
 
 export interface ExperimentHooks {
   /** The run's title, once its configuration is complete. */
-  onStart?(title: string): void;
-  onDownload?(file: string, progress: DownloadProgress): void;
+  onStart?: (title: string) => void;
+  onDownload?: (file: string, progress: DownloadProgress) => void;
   /** Photos whose frozen features are at hand, of all that are needed. */
-  onFeatures?(done: number, total: number): void;
-  onBatch?(progress: BatchProgress): void;
-  onEpoch?(epoch: Epoch, improved: boolean): void;
+  onFeatures?: (done: number, total: number) => void;
+  onBatch?: (progress: BatchProgress) => void;
+  onEpoch?: (epoch: Epoch, improved: boolean) => void;
   /** Told that the weights cannot be had and what stands in for them. */
-  onWarning?(message: string): void;
+  onWarning?: (message: string) => void;
   signal?: AbortSignal;
 }
 
 /** An architecture and the weights that fill it. */
 interface Pretrained {
   architecture: Architecture;
-  load(): Backbone;
+  load: () => Backbone;
   /** The SHA-256 of the weights' file, or 'random'. */
   weights: string;
 }
@@ -196,7 +196,7 @@ async function openSources(
   kept: number[],
   workspace: Workspace,
   hooks: ExperimentHooks,
-): Promise<{sources: Record<Part, Source>; close(): void}> {
+): Promise<{sources: Record<Part, Source>; close: () => void}> {
   const {preprocessing, augmentation, batchSize, seed, frozen, weights, views} = experiment;
   const items = {
     train: batchItems(workspace, 'train'),

@@ -45,7 +45,7 @@ export function featureSource(
   return {
     size: photos.length,
     batchSize,
-    async *batches(epoch) {
+    *batches(epoch) {
       const store = views[epoch === 'evaluation' ? 0 : (epoch - 1) % views.length];
       const order = epochOrder(photos.length, seed, epoch);
       for (let start = 0; start < order.length; start += batchSize) {

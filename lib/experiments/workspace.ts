@@ -36,7 +36,7 @@ export interface WorkspaceOptions {
   mirror?: string;
   onProgress?: OnDatasetProgress;
   /** Told of what does not stop the work: a damaged run that was set aside, say. */
-  onWarning?(message: string): void;
+  onWarning?: (message: string) => void;
   /** Stops the fetching, unpacking and scanning; what is done so far is used the next time. */
   signal?: AbortSignal;
 }

@@ -19,7 +19,7 @@ export interface FrozenOptions {
   /** Where the stores lie. */
   folder: string;
   batchSize?: number;
-  onProgress?(done: number, total: number): void;
+  onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 

@@ -49,9 +49,9 @@ export interface TrainingState {
 }
 
 export interface TrainingHooks {
-  onBatch?(progress: BatchProgress): void;
+  onBatch?: (progress: BatchProgress) => void;
   /** After every epoch; `improved` tells that the classifier now holds the best weights so far. */
-  onEpoch?(epoch: Epoch, improved: boolean, state: TrainingState, optimizer: () => StateTensor[]): void;
+  onEpoch?: (epoch: Epoch, improved: boolean, state: TrainingState, optimizer: () => StateTensor[]) => void;
   /** Ends training at the next batch. */
   signal?: AbortSignal;
   /** Where an earlier training stopped; the classifier must hold its weights. */

@@ -84,15 +84,15 @@ export function baseRate({learningRate}: OptimizerOptions, part: 'backbone' | 'h
 
 export interface Optimizer {
   /** The state of a tensor before the first step. */
-  init(parameter: Tensor): Tensor[];
+  init: (parameter: Tensor) => Tensor[];
   /** The tensor and its state after step `step` (from 1). The caller disposes what was given. */
-  update(
+  update: (
     parameter: Tensor,
     gradient: Tensor,
     state: Tensor[],
     rate: number,
     step: number,
-  ): [Tensor, ...Tensor[]];
+  ) => [Tensor, ...Tensor[]];
 }
 
 /** The pair of functions that an optimizer's options stand for. */

@@ -15,5 +15,8 @@ export interface Source {
    * All photos once: in the given order for evaluation; for an epoch (from 1) of training shuffled and augmented by
    * the source's seed, so that an epoch is the same whenever it is run.
    */
-  batches(epoch: number | 'evaluation', signal?: AbortSignal): AsyncIterable<SourceBatch>;
+  batches(
+    epoch: number | 'evaluation',
+    signal?: AbortSignal,
+  ): AsyncIterable<SourceBatch> | Iterable<SourceBatch>;
 }

@@ -21,7 +21,7 @@ function views(x: Tensor, kernel: [number, number], window: Window, fill: number
   const padded = tf.pad(x, padding, fill);
   const indices = (axis: 0 | 1, place: number) => {
     const reach = (kernel[axis] - 1) * window.dilations[axis] + 1;
-    const count = Math.floor((padded.shape[axis + 1]! - reach) / window.strides[axis]) + 1;
+    const count = Math.floor((padded.shape[axis + 1] - reach) / window.strides[axis]) + 1;
     const start = place * window.dilations[axis];
     return tf.range(start, start + count * window.strides[axis], window.strides[axis], 'int32');
   };

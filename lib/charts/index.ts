@@ -5,6 +5,7 @@ export {lossPerEpoch, macroF1PerEpoch} from './curves';
 export {type ChartOptions, emptyFigure, type Figure, type Trace} from './figure';
 export {type GridItem, type GridOptions, imageGrid, type Mistake, type Tone, worstMistakes} from './grid';
 export {learningRateSchedule, type LearningRateOptions} from './learning-rate';
+export {bestOnValidation} from './run';
 export {testMacroF1Bars} from './score-bars';
 export {scoreAgainstTime} from './score-time';
 export {

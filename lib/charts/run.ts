@@ -10,6 +10,14 @@ export function isFinished(run: RunRecord): run is FinishedRun {
   return run.result !== null;
 }
 
+/** The finished run of highest validation macro-F1, the first of equals: the test part chooses nothing. */
+export function bestOnValidation(runs: readonly RunRecord[]): FinishedRun | undefined {
+  const score = (run?: FinishedRun) => run?.result.valMacroF1 ?? -Infinity;
+  return runs
+    .filter(isFinished)
+    .reduce<FinishedRun | undefined>((best, run) => (score(run) > score(best) ? run : best), undefined);
+}
+
 /** What charts of results say when there is none. */
 export const NO_RESULT = 'No run has a result yet.';
 

@@ -11,6 +11,7 @@ import {
   type Trace,
 } from './figure';
 import {
+  bestOnValidation,
   byBackbone,
   type FinishedRun,
   isDemonstration,
@@ -49,8 +50,8 @@ export function testMacroF1Bars(
   {title = 'Test macro-F1 by model and regime'}: ChartOptions = {},
 ): Figure {
   const demonstration = isDemonstration(runs);
-  const finished = runs.filter(isFinished);
-  if (finished.length === 0) return emptyFigure(title, NO_RESULT, demonstration);
+  const best = bestOnValidation(runs);
+  if (!best) return emptyFigure(title, NO_RESULT, demonstration);
 
   const ticks: {at: number; text: string}[] = [];
   const bars: Bar[] = [];
@@ -71,7 +72,7 @@ export function testMacroF1Bars(
   const kinds = REGIME_KINDS.filter((kind) => bars.some(({run}) => kindOf(run) === kind));
   return figure({
     title,
-    subtitle: `Best: ${bestInWords(finished)}. Whiskers: 95 % bootstrap interval over the test photos.`,
+    subtitle: `Best on validation: ${escapeText(best.title)}, ${score(best.result.testMacroF1)}. Whiskers: 95 % bootstrap interval over the test photos.`,
     demonstration,
     data: [
       ...bars.map((bar) => barTrace(bar, isCrowded)),
@@ -183,10 +184,4 @@ function valueLabels(bars: readonly Bar[], isCrowded: boolean): Trace {
     hoverinfo: 'skip',
     showlegend: false,
   };
-}
-
-/** The finished run of highest test macro-F1 in words: '0.931, mobilenet_v2, last 3 stages'. */
-function bestInWords(runs: readonly FinishedRun[]): string {
-  const best = runs.reduce((high, run) => (run.result.testMacroF1 > high.result.testMacroF1 ? run : high));
-  return `${score(best.result.testMacroF1)}, ${escapeText(best.title)}`;
 }

@@ -143,10 +143,9 @@ export class Lab {
 
   /** The run that is best on the validation part. */
   best(): RunRecord {
-    const finished = this.runs().filter(({result}) => result !== null);
-    if (finished.length === 0)
-      throw new LabError('No experiment has been completed yet. Run an experiment cell first.');
-    return finished.reduce((best, run) => (run.result!.valMacroF1 > best.result!.valMacroF1 ? run : best));
+    const best = charts.bestOnValidation(this.runs());
+    if (!best) throw new LabError('No experiment has been completed yet. Run an experiment cell first.');
+    return best;
   }
 
   /** Versions, device, and what the photos are and how they were split. */

@@ -118,6 +118,17 @@ test('a backbone has one colour in all charts, a regime one marker', () => {
   assert.deepEqual(charts.macroF1PerEpoch([unknown]), charts.macroF1PerEpoch([unknown]));
 });
 
+test('the best run is the best on validation, whatever the test part says', () => {
+  const scored = (run: RunRecord, valMacroF1: number, testMacroF1: number): RunRecord => ({
+    ...run,
+    result: {...run.result!, valMacroF1, testMacroF1},
+  });
+  const runs = [scored(RUNS[0], 0.8, 0.95), scored(RUNS[1], 0.9, 0.7), BEGUN];
+  assert.equal(charts.bestOnValidation(runs)?.id, RUNS[1].id);
+  assert.equal(charts.bestOnValidation([BEGUN]), undefined);
+  assert.match(JSON.stringify(charts.testMacroF1Bars(runs).layout), /Best on validation: [^.]*, 0\.700\./);
+});
+
 test('whiskers come from the stored predictions, and are absent without', () => {
   const [run] = RUNS;
   assert.ok(run.result);

@@ -89,12 +89,60 @@ async function answers(address: string): Promise<boolean> {
 
 /** An open notebook, used as a person would. */
 export class NotebookPage {
-  constructor(readonly page: Page) {}
+  private constructor(readonly page: Page) {}
+
+  /** Opens a notebook and waits until its kernel has started. */
+  static async open(browser: Browser, address: string): Promise<NotebookPage> {
+    const page = await browser.newPage({viewport: {width: 1400, height: 1000}});
+    await page.goto(address);
+    await page.getByText('TypeScript | Idle').waitFor({timeout: 60_000});
+    return new NotebookPage(page);
+  }
 
   /** The code cell whose source begins with a text. */
   cell(begin: string): Locator {
     const start = new RegExp(`^\\s*${begin.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`);
     const editor = this.page.locator('.cm-content', {hasText: start});
     return this.page.locator('.jp-CodeCell', {has: editor});
+  }
+
+  /** The text that a cell shows. */
+  async text(begin: string): Promise<string> {
+    return (await this.cell(begin).locator('.jp-OutputArea-output').allTextContents()).join('\n');
+  }
+
+  async runAll(): Promise<void> {
+    await this.page.locator('.lm-MenuBar-item', {hasText: /^Run$/}).click();
+    await this.page.locator('.lm-Menu-item', {hasText: 'Run All Cells'}).first().click();
+  }
+
+  /** Runs one cell as Ctrl-Enter does. */
+  async run(begin: string): Promise<void> {
+    await this.cell(begin).locator('.cm-content').click();
+    await this.page.keyboard.press('Control+Enter');
+  }
+
+  /** Replaces a word in a cell by typing. */
+  async edit(begin: string, word: string, replacement: string): Promise<void> {
+    const line = this.cell(begin).locator('.cm-line', {hasText: word});
+    const text = (await line.textContent()) ?? '';
+    await line.click();
+    await this.page.keyboard.press('Home');
+    await this.page.keyboard.press('Shift+End');
+    await this.page.keyboard.insertText(text.trim().replace(word, replacement));
+  }
+
+  /** Presses the toolbar's stop button. */
+  async interrupt(): Promise<void> {
+    await this.page
+      .locator('[data-command="notebook:interrupt-kernel"], [title^="Interrupt the kernel"]')
+      .first()
+      .click();
+  }
+
+  /** Waits until a cell shows something that fits. */
+  async waitForText(begin: string, wanted: RegExp, timeout: number): Promise<string> {
+    await this.cell(begin).locator('.jp-OutputArea-output', {hasText: wanted}).first().waitFor({timeout});
+    return this.text(begin);
   }
 }

@@ -1,0 +1,101 @@
+/** The garbage notebook as a student uses it: in JupyterLab, in a browser. */
+import assert from 'node:assert/strict';
+import {copyFile, mkdir, mkdtemp, rm, symlink} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {type TestContext, test} from 'node:test';
+import {findBrowser, NotebookPage, openBrowser, root, startJupyterLab} from './jupyterlab';
+
+const notebook = '1-garbage-classification.ipynb';
+const minute = 60_000;
+
+const cells = {
+  samples: 'await lab.showSamples',
+  squeezenet: 'const squeezenetFrozen',
+  curves: 'lab.show(charts.macroF1PerEpoch)',
+  bars: 'lab.show(charts.testMacroF1Bars)',
+  memory: 'lab.showMemory()',
+};
+
+/** A project folder of its own, so that nothing is saved into the repository. */
+async function project(t: TestContext): Promise<string> {
+  const home = await mkdtemp(join(tmpdir(), 'jupyter lab '));
+  t.after(() => rm(home, {recursive: true}));
+  await mkdir(join(home, 'notebooks'));
+  await copyFile(join(root, 'notebooks', notebook), join(home, 'notebooks', notebook));
+  await symlink(join(root, 'node_modules'), join(home, 'node_modules'));
+  return home;
+}
+
+async function openNotebook(t: TestContext, program: string): Promise<NotebookPage> {
+  const home = await project(t);
+  const server = await startJupyterLab(home, {
+    LAB_PROFILE: 'smoke',
+    LAB_HOME: home,
+    LAB_OFFLINE: '1',
+    LAB_MIRROR: '',
+  });
+  t.after(() => server.stop());
+  const browser = await openBrowser(program);
+  t.after(() => browser.close());
+  return NotebookPage.open(browser, server.address(`notebooks/${notebook}`));
+}
+
+/** How many points each line of the F1 chart has that a browser has drawn. */
+async function pointsPerLine(page: NotebookPage): Promise<number[]> {
+  const lines = page.cell(cells.curves).locator('.scatterlayer .trace');
+  await lines.first().waitFor({timeout: minute});
+  return lines.evaluateAll((traces) => traces.map((trace) => trace.querySelectorAll('.point').length));
+}
+
+/** The heights in pixels of what the bar chart draws; the legend's entries have none. */
+async function barHeights(page: NotebookPage): Promise<number[]> {
+  const bars = page.cell(cells.bars).locator('.barlayer .point path');
+  await bars.first().waitFor({timeout: minute, state: 'attached'});
+  return bars.evaluateAll((paths) => paths.map((path) => path.getBoundingClientRect().height));
+}
+
+test(
+  'all cells run, charts are drawn and follow an edited cell, the stop button ends a run cleanly',
+  {timeout: 10 * minute},
+  async (t) => {
+    const program = findBrowser();
+    if (!program) return t.skip('needs Chromium: install it, or set CHROMIUM to its path');
+    const page = await openNotebook(t, program);
+
+    await page.runAll();
+    await page.waitForText(cells.memory, /tensors alive/, 5 * minute);
+    const pictures = page.cell(cells.samples).locator('img');
+    const widths = await pictures.evaluateAll((images) =>
+      images.map((image) => (image as unknown as {naturalWidth: number}).naturalWidth),
+    );
+    assert.equal(widths.length, 24, 'four photos of each of six classes');
+    assert.ok(
+      widths.every((width) => width > 0),
+      widths.join(),
+    );
+    assert.deepEqual(
+      await pointsPerLine(page),
+      [3, 1, 3, 1, 3, 1, 3, 1],
+      'a point an epoch for each of eight runs',
+    );
+    assert.equal((await barHeights(page)).filter((height) => height > 5).length, 8);
+
+    await page.edit(cells.squeezenet, 'settings.headEpochs', '5');
+    await page.run(cells.squeezenet);
+    await page.waitForText(cells.squeezenet, /trained in/, minute);
+    await page.run(cells.curves);
+    const edited = page.cell(cells.curves).locator('.scatterlayer .trace').nth(2).locator('.point');
+    await edited.nth(4).waitFor({state: 'attached', timeout: minute});
+    assert.deepEqual(await pointsPerLine(page), [3, 1, 5, 1, 3, 1, 3, 1]);
+
+    await page.edit(cells.squeezenet, 'epochs: 5', 'epochs: 100000');
+    await page.run(cells.squeezenet);
+    await page.waitForText(cells.squeezenet, /epoch \d+\/100000/, minute);
+    await page.interrupt();
+    const stopped = await page.waitForText(cells.squeezenet, /interrupted/, minute);
+    assert.match(stopped, /interrupted after epoch \d+; the best weights are kept/);
+    await page.run(cells.memory);
+    await page.waitForText(cells.memory, /0 tensors alive/, minute);
+  },
+);

@@ -45,14 +45,15 @@ async function openNotebook(t: TestContext, program: string): Promise<NotebookPa
 async function pointsPerLine(page: NotebookPage): Promise<number[]> {
   const lines = page.cell(cells.curves).locator('.scatterlayer .trace');
   await lines.first().waitFor({timeout: minute});
-  return lines.evaluateAll((traces) => traces.map((trace) => trace.querySelectorAll('.point').length));
+  return Promise.all((await lines.all()).map((line) => line.locator('.point').count()));
 }
 
 /** The heights in pixels of what the bar chart draws; the legend's entries have none. */
 async function barHeights(page: NotebookPage): Promise<number[]> {
   const bars = page.cell(cells.bars).locator('.barlayer .point path');
   await bars.first().waitFor({timeout: minute, state: 'attached'});
-  return bars.evaluateAll((paths) => paths.map((path) => path.getBoundingClientRect().height));
+  const boxes = await Promise.all((await bars.all()).map((bar) => bar.boundingBox()));
+  return boxes.map((box) => box?.height ?? 0);
 }
 
 test(
@@ -65,9 +66,11 @@ test(
 
     await page.runAll();
     await page.waitForText(cells.memory, /tensors alive/, 5 * minute);
-    const pictures = page.cell(cells.samples).locator('img');
-    const widths = await pictures.evaluateAll((images) =>
-      images.map((image) => (image as unknown as {naturalWidth: number}).naturalWidth),
+    const pictures = await page.cell(cells.samples).locator('img').all();
+    const widths = await Promise.all(
+      pictures.map((image) =>
+        image.evaluate((element: unknown) => (element as {naturalWidth: number}).naturalWidth),
+      ),
     );
     assert.equal(widths.length, 24, 'four photos of each of six classes');
     assert.ok(

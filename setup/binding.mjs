@@ -1,12 +1,13 @@
 /**
- * tfjs-node's binding to TensorFlow, compiled from its (patched) source.
+ * tfjs-node's binding to TensorFlow, compiled from its (patched) source together with the kernels of lib/engine/kernels.
  *
- * It lies beside the library in the engine's folder, under a name that holds a digest of all it is made from, and
+ * The kernels are compiled for this machine's processor, so the name also tells processors apart. It lies beside the library in the engine's folder, under a name that holds a digest of all it is made from, and
  * finds the library by a relative path; tfjs-node's package only has a link to it. So `npm ci` costs no compilation
  * and the project can be moved.
  */
 import {execFileSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
+import os from 'node:os';
 import {
   existsSync,
   mkdirSync,
@@ -24,9 +25,10 @@ import {findCompiler} from './compiler.mjs';
 import {engineFolder} from './engine.mjs';
 import {tensorflowVersion} from './machine.mjs';
 import {SetupError, run} from './processes.mjs';
-import {enginePackage, nodeModules} from './project.mjs';
+import {enginePackage, nodeModules, root} from './project.mjs';
 
 const sourceFolder = path.join(enginePackage, 'binding');
+const kernelFolder = path.join(root, 'lib', 'engine', 'kernels');
 
 /** Where tfjs-node looks for its binding. */
 export const bindingLink = path.join(enginePackage, 'lib', 'napi-v8', 'tfjs_binding.node');
@@ -54,31 +56,45 @@ export const binding = {
 
 /** The binding's source files by name, the patch applied. */
 function sources() {
-  const names = readdirSync(sourceFolder).sort();
-  const files = new Map(names.map((name) => [name, readFileSync(path.join(sourceFolder, name), 'utf8')]));
+  const files = new Map(
+    [sourceFolder, kernelFolder].flatMap((folder) =>
+      readdirSync(folder)
+        .sort()
+        .map((name) => [name, readFileSync(path.join(folder, name), 'utf8')]),
+    ),
+  );
   return files.set(patchedFile, patchBackend(files.get(patchedFile) ?? ''));
 }
 
 /** @param {Map<string, string>} files */
 function bindingFile(files) {
   const digest = createHash('sha256')
-    .update(JSON.stringify([...files, compilerArguments('tensorflow', 'node', 'output')]))
+    .update(JSON.stringify([...files, compilerArguments('tensorflow', 'node', 'output', []), processor()]))
     .digest('hex');
   return path.join(engineFolder(), `tfjs_binding-${digest.slice(0, 12)}.node`);
+}
+
+/** What tells this machine's processor from others: its model and, where the system lists them, its features. */
+function processor() {
+  const list = '/proc/cpuinfo';
+  const features = existsSync(list) && /^(?:flags|Features)\s*:.*$/m.exec(readFileSync(list, 'utf8'));
+  return [process.arch, os.cpus()[0]?.model, features && features[0]].join(' ');
 }
 
 /**
  * @param {string} tensorflow the folder of TensorFlow's headers and libraries
  * @param {string} node the folder of Node's headers
  * @param {string} output
+ * @param {string[]} files the names of all source files
  */
-function compilerArguments(tensorflow, node, output) {
+function compilerArguments(tensorflow, node, output, files) {
   const mac = process.platform === 'darwin';
   return [
-    ...['-O2', '-std=c++17', '-fPIC', '-shared'],
+    ...['-O3', '-fno-math-errno', '-fno-trapping-math', '-std=c++17', '-fPIC', '-shared', '-pthread'],
     ...['-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding', '-DBUILDING_NODE_EXTENSION'],
     ...['-I', path.join(tensorflow, 'include'), '-I', node],
-    ...['tfjs_backend.cc', 'tfjs_binding.cc', '-o', output],
+    ...files.filter((name) => name.endsWith('.cc')),
+    ...['-o', output],
     ...libraries[mac ? 'darwin' : 'linux'].map((name) => path.join(tensorflow, name)),
     ...(mac
       ? ['-Wl,-rpath,@loader_path/tensorflow', '-Wl,-undefined,dynamic_lookup']
@@ -101,7 +117,8 @@ async function compile(files, file) {
     for (const [name, text] of files) writeFileSync(path.join(folder, name), text);
     const tensorflow = path.join(engineFolder(), 'tensorflow');
     const node = path.join(nodeModules, 'node-api-headers', 'include');
-    await run(compiler.command, [...compiler.args, ...compilerArguments(tensorflow, node, output)], {
+    const parameters = compilerArguments(tensorflow, node, output, [...files.keys()]);
+    await run(compiler.command, [...compiler.args, ...compiler.native, ...parameters], {
       cwd: folder,
       env: {
         ...process.env,

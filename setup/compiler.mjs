@@ -14,6 +14,7 @@ const zigVersion = '0.17.1';
  * @property {string} name
  * @property {string} command
  * @property {string[]} args what comes before the compiler's own arguments
+ * @property {string[]} native what makes it compile for this machine's processor
  */
 
 /**
@@ -25,14 +26,14 @@ export async function findCompiler(wish) {
   if (wish !== 'zig') {
     const commands = wish ? [wish] : systemCompilers();
     const command = commands.find(compiles);
-    if (command !== undefined) return {name: command, command, args: []};
+    if (command !== undefined) return {name: command, command, args: [], native: [process.arch === 'x64' ? '-march=native' : '-mcpu=native']};
     if (wish)
       throw new SetupError(
         `LAB_COMPILER is '${wish}', which does not compile C++17: name another, or 'zig'.`,
       );
   }
   await pip(['install', `ziglang==${zigVersion}`]);
-  return {name: `zig ${zigVersion}`, command: venvPython, args: ['-m', 'ziglang', 'c++']};
+  return {name: `zig ${zigVersion}`, command: venvPython, args: ['-m', 'ziglang', 'c++'], native: []};
 }
 
 /** On a Mac without the command line tools `clang++` is only a window that offers to install them. */

@@ -52,7 +52,7 @@ abstract class TensorNet {
   }
 
   multiply(a: Value, b: Value): Value {
-    return tf.mul(tensor(a), tensor(b));
+    return engine.multiply(tensor(a), tensor(b));
   }
 
   scale(x: Value, factor: number): Value {
@@ -129,8 +129,7 @@ export class InferenceNet extends TensorNet implements Net {
   ): Value {
     return tf.tidy(() => {
       const {factor, shift} = this.affine(name, epsilon);
-      const y = engine.biasAdd(tf.mul(tensor(x), factor), shift);
-      return activation ? engine.activate(y, activation) : y;
+      return engine.affine(tensor(x), factor, shift, activation);
     });
   }
 
@@ -211,20 +210,28 @@ export class TrainingNet extends TensorNet implements Net {
       convolutionWindow(options),
       isDepthwise(this.weights, name),
     );
-    const biased = bias ? engine.biasAdd(product, bias) : product;
-    const direct = residual ? undefined : activation;
     if (norm) {
-      const normalised = this.batchNorm(norm, biased, {epsilon, momentum, activation: direct});
-      return residual ? this.add(normalised, residual, activation) : normalised;
+      const biased = bias ? engine.biasAdd(product, bias) : product;
+      return this.normalise(norm, biased, {epsilon, momentum, residual, activation});
     }
-    if (residual) return this.add(biased, residual, activation);
-    return activation ? engine.activate(biased, activation) : biased;
+    const direct = residual ? undefined : activation;
+    const y = bias ? engine.biasAdd(product, bias, direct) : engine.activate(product, direct);
+    return residual ? this.add(y, residual, activation) : y;
   }
 
-  batchNorm(
+  batchNorm(name: string, x: Value, options: Parameters<Net['batchNorm']>[2] = {}): Value {
+    return this.normalise(name, x, options);
+  }
+
+  private normalise(
     name: string,
     x: Value,
-    {epsilon = defaultEpsilon, momentum = 0.1, activation}: Parameters<Net['batchNorm']>[2] = {},
+    {
+      epsilon = defaultEpsilon,
+      momentum = 0.1,
+      residual,
+      activation,
+    }: Pick<ConvOptions, 'epsilon' | 'momentum' | 'residual' | 'activation'>,
   ): Value {
     const part = (suffix: string): Tensor => this.weights.get(`${name}.${suffix}`);
     const parameters = {
@@ -241,6 +248,7 @@ export class TrainingNet extends TensorNet implements Net {
     const {y, mean, variance} = engine.batchNorm(tensor(x), parameters, {
       epsilon,
       momentum: this.options.momentum ?? momentum,
+      residual: residual && tensor(residual),
       activation,
     });
     this.updates.set(`${name}.running_mean`, tf.keep(mean));
@@ -278,9 +286,7 @@ export class TrainingNet extends TensorNet implements Net {
   private drop(x: Value, rate: number, shape: number[]): Value {
     const {random} = this.options;
     if (!random || rate === 0) return x;
-    const size = shape.reduce((product, length) => product * length, 1);
-    const mask = Float32Array.from({length: size}, () => (random() < rate ? 0 : 1 / (1 - rate)));
-    return tf.mul(tensor(x), tf.tensor(mask, shape));
+    return tf.mul(tensor(x), engine.dropoutMask(shape, rate, random));
   }
 }
 

@@ -56,7 +56,8 @@ export interface TensorMetadata {
   dtype: number;
 }
 
-type Constant = `TF_${'FLOAT' | 'ATTR_STRING' | 'ATTR_INT' | 'ATTR_FLOAT' | 'ATTR_BOOL' | 'ATTR_TYPE'}`;
+type Constant =
+  `TF_${'FLOAT' | 'INT32' | 'ATTR_STRING' | 'ATTR_INT' | 'ATTR_FLOAT' | 'ATTR_BOOL' | 'ATTR_TYPE'}`;
 
 /** The compiled binding: TensorFlow's constants and the few calls everything goes through. */
 export interface Binding extends Readonly<Record<Constant, number>> {

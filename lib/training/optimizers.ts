@@ -2,7 +2,7 @@
  * Optimizers as pure pairs: `init` makes a tensor's state, `update` gives the new tensor and state. They compute what
  * torch.optim computes. An optimizer is chosen by plain data, so that a run's configuration can be stored.
  */
-import {tf, type Tensor} from '../engine';
+import {adamStep, sgdStep, tf, type Tensor} from '../engine';
 import {LabError} from '../errors';
 
 /** One rate for all, or one for the backbone and one for the new head. */
@@ -100,33 +100,19 @@ export function makeOptimizer(options: OptimizerOptions): Optimizer {
   return options.kind === 'sgd' ? makeSgd(options) : makeAdam(options);
 }
 
-function makeSgd({momentum, nesterov, weightDecay}: Required<SgdOptions>): Optimizer {
+function makeSgd(options: Required<SgdOptions>): Optimizer {
   return {
-    init: (parameter) => (momentum > 0 ? [tf.zerosLike(parameter)] : []),
-    update(parameter, gradient, [velocity], rate) {
-      const slope = weightDecay > 0 ? tf.add(gradient, tf.mul(parameter, weightDecay)) : gradient;
-      if (!velocity) return [tf.sub(parameter, tf.mul(slope, rate))];
-      const next = tf.add(tf.mul(velocity, momentum), slope);
-      const direction = nesterov ? tf.add(slope, tf.mul(next, momentum)) : next;
-      return [tf.sub(parameter, tf.mul(direction, rate)), next];
-    },
+    init: (parameter) => [tf.zerosLike(parameter)],
+    update: (parameter, gradient, [velocity], rate) =>
+      sgdStep(parameter, gradient, velocity, {...options, rate}),
   };
 }
 
 function makeAdam(options: Required<AdamOptions> & {kind: 'adam' | 'adamw'}): Optimizer {
-  const {kind, beta1, beta2, epsilon, weightDecay} = options;
+  const decoupled = options.kind === 'adamw';
   return {
     init: (parameter) => [tf.zerosLike(parameter), tf.zerosLike(parameter)],
-    update(parameter, gradient, [mean, square], rate, step) {
-      const coupled = kind === 'adam' && weightDecay > 0;
-      const slope = coupled ? tf.add(gradient, tf.mul(parameter, weightDecay)) : gradient;
-      const nextMean = tf.add(tf.mul(mean, beta1), tf.mul(slope, 1 - beta1));
-      const nextSquare = tf.add(tf.mul(square, beta2), tf.mul(tf.square(slope), 1 - beta2));
-      const deviation = tf.add(tf.mul(tf.sqrt(nextSquare), 1 / Math.sqrt(1 - beta2 ** step)), epsilon);
-      const move = tf.mul(tf.div(nextMean, deviation), rate / (1 - beta1 ** step));
-      const decayed =
-        kind === 'adamw' && weightDecay > 0 ? tf.mul(parameter, 1 - rate * weightDecay) : parameter;
-      return [tf.sub(decayed, move), nextMean, nextSquare];
-    },
+    update: (parameter, gradient, state, rate, step) =>
+      adamStep(parameter, gradient, state, {...options, rate, step, decoupled}),
   };
 }

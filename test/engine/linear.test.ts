@@ -25,7 +25,7 @@ test('bias over the last axis: value and gradients', () => {
     [6, 5],
   ]) {
     const inputs = [tensor(shape), tensor([5], 2)];
-    assertSame(biasAdd, (x, bias) => tf.add(x, bias), inputs);
+    assertSame((x, bias) => biasAdd(x, bias), (x, bias) => tf.add(x, bias), inputs);
     tf.dispose(inputs);
   }
 });

@@ -1,5 +1,5 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
-import {binary, execute, operation, scalar, T, unary} from './native';
+import {binary, execute, hasLabKernels, operation, scalar, T, text, unary} from './native';
 
 export type Activation = 'relu' | 'relu6' | 'silu' | 'hardswish' | 'hardsigmoid' | 'sigmoid' | 'gelu';
 
@@ -82,8 +82,25 @@ function normalDistribution(x: Tensor): Tensor {
   return binary('Mul', binary('AddV2', error, scalar(1)), scalar(0.5));
 }
 
-const activations = {relu, relu6, silu, hardswish, hardsigmoid, sigmoid, gelu};
+/** The attribute by which a kernel of this project knows an activation. */
+export const activationNamed = (activation?: Activation) => text('activation', activation ?? 'none');
+
+const inOnePass = operation<{activation: Activation}>('Activate', {
+  saves: {inputs: ['x']},
+  forward: ({x}, {activation}) => execute('LabActivate', [activationNamed(activation)], [x]),
+  gradient: ([dy], [x], {activation}) => ({
+    x: () => execute('LabActivateGrad', [activationNamed(activation)], [dy, x])[0],
+  }),
+});
+
+/** TensorFlow's own, one operation forward and one backward. */
+const native = {relu, relu6, sigmoid};
+const composed = {silu, hardswish, hardsigmoid, gelu};
 
 /** An element-wise activation function with its native gradient; none given: the same tensor. */
-export const activate = (x: Tensor, activation?: Activation): Tensor =>
-  activation ? activations[activation]({x}, {})[0] : x;
+export function activate(x: Tensor, activation?: Activation): Tensor {
+  if (!activation) return x;
+  if (activation in native) return native[activation as keyof typeof native]({x}, {})[0];
+  if (hasLabKernels()) return inOnePass({x}, {activation})[0];
+  return composed[activation as keyof typeof composed]({x}, {})[0];
+}

@@ -1,17 +1,19 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {type Attribute, tf} from '../tensorflow';
-import {type Activation, activate} from './activations';
+import {type Activation, activate, activationNamed} from './activations';
 import {biasAdd} from './dense';
 import {
   binary,
   execute,
   flag,
   floatTypes,
+  hasLabKernels,
   hasOneDNN,
   integer,
   type Kernel,
   oneDNNKernel,
   operation,
+  optional,
   shapeTensor,
   T,
   text,
@@ -88,10 +90,36 @@ const convolution = operation(
   'Convolution',
   convolutionKernel('Conv2D', 'Conv2DBackprop', [flag('use_cudnn_on_gpu', true)]),
 );
-const depthwise = operation(
-  'DepthwiseConvolution',
+const nativeDepthwise = operation(
+  'NativeDepthwiseConvolution',
   convolutionKernel('DepthwiseConv2dNative', 'DepthwiseConv2dNativeBackprop', []),
 );
+
+const labWindow = ({strides, padding}: Window): Attribute[] => [
+  integer('strides', strides),
+  integer('padding', padding),
+];
+
+const labDepthwise = operation<Window>('DepthwiseConvolution', {
+  saves: {inputs: ['x', 'filter']},
+  forward: ({x, filter}, window) => runDepthwise(x, filter, window),
+  gradient: ([dy], [x, filter], window) => ({
+    x: () => execute('LabDepthwiseGradInput', labWindow(window), [dy, x, filter])[0],
+    filter: () => execute('LabDepthwiseGradFilter', labWindow(window), [dy, x, filter])[0],
+  }),
+});
+
+function runDepthwise(
+  x: Tensor,
+  filter: Tensor,
+  window: Window,
+  bias?: Tensor,
+  activation?: Activation,
+): Tensor[] {
+  const {inputs, count} = optional('biases', bias);
+  const attributes = [...labWindow(window), activationNamed(activation), count];
+  return execute('LabDepthwise', attributes, [x, filter, ...inputs]);
+}
 
 /** TensorFlow's gradients of a depthwise convolution ignore dilation; there it is one in as many groups as channels. */
 const isDilated = ({dilations}: Window): boolean => dilations.some((dilation) => dilation > 1);
@@ -101,8 +129,11 @@ const isDilated = ({dilations}: Window): boolean => dilations.some((dilation) =>
  * shape), or [height, width, channels, multiplier] when `isDepthwise`.
  */
 export function conv2d(x: Tensor, filter: Tensor, window: Window, isDepthwise = false): Tensor {
-  if (isDepthwise && !isDilated(window)) return depthwise({x, filter}, window)[0];
   const [height, width, channels, multiplier] = filter.shape;
+  if (isDepthwise && !isDilated(window)) {
+    const runsInLab = hasLabKernels() && multiplier === 1;
+    return (runsInLab ? labDepthwise : nativeDepthwise)({x, filter}, window)[0];
+  }
   return grouped(x, isDepthwise ? filter.reshape([height, width, 1, channels * multiplier]) : filter, window);
 }
 
@@ -117,9 +148,8 @@ function grouped(x: Tensor, filter: Tensor, window: Window): Tensor {
 }
 
 /** Activations that oneDNN computes inside a convolution, under TensorFlow's names for them. */
-const fusions: Record<'plain' | 'depthwise' | 'residual', Partial<Record<Activation, string>>> = {
+const fusions: Record<'plain' | 'residual', Partial<Record<Activation, string>>> = {
   plain: {relu: 'Relu', relu6: 'Relu6', hardswish: '_FusedHardSwish', silu: '_MklSwish'},
-  depthwise: {relu: 'Relu', relu6: 'Relu6', hardswish: '_FusedHardSwish'},
   residual: {relu: 'Relu'},
 };
 
@@ -142,23 +172,28 @@ export function fusedConv2d(
   {isDepthwise = false, residual, activation}: FusedOptions = {},
 ): Tensor {
   return tf.tidy(() => {
-    if (!hasOneDNN() || (isDepthwise && residual)) {
-      const y = biasAdd(conv2d(x, filter, window, isDepthwise), bias);
-      return activate(residual ? binary('AddV2', y, residual) : y, activation);
+    if (isDepthwise && !isDilated(window) && hasLabKernels() && filter.shape[3] === 1 && !residual) {
+      return runDepthwise(x, filter, window, bias, activation)[0];
     }
-    const kind = isDepthwise ? 'depthwise' : residual ? 'residual' : 'plain';
-    const fusion = activation && fusions[kind][activation];
+    if (!hasOneDNN() || isDepthwise) {
+      const y = biasAdd(conv2d(x, filter, window, isDepthwise), bias, residual ? undefined : activation);
+      return residual ? activate(binary('AddV2', y, residual), activation) : y;
+    }
+    const fusion = activation && fusions[residual ? 'residual' : 'plain'][activation];
     const sums = residual ? ['BiasAdd', 'Add'] : ['BiasAdd'];
     const attributes = [
-      ...windowAttributes(window, isDepthwise ? 'VALID' : undefined),
+      ...windowAttributes(window),
       integer('num_args', sums.length),
-      ...(isDepthwise ? [] : [floatTypes('TArgs', sums.length)]),
+      floatTypes('TArgs', sums.length),
       text('fused_ops', fusion ? [...sums, fusion] : sums),
       oneDNNKernel,
     ];
-    const name = isDepthwise ? '_MklNativeFusedDepthwiseConv2dNative' : '_MklNativeFusedConv2D';
-    const input = isDepthwise ? pad(x, window.padding) : x;
-    const [y] = execute(name, attributes, [input, filter, bias, ...(residual ? [residual] : [])]);
+    const [y] = execute('_MklNativeFusedConv2D', attributes, [
+      x,
+      filter,
+      bias,
+      ...(residual ? [residual] : []),
+    ]);
     return fusion ? y : activate(y, activation);
   });
 }

@@ -1,9 +1,21 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {tf} from '../tensorflow';
-import {type Activation, activate} from './activations';
-import {execute, flag, hasOneDNN, integer, oneDNNKernel, operation, T, text} from './native';
+import {type Activation, activate, activationNamed} from './activations';
+import {
+  binary,
+  execute,
+  flag,
+  hasLabKernels,
+  hasOneDNN,
+  integer,
+  oneDNNKernel,
+  operation,
+  optional,
+  T,
+  text,
+} from './native';
 
-const addBias = operation<object>('AddBias', {
+const plainBias = operation<object>('PlainBias', {
   forward: ({x, bias}) => execute('BiasAdd', [T, text('data_format', 'NHWC')], [x, bias]),
   gradient: ([dy]) => ({
     x: () => dy.clone(),
@@ -11,8 +23,32 @@ const addBias = operation<object>('AddBias', {
   }),
 });
 
-/** Adds a vector to the last axis. */
-export const biasAdd = (x: Tensor, bias: Tensor): Tensor => addBias({x, bias}, {})[0];
+const biasInOnePass = operation<{activation?: Activation}>('AddBias', {
+  saves: {inputs: ['x', 'bias']},
+  forward: ({x, bias}, {activation}) => addedBias(x, bias, activation),
+  gradient: ([dy], [x, bias], {activation}) => {
+    const [dx, dBias] = execute('LabAddBiasGrad', [activationNamed(activation)], [dy, x, bias], 2);
+    return {x: () => dx, bias: () => dBias};
+  },
+});
+
+function addedBias(x: Tensor, bias: Tensor, activation?: Activation, factor?: Tensor): Tensor[] {
+  const {inputs, count} = optional('factors', factor);
+  return execute('LabAddBias', [activationNamed(activation), count], [x, bias, ...inputs]);
+}
+
+/** Adds a vector to the last axis, with an activation after it. */
+export function biasAdd(x: Tensor, bias: Tensor, activation?: Activation): Tensor {
+  if (!activation || !hasLabKernels()) return activate(plainBias({x, bias}, {})[0], activation);
+  return biasInOnePass({x, bias}, {activation})[0];
+}
+
+/** x * factor + shift over the last axis with an activation after it, for inference (no gradient). */
+export function affine(x: Tensor, factor: Tensor, shift: Tensor, activation?: Activation): Tensor {
+  if (!hasLabKernels())
+    return tf.tidy(() => activate(binary('AddV2', binary('Mul', x, factor), shift), activation));
+  return addedBias(x, shift, activation, factor)[0];
+}
 
 const matMul = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor =>
   execute('MatMul', [T, flag('transpose_a', transposeA), flag('transpose_b', transposeB)], [a, b])[0];

@@ -4,7 +4,9 @@
  */
 export {type Activation, activate} from './activations';
 export {conv2d, fusedConv2d, type FusedOptions, type Window} from './convolution';
-export {biasAdd, fusedLinear, linear} from './dense';
+export {affine, biasAdd, fusedLinear, linear} from './dense';
+export {dropoutMask} from './dropout';
+export {multiply} from './gating';
 export {
   batchNorm,
   type BatchNormOptions,
@@ -13,5 +15,6 @@ export {
   composedBatchNorm,
   layerNorm,
 } from './normalisation';
+export {adamStep, type AdamSettings, sgdStep, type SgdSettings} from './optimizers';
 export {pad, type Padding} from './padding';
 export {averagePool, globalAverage, maxPool} from './pooling';

@@ -28,10 +28,19 @@ export const floatTypes = (name: string, count: number): Attribute => ({
 });
 export const T = floatType('T');
 
-const {oneDNN} = engineReport();
+const {oneDNN, device} = engineReport();
 
 /** Whether the kernels that only the oneDNN build of TensorFlow (x86-64) has can be called; they know float32 alone. */
 export const hasOneDNN = (): boolean => oneDNN && !inDouble();
+
+/** Whether the kernels of `lib/engine/kernels` can be called: they run on the CPU and know float32 alone. */
+export const hasLabKernels = (): boolean => device === 'CPU' && !inDouble();
+
+/** A list of inputs of a kernel that may be there or not, and the attribute that tells. */
+export const optional = (name: string, tensor?: Tensor): {inputs: Tensor[]; count: Attribute} => ({
+  inputs: tensor ? [tensor] : [],
+  count: integer(name, tensor ? 1 : 0),
+});
 
 /** Marks a kernel of oneDNN's. */
 export const oneDNNKernel = text('_kernel', 'MklNameChangeOp');

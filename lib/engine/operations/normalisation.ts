@@ -1,65 +1,87 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {inDouble} from '../precision';
 import {type Attribute, tf} from '../tensorflow';
-import {type Activation, activate} from './activations';
+import {type Activation, activate, activationNamed} from './activations';
 import {
   binary,
   execute,
   flag,
   float,
   floatType,
-  hasOneDNN,
-  integer,
-  oneDNNKernel,
+  hasLabKernels,
   operation,
+  optional,
   scalar,
   T,
   text,
   unary,
 } from './native';
 
-interface FusedOptions {
+interface StatisticsOptions {
   epsilon: number;
   momentum: number;
-  activation: 'relu' | 'relu6' | null;
 }
 
-const batchNormAttributes = (epsilon: number, training: boolean): Attribute[] => [
+const nativeAttributes = (epsilon: number): Attribute[] => [
   T,
   floatType('U'),
   float('epsilon', epsilon),
   text('data_format', 'NHWC'),
-  flag('is_training', training),
+  flag('is_training', true),
 ];
 
-const fusedBatchNorm = operation<FusedOptions>('BatchNorm', {
-  saves: {inputs: ['x', 'scale'], outputs: [true, false, false, true, true, true]},
-  forward: ({x, scale, offset, mean, variance}, {epsilon, momentum, activation}) => {
-    const attributes = [...batchNormAttributes(epsilon, true), float('exponential_avg_factor', momentum)];
-    const inputs = [x, scale, offset, mean, variance];
-    if (hasOneDNN() && activation === 'relu') {
-      const fused = [integer('num_side_inputs', 0), text('activation_mode', 'Relu'), oneDNNKernel];
-      return execute('_MklNativeFusedBatchNormEx', [...attributes, ...fused], inputs, 6);
-    }
-    const [y, ...statistics] = execute('FusedBatchNormV3', attributes, inputs, 6);
-    return [activate(y, activation ?? undefined), ...statistics];
+/** TensorFlow's own, for other devices than the CPU. */
+const nativeBatchNorm = operation<StatisticsOptions>('NativeBatchNorm', {
+  saves: {inputs: ['x', 'scale'], outputs: [false, false, false, true, true, true]},
+  forward: ({x, scale, offset, mean, variance}, {epsilon, momentum}) => {
+    const attributes = [...nativeAttributes(epsilon), float('exponential_avg_factor', momentum)];
+    return execute('FusedBatchNormV3', attributes, [x, scale, offset, mean, variance], 6);
   },
-  gradient: ([dy], [x, scale, y, ...reserve], {epsilon, activation}) => {
-    const [dx, dScale, dOffset] = tf.tidy(() => {
-      const gradientOperation = activation === 'relu' ? 'ReluGrad' : 'Relu6Grad';
-      const through = activation === null ? dy : execute(gradientOperation, [T], [dy, y])[0];
-      const inputs = [through, x, scale, ...reserve];
-      return execute('FusedBatchNormGradV3', batchNormAttributes(epsilon, true), inputs, 5).slice(0, 3);
-    });
-    return {
-      x: () => dx,
-      scale: () => dScale,
-      offset: () => dOffset,
-      mean: () => tf.zerosLike(scale),
-      variance: () => tf.zerosLike(scale),
-    };
+  gradient: ([dy], [x, scale, ...reserve], {epsilon}) => {
+    const [dx, dScale, dOffset] = tf.tidy(() =>
+      execute('FusedBatchNormGradV3', nativeAttributes(epsilon), [dy, x, scale, ...reserve], 5).slice(0, 3),
+    );
+    return slopesOf(scale, dx, dScale, dOffset);
   },
 });
+
+/** The running statistics come out of a batch, no slope goes into them. */
+const slopesOf = (scale: Tensor, dx: Tensor, dScale: Tensor, dOffset: Tensor) => ({
+  x: () => dx,
+  scale: () => dScale,
+  offset: () => dOffset,
+  mean: () => tf.zerosLike(scale),
+  variance: () => tf.zerosLike(scale),
+});
+
+/** This project's kernel, the residual sum and the activation included. */
+const labBatchNorm = (withResidual: boolean) =>
+  operation<StatisticsOptions & {activation?: Activation}>(withResidual ? 'ResidualBatchNorm' : 'BatchNorm', {
+    saves: {
+      inputs: ['x', 'scale', 'offset', ...(withResidual ? ['residual'] : [])],
+      outputs: [false, false, false, true, true],
+    },
+    forward: ({x, scale, offset, mean, variance, residual}, {epsilon, momentum, activation}) => {
+      const {inputs, count} = optional('residuals', residual);
+      const numbers = [float('epsilon', epsilon), float('momentum', momentum)];
+      const given = [x, scale, offset, mean, variance, ...inputs];
+      return execute('LabBatchNorm', [activationNamed(activation), ...numbers, count], given, 5);
+    },
+    gradient: ([dy], saved, {activation}) => {
+      const [x, scale, offset] = saved;
+      const [mean, inverse] = saved.slice(-2);
+      const {inputs, count} = optional('residuals', withResidual ? saved[3] : undefined);
+      const given = [dy, x, scale, offset, mean, inverse, ...inputs];
+      const [dx, dScale, dOffset, dResidual] = execute(
+        'LabBatchNormGrad',
+        [activationNamed(activation), count],
+        given,
+        3 + inputs.length,
+      );
+      return {...slopesOf(scale, dx, dScale, dOffset), ...(withResidual && {residual: () => dResidual})};
+    },
+  });
+const [plainBatchNorm, residualBatchNorm] = [labBatchNorm(false), labBatchNorm(true)];
 
 /** What batch normalisation is made of, each of shape [channels]. */
 export interface BatchNormParameters {
@@ -73,6 +95,8 @@ export interface BatchNormOptions {
   epsilon: number;
   /** Share of the batch's statistics in the new running ones. */
   momentum: number;
+  /** Added to what is normalised, before the activation. */
+  residual?: Tensor;
   activation?: Activation;
 }
 
@@ -84,8 +108,9 @@ export interface BatchNormResult {
 }
 
 /**
- * Batch normalisation with the batch's own statistics (Ioffe and Szegedy 2015, arXiv:1502.03167) and an activation
- * after it. Returns the output and the running statistics after this batch, the variance unbiased as PyTorch's.
+ * Batch normalisation with the batch's own statistics (Ioffe and Szegedy 2015, arXiv:1502.03167), with a residual sum and
+ * an activation after it. Returns the output and the running statistics after this batch, the variance unbiased as
+ * PyTorch's.
  */
 export function batchNorm(
   x: Tensor,
@@ -93,27 +118,34 @@ export function batchNorm(
   options: BatchNormOptions,
 ): BatchNormResult {
   if (inDouble()) return composedBatchNorm(x, parameters, options);
-  const {epsilon, momentum, activation} = options;
-  const fused = activation === 'relu' || activation === 'relu6' ? activation : null;
-  const [y, mean, variance, ...reserve] = fusedBatchNorm(
-    {x, ...parameters},
-    {epsilon, momentum, activation: fused},
-  );
+  const {residual, activation, ...statistics} = options;
+  if (!hasLabKernels()) {
+    const [y, mean, variance, ...reserve] = nativeBatchNorm({x, ...parameters}, statistics);
+    tf.dispose(reserve);
+    return {y: finish(y, residual, activation), mean, variance};
+  }
+  const [y, mean, variance, ...reserve] = residual
+    ? residualBatchNorm({x, ...parameters, residual}, {...statistics, activation})
+    : plainBatchNorm({x, ...parameters}, {...statistics, activation});
   tf.dispose(reserve);
-  return {y: fused ? y : activate(y, activation), mean, variance};
+  return {y, mean, variance};
 }
+
+/** What follows a normalisation. */
+const finish = (y: Tensor, residual?: Tensor, activation?: Activation): Tensor =>
+  activate(residual ? tf.add(y, residual) : y, activation);
 
 /** The same put together from elementary operations, which TensorFlow has in float64 too. */
 export function composedBatchNorm(
   x: Tensor,
   {scale, offset, mean, variance}: BatchNormParameters,
-  {epsilon, momentum, activation}: BatchNormOptions,
+  {epsilon, momentum, residual, activation}: BatchNormOptions,
 ): BatchNormResult {
   const count = x.size / x.shape[x.rank - 1];
   const batch = tf.moments(x, [...x.shape.keys()].slice(0, -1));
   const inverse = tf.rsqrt(tf.add(batch.variance, epsilon));
   const normalised = tf.mul(tf.sub(x, batch.mean), inverse);
-  const y = activate(tf.add(tf.mul(normalised, scale), offset), activation);
+  const y = finish(tf.add(tf.mul(normalised, scale), offset), residual, activation);
   const towards = (old: Tensor, fresh: Tensor): Tensor =>
     tf.add(tf.mul(old, 1 - momentum), tf.mul(fresh, momentum));
   const unbiased = tf.mul(batch.variance, count / (count - 1));
@@ -127,7 +159,7 @@ function lastAxisStatistics(x: Tensor, epsilon: number): {centred: Tensor; inver
   return {centred, inverse: unary('Rsqrt', binary('AddV2', variance, scalar(epsilon)))};
 }
 
-const layerNormalisation = operation<{epsilon: number}>('LayerNorm', {
+const composedLayerNorm = operation<{epsilon: number}>('ComposedLayerNorm', {
   saves: {inputs: ['x', 'scale']},
   forward: ({x, scale, offset}, {epsilon}) => {
     const {centred, inverse} = lastAxisStatistics(x, epsilon);
@@ -149,7 +181,17 @@ const layerNormalisation = operation<{epsilon: number}>('LayerNorm', {
   },
 });
 
+const labLayerNorm = operation<{epsilon: number}>('LayerNorm', {
+  saves: {inputs: ['x', 'scale']},
+  forward: ({x, scale, offset}, {epsilon}) =>
+    execute('LabLayerNorm', [float('epsilon', epsilon)], [x, scale, offset]),
+  gradient: ([dy], [x, scale], {epsilon}) => {
+    const slopes = execute('LabLayerNormGrad', [float('epsilon', epsilon)], [dy, x, scale], 3);
+    return {x: () => slopes[0], scale: () => slopes[1], offset: () => slopes[2]};
+  },
+});
+
 /** Layer normalisation over the last axis (Ba et al. 2016, arXiv:1607.06450). */
 export function layerNorm(x: Tensor, scale: Tensor, offset: Tensor, epsilon: number): Tensor {
-  return layerNormalisation({x, scale, offset}, {epsilon})[0];
+  return (hasLabKernels() ? labLayerNorm : composedLayerNorm)({x, scale, offset}, {epsilon})[0];
 }

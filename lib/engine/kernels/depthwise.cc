@@ -1,0 +1,227 @@
+// Depthwise convolution: every channel is filtered by itself. The filter is [height, width, channel, 1].
+#include "activations.h"
+#include "kernel.h"
+#include "rows.h"
+
+namespace lab {
+namespace {
+
+struct Window {
+  int64_t strideY, strideX, top, bottom, left, right;
+
+  explicit Window(Attributes& attributes) {
+    const std::vector<int64_t> strides = attributes.integers("strides", 2), padding = attributes.integers("padding", 4);
+    strideY = strides[0], strideX = strides[1];
+    top = padding[0], bottom = padding[1], left = padding[2], right = padding[3];
+  }
+};
+
+// The sizes of an image, a filter and what the filter makes of the image.
+struct Sizes {
+  int64_t batch, height, width, channels, filterHeight, filterWidth, outHeight, outWidth;
+
+  Sizes(const Shape& image, const Shape& filter, const Window& window)
+      : batch(image[0]), height(image[1]), width(image[2]), channels(image[3]), filterHeight(filter[0]),
+        filterWidth(filter[1]),
+        outHeight((height + window.top + window.bottom - filterHeight) / window.strideY + 1),
+        outWidth((width + window.left + window.right - filterWidth) / window.strideX + 1) {}
+
+  Shape output() const { return {batch, outHeight, outWidth, channels}; }
+};
+
+struct Range {
+  int64_t begin, end;
+};
+
+// The rows (or columns) of a filter that meet the image when the window begins at `origin`.
+inline Range within(int64_t origin, int64_t filter, int64_t image) {
+  return {std::max<int64_t>(0, -origin), std::min(filter, image - origin)};
+}
+
+template <int N>
+using Count = std::integral_constant<int, N>;
+
+// Four vectors of channels at a time stay in registers.
+template <class Body>
+inline void forChannels(int64_t channels, const Body& body) {
+  int64_t c = 0;
+  for (; c + 4 * lanes<Wide> <= channels; c += 4 * lanes<Wide>) body(Wide{}, Count<4>{}, c);
+  forEach(channels - c, [&](auto v, int64_t i) { body(v, Count<1>{}, c + i); });
+}
+
+// Calls `body(Count<n>{}, column)` for n columns of output at a time: several where the whole width of the filter meets the
+// image, else one.
+template <class Body>
+inline void forColumns(const Sizes& s, const Window& window, const Body& body) {
+  const int64_t inner = std::min(s.outWidth, (window.left + window.strideX - 1) / window.strideX);
+  const int64_t room = s.width + window.left - s.filterWidth;
+  const int64_t outer = room < 0 ? inner : std::max(inner, std::min(s.outWidth, room / window.strideX + 1));
+  int64_t column = 0;
+  for (; column < inner; ++column) body(Count<1>{}, column);
+  for (; column + 8 <= outer; column += 8) body(Count<8>{}, column);
+  for (; column + 4 <= outer; column += 4) body(Count<4>{}, column);
+  for (; column < s.outWidth; ++column) body(Count<1>{}, column);
+}
+
+// activation(x * filter + bias), all by channel; neighbouring columns share what is loaded of the filter.
+template <class Activation>
+void filterImages(const float* x, const float* filter, const float* bias, const Sizes& s, const Window& window,
+                  Activation f, float* y) {
+  forRows(s.batch * s.outHeight, s.outWidth * s.channels, [&](int64_t row) {
+    const int64_t originY = row % s.outHeight * window.strideY - window.top;
+    const Range ys = within(originY, s.filterHeight, s.height);
+    const float* image = x + row / s.outHeight * s.height * s.width * s.channels;
+    forColumns(s, window, [&](auto count, int64_t column) {
+      const int64_t originX = column * window.strideX - window.left;
+      const Range xs = within(originX, s.filterWidth, s.width);
+      float* to = y + (row * s.outWidth + column) * s.channels;
+      forEach(s.channels, [&](auto v, int64_t c) {
+        using V = decltype(v);
+        V sums[count.value];
+        for (int i = 0; i < count.value; ++i) sums[i] = bias ? load<V>(bias + c) : V{};
+        for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
+          for (int64_t kx = xs.begin; kx < xs.end; ++kx) {
+            const float* from = image + ((originY + ky) * s.width + originX + kx) * s.channels + c;
+            const V by = load<V>(filter + (ky * s.filterWidth + kx) * s.channels + c);
+            for (int i = 0; i < count.value; ++i) sums[i] += load<V>(from + i * window.strideX * s.channels) * by;
+          }
+        }
+        for (int i = 0; i < count.value; ++i) store(to + i * s.channels + c, f.value(sums[i]));
+      });
+    });
+  });
+}
+
+struct Depthwise {
+  Window window;
+  std::string activation;
+
+  explicit Depthwise(Attributes& attributes) : window(attributes), activation(attributes.text("activation")) {}
+
+  void compute(Call& call) const {
+    const Input x = call.input(0), filter = call.input(1);
+    const float* bias = call.has(2) ? call.input(2).data : nullptr;
+    const Sizes s(x.shape, filter.shape, window);
+    float* y = call.output(0, s.output());
+    withActivation(activation, [&](auto f) { filterImages(x.data, filter.data, bias, s, window, f, y); });
+  }
+};
+
+struct DepthwiseGradInput {
+  Window window;
+
+  explicit DepthwiseGradInput(Attributes& attributes) : window(attributes) {}
+
+  void compute(Call& call) const {
+    const Input dy = call.input(0), x = call.input(1), filter = call.input(2);
+    const Sizes s(x.shape, filter.shape, window);
+    float* dx = call.output(0, x.shape);
+    const bool reaches = std::max(window.top, window.bottom) < s.filterHeight &&
+                         std::max(window.left, window.right) < s.filterWidth;
+    if (window.strideY == 1 && window.strideX == 1 && reaches) {
+      turned(dy, filter, s, dx);
+    } else {
+      gathered(dy.data, filter.data, s, dx);
+    }
+  }
+
+ private:
+  // With a stride of 1 it is the slopes filtered by the filter turned by half a turn.
+  void turned(const Input& dy, const Input& filter, const Sizes& s, float* dx) const {
+    const int64_t places = s.filterHeight * s.filterWidth;
+    std::vector<float> half(filter.size());
+    for (int64_t place = 0; place < places; ++place) {
+      std::copy_n(filter.data + place * s.channels, s.channels, &half[(places - 1 - place) * s.channels]);
+    }
+    Window around = window;
+    around.top = s.filterHeight - 1 - window.top, around.bottom = s.filterHeight - 1 - window.bottom;
+    around.left = s.filterWidth - 1 - window.left, around.right = s.filterWidth - 1 - window.right;
+    filterImages(dy.data, half.data(), nullptr, Sizes(dy.shape, filter.shape, around), around, Identity{}, dx);
+  }
+
+  void gathered(const float* dy, const float* filter, const Sizes& s, float* dx) const {
+    forRows(s.batch * s.height, s.width * s.channels, [&](int64_t row) {
+      const int64_t y = row % s.height;
+      const float* slopes = dy + row / s.height * s.outHeight * s.outWidth * s.channels;
+      for (int64_t column = 0; column < s.width; ++column) {
+        float* to = dx + (row * s.width + column) * s.channels;
+        forChannels(s.channels, [&](auto v, auto count, int64_t c) {
+          using V = decltype(v);
+          V sums[count.value] = {};
+          for (int64_t ky = 0; ky < s.filterHeight; ++ky) {
+            const int64_t fromY = y + window.top - ky, outY = fromY / window.strideY;
+            if (fromY < 0 || fromY % window.strideY != 0 || outY >= s.outHeight) continue;
+            for (int64_t kx = 0; kx < s.filterWidth; ++kx) {
+              const int64_t fromX = column + window.left - kx, outX = fromX / window.strideX;
+              if (fromX < 0 || fromX % window.strideX != 0 || outX >= s.outWidth) continue;
+              const float* from = slopes + (outY * s.outWidth + outX) * s.channels + c;
+              const float* by = filter + (ky * s.filterWidth + kx) * s.channels + c;
+              for (int i = 0; i < count.value; ++i) sums[i] += load<V>(from + i * lanes<V>) * load<V>(by + i * lanes<V>);
+            }
+          }
+          for (int i = 0; i < count.value; ++i) store(to + c + i * lanes<V>, sums[i]);
+        });
+      }
+    });
+  }
+};
+
+struct DepthwiseGradFilter {
+  Window window;
+
+  explicit DepthwiseGradFilter(Attributes& attributes) : window(attributes) {}
+
+  void compute(Call& call) const {
+    const Input dy = call.input(0), x = call.input(1), filter = call.input(2);
+    const Sizes s(x.shape, filter.shape, window);
+    float* dFilter = call.output(0, filter.shape);
+    const std::vector<double> sums =
+        columnSums(s.batch * s.outHeight, filter.size(), [&](int64_t row, float* sum) {
+          const int64_t originY = row % s.outHeight * window.strideY - window.top;
+          const Range ys = within(originY, s.filterHeight, s.height);
+          const float* image = x.data + row / s.outHeight * s.height * s.width * s.channels;
+          const float* slopes = dy.data + row * s.outWidth * s.channels;
+          for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
+            const float* line = image + (originY + ky) * s.width * s.channels;
+            for (int64_t kx = 0; kx < s.filterWidth; ++kx) {
+              // The columns of the output whose window covers a column of the image at this place of the filter.
+              const int64_t shift = kx - window.left;
+              const int64_t begin = shift >= 0 ? 0 : (-shift + window.strideX - 1) / window.strideX;
+              const int64_t last = s.width - 1 - shift;
+              const int64_t end = last < 0 ? 0 : std::min(s.outWidth, last / window.strideX + 1);
+              float* to = sum + (ky * s.filterWidth + kx) * s.channels;
+              forChannels(s.channels, [&](auto v, auto count, int64_t c) {
+                using V = decltype(v);
+                V parts[count.value];
+                for (int i = 0; i < count.value; ++i) parts[i] = load<V>(to + c + i * lanes<V>);
+                for (int64_t column = begin; column < end; ++column) {
+                  const float* from = line + (column * window.strideX + shift) * s.channels + c;
+                  const float* slope = slopes + column * s.channels + c;
+                  for (int i = 0; i < count.value; ++i)
+                    parts[i] += load<V>(from + i * lanes<V>) * load<V>(slope + i * lanes<V>);
+                }
+                for (int i = 0; i < count.value; ++i) store(to + c + i * lanes<V>, parts[i]);
+              });
+            }
+          }
+        });
+    std::copy(sums.begin(), sums.end(), dFilter);
+  }
+};
+
+const Registration<Depthwise> depthwise("LabDepthwise",
+                                        {{"x: float", "filter: float", "bias: biases * float"},
+                                         {"y: float"},
+                                         {"strides: list(int)", "padding: list(int)", "activation: string",
+                                          "biases: int >= 0"}});
+const Registration<DepthwiseGradInput> gradInput("LabDepthwiseGradInput",
+                                                 {{"dy: float", "x: float", "filter: float"},
+                                                  {"dx: float"},
+                                                  {"strides: list(int)", "padding: list(int)"}});
+const Registration<DepthwiseGradFilter> gradFilter("LabDepthwiseGradFilter",
+                                                   {{"dy: float", "x: float", "filter: float"},
+                                                    {"dfilter: float"},
+                                                    {"strides: list(int)", "padding: list(int)"}});
+
+}  // namespace
+}  // namespace lab

@@ -1,0 +1,258 @@
+// Batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167) in training, with the residual sum and the activation
+// after it, and layer normalisation (Ba et al. 2016, arXiv:1607.06450).
+#include <cmath>
+
+#include "activations.h"
+#include "kernel.h"
+#include "rows.h"
+
+namespace lab {
+namespace {
+
+// y = activation(x * factor + shift + residual), all but x and the residual by channel.
+struct Affine {
+  std::vector<float> factor, shift;
+
+  template <class V>
+  V at(const float* x, int64_t c) const {
+    return load<V>(x + c) * load<V>(&factor[c]) + load<V>(&shift[c]);
+  }
+};
+
+Affine affineOf(const float* scale, const float* offset, const float* mean, const float* inverse, int64_t channels) {
+  Affine affine{std::vector<float>(channels), std::vector<float>(channels)};
+  for (int64_t c = 0; c < channels; ++c) {
+    affine.factor[c] = scale[c] * inverse[c];
+    affine.shift[c] = offset[c] - mean[c] * affine.factor[c];
+  }
+  return affine;
+}
+
+struct BatchNorm {
+  std::string activation;
+  float epsilon, momentum;
+
+  explicit BatchNorm(Attributes& attributes)
+      : activation(attributes.text("activation")),
+        epsilon(attributes.number("epsilon")),
+        momentum(attributes.number("momentum")) {}
+
+  void compute(Call& call) const {
+    const Input x = call.input(0), scale = call.input(1), offset = call.input(2);
+    const Input runningMean = call.input(3), runningVariance = call.input(4);
+    const int64_t rows = x.rows(), channels = x.channels();
+    float* y = call.output(0, x.shape);
+    float* newMean = call.output(1, scale.shape);
+    float* newVariance = call.output(2, scale.shape);
+    float* mean = call.output(3, scale.shape);
+    float* inverse = call.output(4, scale.shape);
+
+    // Deviations from the first row, so that nothing cancels where the mean is large.
+    const std::vector<double> sums = columnSums(rows, 2 * channels, [&](int64_t row, float* sum) {
+      forEach(channels, [&, from = x.data + row * channels](auto v, int64_t c) {
+        using V = decltype(v);
+        const V deviation = load<V>(from + c) - load<V>(x.data + c);
+        store(sum + c, load<V>(sum + c) + deviation);
+        store(sum + channels + c, load<V>(sum + channels + c) + deviation * deviation);
+      });
+    });
+    for (int64_t c = 0; c < channels; ++c) {
+      const double deviation = sums[c] / rows;
+      const double variance = std::max(sums[channels + c] / rows - deviation * deviation, 0.0);
+      const double unbiased = variance * rows / std::max<int64_t>(rows - 1, 1);
+      mean[c] = static_cast<float>(x.data[c] + deviation);
+      inverse[c] = static_cast<float>(1 / std::sqrt(variance + epsilon));
+      newMean[c] = (1 - momentum) * runningMean.data[c] + momentum * mean[c];
+      newVariance[c] = (1 - momentum) * runningVariance.data[c] + momentum * static_cast<float>(unbiased);
+    }
+
+    const Affine affine = affineOf(scale.data, offset.data, mean, inverse, channels);
+    const float* residual = inputResidual(call, 5);
+    withActivation(activation, [&](auto f) {
+      forRows(rows, channels, [&](int64_t row) {
+        const int64_t start = row * channels;
+        forEach(channels, [&](auto v, int64_t c) {
+          using V = decltype(v);
+          V z = affine.at<V>(x.data + start, c);
+          if (residual) z += load<V>(residual + start + c);
+          store(y + start + c, f.value(z));
+        });
+      });
+    });
+  }
+
+  static const float* inputResidual(Call& call, int index) {
+    return call.has(index) ? call.input(index).data : nullptr;
+  }
+};
+
+struct BatchNormGrad {
+  std::string activation;
+
+  explicit BatchNormGrad(Attributes& attributes) : activation(attributes.text("activation")) {}
+
+  void compute(Call& call) const {
+    const Input dy = call.input(0), x = call.input(1), scale = call.input(2), offset = call.input(3);
+    const Input mean = call.input(4), inverse = call.input(5);
+    const float* residual = BatchNorm::inputResidual(call, 6);
+    const int64_t rows = x.rows(), channels = x.channels();
+    float* dx = call.output(0, x.shape);
+    float* dScale = call.output(1, scale.shape);
+    float* dOffset = call.output(2, scale.shape);
+    float* dResidual = residual ? call.output(3, x.shape) : nullptr;
+    const Affine affine = affineOf(scale.data, offset.data, mean.data, inverse.data, channels);
+
+    withActivation(activation, [&](auto f) {
+      // What reaches the sum of normalised values and residual.
+      const auto through = [&](auto v, int64_t start, int64_t c) {
+        using V = decltype(v);
+        V z = affine.at<V>(x.data + start, c);
+        if (residual) z += load<V>(residual + start + c);
+        return load<V>(dy.data + start + c) * f.slope(z);
+      };
+      const std::vector<double> sums = columnSums(rows, 2 * channels, [&](int64_t row, float* sum) {
+        const int64_t start = row * channels;
+        forEach(channels, [&](auto v, int64_t c) {
+          using V = decltype(v);
+          const V slope = through(v, start, c);
+          const V centred = load<V>(x.data + start + c) - load<V>(mean.data + c);
+          store(sum + c, load<V>(sum + c) + slope);
+          store(sum + channels + c, load<V>(sum + channels + c) + slope * centred);
+          if (residual) store(dResidual + start + c, slope);
+        });
+      });
+      std::vector<float> constant(channels), linear(channels);
+      for (int64_t c = 0; c < channels; ++c) {
+        const double factor = affine.factor[c], reciprocal = inverse.data[c];
+        dOffset[c] = static_cast<float>(sums[c]);
+        dScale[c] = static_cast<float>(sums[channels + c] * reciprocal);
+        constant[c] = static_cast<float>(-factor * sums[c] / rows);
+        linear[c] = static_cast<float>(-factor * reciprocal * reciprocal * sums[channels + c] / rows);
+      }
+      forRows(rows, channels, [&](int64_t row) {
+        const int64_t start = row * channels;
+        forEach(channels, [&](auto v, int64_t c) {
+          using V = decltype(v);
+          const V slope = residual ? load<V>(dResidual + start + c) : through(v, start, c);
+          const V centred = load<V>(x.data + start + c) - load<V>(mean.data + c);
+          store(dx + start + c, slope * load<V>(&affine.factor[c]) + centred * load<V>(&linear[c]) + load<V>(&constant[c]));
+        });
+      });
+    });
+  }
+};
+
+// Mean and reciprocal standard deviation of a row, the variance from deviations.
+struct RowStatistics {
+  float mean, inverse;
+
+  RowStatistics(const float* x, int64_t width, float epsilon) {
+    mean = total(width, [&](auto v, int64_t i) { return load<decltype(v)>(x + i); }) / width;
+    const float squares = total(width, [&](auto v, int64_t i) {
+      const auto deviation = load<decltype(v)>(x + i) - mean;
+      return deviation * deviation;
+    });
+    inverse = 1 / std::sqrt(squares / width + epsilon);
+  }
+
+  template <class Term>
+  static float total(int64_t width, const Term& term) {
+    Wide wide{};
+    Half half{};
+    float rest = 0;
+    forEach(width, [&](auto v, int64_t i) {
+      if constexpr (lanes<decltype(v)> == 16) {
+        wide += term(v, i);
+      } else if constexpr (lanes<decltype(v)> == 8) {
+        half += term(v, i);
+      } else {
+        rest += term(v, i);
+      }
+    });
+    return sumOf(wide) + sumOf(half) + rest;
+  }
+};
+
+struct LayerNorm {
+  float epsilon;
+
+  explicit LayerNorm(Attributes& attributes) : epsilon(attributes.number("epsilon")) {}
+
+  void compute(Call& call) const {
+    const Input x = call.input(0), scale = call.input(1), offset = call.input(2);
+    const int64_t width = x.channels();
+    float* y = call.output(0, x.shape);
+    forRows(x.rows(), width, [&](int64_t row) {
+      const float* from = x.data + row * width;
+      const RowStatistics statistics(from, width, epsilon);
+      forEach(width, [&](auto v, int64_t i) {
+        using V = decltype(v);
+        const V normalised = (load<V>(from + i) - statistics.mean) * statistics.inverse;
+        store(y + row * width + i, normalised * load<V>(scale.data + i) + load<V>(offset.data + i));
+      });
+    });
+  }
+};
+
+struct LayerNormGrad {
+  float epsilon;
+
+  explicit LayerNormGrad(Attributes& attributes) : epsilon(attributes.number("epsilon")) {}
+
+  void compute(Call& call) const {
+    const Input dy = call.input(0), x = call.input(1), scale = call.input(2);
+    const int64_t width = x.channels();
+    float* dx = call.output(0, x.shape);
+    float* dScale = call.output(1, scale.shape);
+    float* dOffset = call.output(2, scale.shape);
+    const std::vector<double> sums = columnSums(x.rows(), 2 * width, [&](int64_t row, float* sum) {
+      const float *from = x.data + row * width, *slope = dy.data + row * width;
+      const RowStatistics statistics(from, width, epsilon);
+      const auto normalised = [&](auto v, int64_t i) {
+        return (load<decltype(v)>(from + i) - statistics.mean) * statistics.inverse;
+      };
+      const auto scaled = [&](auto v, int64_t i) {
+        return load<decltype(v)>(slope + i) * load<decltype(v)>(scale.data + i);
+      };
+      const float average = RowStatistics::total(width, scaled) / width;
+      const auto product = [&](auto v, int64_t i) { return scaled(v, i) * normalised(v, i); };
+      const float projection = RowStatistics::total(width, product) / width;
+      forEach(width, [&](auto v, int64_t i) {
+        using V = decltype(v);
+        const V direction = normalised(v, i), given = load<V>(slope + i);
+        store(dx + row * width + i, statistics.inverse * (scaled(v, i) - average - direction * projection));
+        store(sum + i, load<V>(sum + i) + given * direction);
+        store(sum + width + i, load<V>(sum + width + i) + given);
+      });
+    });
+    for (int64_t i = 0; i < width; ++i) {
+      dScale[i] = static_cast<float>(sums[i]);
+      dOffset[i] = static_cast<float>(sums[width + i]);
+    }
+  }
+};
+
+const Registration<BatchNorm> batchNorm("LabBatchNorm",
+                                        {{"x: float", "scale: float", "offset: float", "mean: float", "variance: float",
+                                          "residual: residuals * float"},
+                                         {"y: float", "new_mean: float", "new_variance: float", "batch_mean: float",
+                                          "inverse_deviation: float"},
+                                         {"activation: string", "epsilon: float", "momentum: float",
+                                          "residuals: int >= 0"}});
+const Registration<BatchNormGrad> batchNormGrad("LabBatchNormGrad",
+                                                {{"dy: float", "x: float", "scale: float", "offset: float",
+                                                  "batch_mean: float", "inverse_deviation: float",
+                                                  "residual: residuals * float"},
+                                                 {"dx: float", "dscale: float", "doffset: float",
+                                                  "dresidual: residuals * float"},
+                                                 {"activation: string", "residuals: int >= 0"}});
+const Registration<LayerNorm> layerNorm("LabLayerNorm", {{"x: float", "scale: float", "offset: float"},
+                                                         {"y: float"},
+                                                         {"epsilon: float"}});
+const Registration<LayerNormGrad> layerNormGrad("LabLayerNormGrad",
+                                                {{"dy: float", "x: float", "scale: float"},
+                                                 {"dx: float", "dscale: float", "doffset: float"},
+                                                 {"epsilon: float"}});
+
+}  // namespace
+}  // namespace lab

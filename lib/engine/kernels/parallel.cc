@@ -1,0 +1,103 @@
+#include "parallel.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+
+namespace lab {
+namespace {
+
+using Work = std::function<void(int64_t, int64_t, int64_t)>;
+
+// Threads that wait for work as long as the process lives. One job runs at a time.
+class Pool {
+ public:
+  Pool() {
+    for (int thread = 1; thread < threadCount(); ++thread) std::thread(&Pool::serve, this).detach();
+  }
+
+  void run(const Pieces& pieces, const Work& work) {
+    std::lock_guard<std::mutex> oneJob(job_);
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      work_ = &work;
+      pieces_ = &pieces;
+      next_ = 0;
+      busy_ = threadCount() - 1;
+      ++generation_;
+    }
+    wake_.notify_all();
+    takePieces();
+    std::unique_lock<std::mutex> lock(mutex_);
+    done_.wait(lock, [this] { return busy_ == 0; });
+  }
+
+ private:
+  void serve() {
+    uint64_t seen = 0;
+    for (;;) {
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        wake_.wait(lock, [&] { return generation_ != seen; });
+        seen = generation_;
+      }
+      takePieces();
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (--busy_ == 0) done_.notify_one();
+    }
+  }
+
+  void takePieces() {
+    for (;;) {
+      const int64_t piece = next_.fetch_add(1);
+      if (piece >= pieces_->number) return;
+      const int64_t begin = piece * pieces_->length;
+      (*work_)(piece, begin, std::min(begin + pieces_->length, pieces_->count));
+    }
+  }
+
+  std::mutex job_, mutex_;
+  std::condition_variable wake_, done_;
+  const Work* work_ = nullptr;
+  const Pieces* pieces_ = nullptr;
+  std::atomic<int64_t> next_{0};
+  int busy_ = 0;
+  uint64_t generation_ = 0;
+};
+
+// Never destroyed: its threads wait in it until the process ends.
+Pool& pool() {
+  static Pool* instance = new Pool;
+  return *instance;
+}
+
+}  // namespace
+
+int threadCount() {
+  static const int count = [] {
+    const char* wish = std::getenv("TF_NUM_INTRAOP_THREADS");
+    const int wished = wish ? std::atoi(wish) : 0;
+    return wished > 0 ? wished : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }();
+  return count;
+}
+
+Pieces::Pieces(int64_t count, int64_t grain) : count(count) {
+  constexpr int64_t piecesPerThread = 4;
+  const int64_t most = threadCount() * piecesPerThread;
+  length = std::max({grain, (count + most - 1) / most, int64_t{1}});
+  number = (count + length - 1) / length;
+}
+
+void parallel(const Pieces& pieces, const Work& work) {
+  if (pieces.number == 1) {
+    work(0, 0, pieces.count);
+  } else if (pieces.number > 1) {
+    pool().run(pieces, work);
+  }
+}
+
+}  // namespace lab

@@ -1,0 +1,101 @@
+// Vectors of floats, written once for any processor: the compiler makes of them what the machine has.
+//
+// Formulas are templates over `V`, which is `Wide`, `Half` or, for what is left of a row, plain float.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+namespace lab {
+
+typedef float Wide __attribute__((vector_size(64)));
+typedef float Half __attribute__((vector_size(32)));
+typedef int32_t WideInts __attribute__((vector_size(64)));
+typedef int32_t HalfInts __attribute__((vector_size(32)));
+
+template <class V>
+constexpr int lanes = sizeof(V) / sizeof(float);
+
+template <class V>
+using IntsOf = std::conditional_t<lanes<V> == 16, WideInts, std::conditional_t<lanes<V> == 8, HalfInts, int32_t>>;
+
+template <class V>
+inline V load(const float* from) {
+  V value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+template <class V>
+inline void store(float* to, V value) {
+  std::memcpy(to, &value, sizeof value);
+}
+
+template <class V>
+inline V all(float value) {
+  return V{} + value;
+}
+
+template <class V>
+inline float sumOf(V value) {
+  if constexpr (lanes<V> == 1) {
+    return value;
+  } else {
+    float sum = 0;
+    for (int i = 0; i < lanes<V>; ++i) sum += value[i];
+    return sum;
+  }
+}
+
+// Calls `body(V{}, i)` for the elements i, i + 1, ... of [0, count) that fit into a V, widest first.
+template <class Body>
+inline void forEach(int64_t count, const Body& body) {
+  int64_t i = 0;
+  for (; i + lanes<Wide> <= count; i += lanes<Wide>) body(Wide{}, i);
+  for (; i + lanes<Half> <= count; i += lanes<Half>) body(Half{}, i);
+  for (; i < count; ++i) body(float{}, i);
+}
+
+template <class V>
+inline IntsOf<V> toInts(V value) {
+  if constexpr (lanes<V> == 1) {
+    return static_cast<int32_t>(value);
+  } else {
+    return __builtin_convertvector(value, IntsOf<V>);
+  }
+}
+
+template <class V>
+inline V toFloats(IntsOf<V> value) {
+  if constexpr (lanes<V> == 1) {
+    return static_cast<float>(value);
+  } else {
+    return __builtin_convertvector(value, V);
+  }
+}
+
+// e^x to a relative error of 2e-7: 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2] (Cephes, expf). NaN stays NaN.
+template <class V>
+inline V exponential(V x) {
+  x = x < -87.0f ? all<V>(-87.0f) : x;
+  x = x > 88.0f ? all<V>(88.0f) : x;
+  const V scaled = x * 1.44269504f;
+  const V towardsNearest = scaled + (scaled < 0.0f ? all<V>(-0.5f) : all<V>(0.5f));
+  const IntsOf<V> exponent = toInts<V>(towardsNearest);
+  const V n = toFloats<V>(exponent);
+  const V r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  V p = all<V>(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const IntsOf<V> bits = (exponent + 127) << 23;
+  V power;
+  std::memcpy(&power, &bits, sizeof power);
+  return p * power;
+}
+
+}  // namespace lab

@@ -18,6 +18,8 @@ const defaultEpsilon = 1e-5;
 
 /** What both nets do alike. */
 abstract class TensorNet {
+  protected abstract readonly recordsGradients: boolean;
+
   constructor(protected readonly weights: Weights) {}
 
   parameter(name: string): Value {
@@ -34,7 +36,7 @@ abstract class TensorNet {
 
   maxPool(x: Value, options: PoolOptions): Value {
     const {size, ...window} = poolWindow(options, x.shape[1], x.shape[2]);
-    return engine.maxPool(tensor(x), size, window);
+    return engine.maxPool(tensor(x), size, window, {gradient: this.recordsGradients});
   }
 
   averagePool(x: Value, options: PoolOptions): Value {
@@ -111,6 +113,7 @@ interface Folded {
  * once; what is folded is kept until `dispose`, so a net serves as long as its weights stay as they are.
  */
 export class InferenceNet extends TensorNet implements Net {
+  protected readonly recordsGradients = false;
   private readonly folded = new Map<string, Folded>();
 
   conv(name: string, x: Value, options: ConvOptions): Value {
@@ -137,8 +140,7 @@ export class InferenceNet extends TensorNet implements Net {
     const weight = this.weights.get(`${name}${join}weight`);
     const bias = this.optional(`${name}${join}bias`);
     if (bias) return engine.fusedLinear(tensor(x), weight, bias, activation);
-    const y = engine.linear(tensor(x), weight);
-    return activation ? engine.activate(y, activation) : y;
+    return engine.linear(tensor(x), weight, undefined, activation);
   }
 
   dropout(x: Value): Value {
@@ -190,6 +192,7 @@ export interface TrainingOptions {
 
 /** Computes on the gradient tape, with batch statistics; the running statistics it finds are handed over by `updates`. */
 export class TrainingNet extends TensorNet implements Net {
+  protected readonly recordsGradients = true;
   /** New running statistics by name, to be assigned after the step. */
   readonly updates = new Map<string, Tensor>();
 
@@ -258,8 +261,7 @@ export class TrainingNet extends TensorNet implements Net {
 
   linear(name: string, x: Value, {activation, join = '.'}: LinearOptions): Value {
     const [weight, bias] = [this.weights.get(`${name}${join}weight`), this.optional(`${name}${join}bias`)];
-    const y = engine.linear(tensor(x), weight, bias);
-    return activation ? engine.activate(y, activation) : y;
+    return engine.linear(tensor(x), weight, bias, activation);
   }
 
   dropout(x: Value, rate: number): Value {

@@ -13,7 +13,7 @@ for (const leading of [[6], [2, 3], [2, 1, 3]]) {
 
   test(`linear layer over the last axis of [${shape.join(', ')}]: value and gradients`, () => {
     const inputs = [tensor(shape), tensor([4, 5], 2), tensor([4], 3)];
-    assertSame(linear, biased, inputs);
+    assertSame((x, weight, bias) => linear(x, weight, bias), biased, inputs);
     assertSame((x, weight) => linear(x, weight), product, inputs.slice(0, 2));
     tf.dispose(inputs);
   });
@@ -25,7 +25,11 @@ test('bias over the last axis: value and gradients', () => {
     [6, 5],
   ]) {
     const inputs = [tensor(shape), tensor([5], 2)];
-    assertSame((x, bias) => biasAdd(x, bias), (x, bias) => tf.add(x, bias), inputs);
+    assertSame(
+      (x, bias) => biasAdd(x, bias),
+      (x, bias) => tf.add(x, bias),
+      inputs,
+    );
     tf.dispose(inputs);
   }
 });

@@ -41,11 +41,13 @@ inline Range within(int64_t origin, int64_t filter, int64_t image) {
 template <int N>
 using Count = std::integral_constant<int, N>;
 
-// Four vectors of channels at a time stay in registers.
-template <class Body>
+// Calls `body(V{}, Count<n>{}, c)` for n vectors V of channels from c on: `Most` as long as there are so many, then one.
+template <int Most, class Body>
 inline void forChannels(int64_t channels, const Body& body) {
   int64_t c = 0;
-  for (; c + 4 * lanes<Wide> <= channels; c += 4 * lanes<Wide>) body(Wide{}, Count<4>{}, c);
+  if (Most > 1) {
+    for (; c + Most * lanes<Wide> <= channels; c += Most * lanes<Wide>) body(Wide{}, Count<Most>{}, c);
+  }
   forEach(channels - c, [&](auto v, int64_t i) { body(v, Count<1>{}, c + i); });
 }
 
@@ -75,18 +77,28 @@ void filterImages(const float* x, const float* filter, const float* bias, const 
       const int64_t originX = column * window.strideX - window.left;
       const Range xs = within(originX, s.filterWidth, s.width);
       float* to = y + (row * s.outWidth + column) * s.channels;
-      forEach(s.channels, [&](auto v, int64_t c) {
+      forChannels<count.value == 1 ? 4 : 1>(s.channels, [&](auto v, auto vectors, int64_t c) {
         using V = decltype(v);
-        V sums[count.value];
-        for (int i = 0; i < count.value; ++i) sums[i] = bias ? load<V>(bias + c) : V{};
+        V sums[count.value][vectors.value];
+        for (int j = 0; j < vectors.value; ++j) {
+          const V begin = bias ? load<V>(bias + c + j * lanes<V>) : V{};
+          for (int i = 0; i < count.value; ++i) sums[i][j] = begin;
+        }
         for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
           for (int64_t kx = xs.begin; kx < xs.end; ++kx) {
             const float* from = image + ((originY + ky) * s.width + originX + kx) * s.channels + c;
-            const V by = load<V>(filter + (ky * s.filterWidth + kx) * s.channels + c);
-            for (int i = 0; i < count.value; ++i) sums[i] += load<V>(from + i * window.strideX * s.channels) * by;
+            const float* place = filter + (ky * s.filterWidth + kx) * s.channels + c;
+            for (int j = 0; j < vectors.value; ++j) {
+              const V by = load<V>(place + j * lanes<V>);
+              for (int i = 0; i < count.value; ++i) {
+                sums[i][j] += load<V>(from + i * window.strideX * s.channels + j * lanes<V>) * by;
+              }
+            }
           }
         }
-        for (int i = 0; i < count.value; ++i) store(to + i * s.channels + c, f.value(sums[i]));
+        for (int i = 0; i < count.value; ++i) {
+          for (int j = 0; j < vectors.value; ++j) store(to + i * s.channels + c + j * lanes<V>, f.value(sums[i][j]));
+        }
       });
     });
   });
@@ -145,7 +157,7 @@ struct DepthwiseGradInput {
       const float* slopes = dy + row / s.height * s.outHeight * s.outWidth * s.channels;
       for (int64_t column = 0; column < s.width; ++column) {
         float* to = dx + (row * s.width + column) * s.channels;
-        forChannels(s.channels, [&](auto v, auto count, int64_t c) {
+        forChannels<4>(s.channels, [&](auto v, auto count, int64_t c) {
           using V = decltype(v);
           V sums[count.value] = {};
           for (int64_t ky = 0; ky < s.filterHeight; ++ky) {
@@ -190,7 +202,7 @@ struct DepthwiseGradFilter {
               const int64_t last = s.width - 1 - shift;
               const int64_t end = last < 0 ? 0 : std::min(s.outWidth, last / window.strideX + 1);
               float* to = sum + (ky * s.filterWidth + kx) * s.channels;
-              forChannels(s.channels, [&](auto v, auto count, int64_t c) {
+              forChannels<4>(s.channels, [&](auto v, auto count, int64_t c) {
                 using V = decltype(v);
                 V parts[count.value];
                 for (int i = 0; i < count.value; ++i) parts[i] = load<V>(to + c + i * lanes<V>);

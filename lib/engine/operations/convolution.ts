@@ -1,7 +1,7 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {type Attribute, tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
-import {biasAdd} from './dense';
+import {biasAdd, matMul} from './dense';
 import {
   binary,
   execute,
@@ -52,6 +52,19 @@ function isSame({strides, padding, dilations}: Window, x: Tensor, filter: Tensor
   });
 }
 
+/** A 1x1 convolution of every place, without groups, is a matrix product, which has the quicker gradient. */
+const isPointwise = ({strides, padding}: Window, x: Tensor, filter: Tensor): boolean =>
+  [filter.shape[0], filter.shape[1], ...strides].every((length) => length === 1) &&
+  padding.every((amount) => amount === 0) &&
+  filter.shape[2] === x.shape[3];
+
+function pointwiseFilterGradient(x: Tensor, filter: Tensor, dy: Tensor): Tensor {
+  const [, , channels, out] = filter.shape;
+  return tf.tidy(() =>
+    matMul(x.reshape([-1, channels]), dy.reshape([-1, out]), true, false).reshape(filter.shape),
+  );
+}
+
 /** Undoes `pad`. */
 function crop(x: Tensor, [top, , left]: Padding, shape: readonly number[]): Tensor {
   return tf.slice(x, [0, top, left, 0], [...shape]);
@@ -78,6 +91,7 @@ function convolutionKernel(native: string, gradientName: string, extra: Attribut
           return same ? dx : crop(dx, window.padding, x.shape);
         },
         filter: () => {
+          if (isPointwise(window, x, filter)) return pointwiseFilterGradient(x, filter, dy);
           const inputs = [same ? x : pad(x, window.padding), shapeTensor(filter.shape), dy];
           return execute(`${gradientName}Filter`, attributes, inputs)[0];
         },

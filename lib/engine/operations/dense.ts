@@ -50,23 +50,32 @@ export function affine(x: Tensor, factor: Tensor, shift: Tensor, activation?: Ac
   return addedBias(x, shift, activation, factor)[0];
 }
 
-const matMul = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor =>
+export const matMul = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor =>
   execute('MatMul', [T, flag('transpose_a', transposeA), flag('transpose_b', transposeB)], [a, b])[0];
+
+/** With fewer rows than this TensorFlow's copy of the weights, which turns them, takes longer than the product. */
+const fewRows = 64;
+
+/** Rows [count, in] by weights [out, in]. */
+function rowsByWeight(rows: Tensor, weight: Tensor): Tensor {
+  if (rows.shape[0] >= fewRows) return matMul(rows, weight, false, true);
+  return tf.tidy(() => tf.transpose(matMul(weight, rows, false, true)));
+}
 
 const denseLayer = operation<object>('Linear', {
   saves: {inputs: ['x', 'weight']},
-  forward: ({x, weight}) => [matMul(x, weight, false, true)],
+  forward: ({x, weight}) => [rowsByWeight(x, weight)],
   gradient: ([dy], [x, weight]) => ({
     x: () => matMul(dy, weight, false, false),
     weight: () => matMul(dy, x, true, false),
   }),
 });
 
-/** x W^T + b over the last axis: `weight` is [out, in] as PyTorch keeps it. */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+/** activation(x W^T + b) over the last axis: `weight` is [out, in] as PyTorch keeps it. */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation?: Activation): Tensor {
   const rows = x.reshape([-1, x.shape[x.rank - 1]]);
   const [product] = denseLayer({x: rows, weight}, {});
-  const y = bias ? biasAdd(product, bias) : product;
+  const y = bias ? biasAdd(product, bias, activation) : activate(product, activation);
   return y.reshape([...x.shape.slice(0, -1), weight.shape[0]]);
 }
 
@@ -77,7 +86,10 @@ const fusions: Partial<Record<Activation, string>> = {relu: 'Relu', gelu: 'GeluE
 export function fusedLinear(x: Tensor, weight: Tensor, bias: Tensor, activation?: Activation): Tensor {
   return tf.tidy(() => {
     const fusion = activation && fusions[activation];
-    if (!hasOneDNN() || (activation && !fusion)) return activate(linear(x, weight, bias), activation);
+    const rows = x.reshape([-1, x.shape[x.rank - 1]]);
+    if (!hasOneDNN() || (activation && !fusion) || rows.shape[0] < fewRows) {
+      return linear(x, weight, bias, activation);
+    }
     const attributes = [
       T,
       flag('transpose_a', false),
@@ -86,7 +98,6 @@ export function fusedLinear(x: Tensor, weight: Tensor, bias: Tensor, activation?
       text('fused_ops', fusion ? ['BiasAdd', fusion] : ['BiasAdd']),
       oneDNNKernel,
     ];
-    const rows = x.reshape([-1, x.shape[x.rank - 1]]);
     const [y] = execute('_MklNativeFusedMatMul', attributes, [rows, weight, bias]);
     return y.reshape([...x.shape.slice(0, -1), weight.shape[0]]);
   });

@@ -45,6 +45,18 @@ const activations: (Activation | undefined)[] = [
   'gelu',
 ];
 
+for (const activation of activations.filter((each) => each !== undefined)) {
+  test(`bias and activation ${activation} in one: value and gradients`, () => {
+    const inputs = [tensor([3, 4, 27]), tensor([27], 2)];
+    assertSame(
+      (x, bias) => biasAdd(x, bias, activation),
+      (x, bias) => activate(tf.add(x, bias), activation),
+      inputs,
+    );
+    tf.dispose(inputs);
+  });
+}
+
 for (const activation of activations) {
   test(`fused linear layer, activation ${activation ?? 'none'}`, () => {
     const inputs = [tensor([2, 3, 5]), tensor([4, 5], 2), tensor([4], 3)];

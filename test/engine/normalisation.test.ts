@@ -5,7 +5,8 @@ import {assertClose, assertSame, tensor, withoutLeaks} from './compare';
 
 const epsilon = 1e-3;
 const momentum = 0.1;
-const channels = 3;
+/** Whole vectors of every width, and a rest. */
+const channels = 27;
 const running = () => ({
   mean: tensor([channels], 4),
   variance: tf.tidy(() => tf.add(tf.square(tensor([channels], 5)), 0.1)),
@@ -22,26 +23,47 @@ const definitions: Partial<Record<Activation | 'none', (x: Tensor) => Tensor>> =
 const image = () => tf.tidy(() => tf.add(tf.mul(tensor([4, 5, 6, channels]), 2), 1));
 
 for (const [name, activation] of Object.entries(definitions)) {
-  test(`batch normalisation of a batch, activation ${name}: value and gradients`, () => {
-    const {mean, variance} = running();
-    const inputs = [image(), tensor([channels], 2).mul(3), tensor([channels], 3)];
-    assertSame(
-      (x, scale, offset) =>
-        batchNorm(
-          x,
-          {scale, offset, mean, variance},
-          {epsilon, momentum, activation: name === 'none' ? undefined : (name as Activation)},
-        ).y,
-      (x, scale, offset) => {
-        const centred = tf.sub(x, tf.mean(x, [0, 1, 2]));
-        const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), [0, 1, 2]), epsilon));
-        return activation(tf.add(tf.mul(tf.mul(centred, inverse), scale), offset));
-      },
-      inputs,
-    );
-    tf.dispose([mean, variance, inputs]);
-  });
+  for (const withResidual of [false, true]) {
+    const what = `${withResidual ? 'a residual, ' : ''}activation ${name}`;
+    test(`batch normalisation of a batch, ${what}: value and gradients`, () => {
+      const {mean, variance} = running();
+      const inputs = [image(), tensor([channels], 2).mul(3), tensor([channels], 3)];
+      if (withResidual) inputs.push(tensor([4, 5, 6, channels], 6));
+      assertSame(
+        (x, scale, offset, residual) =>
+          batchNorm(
+            x,
+            {scale, offset, mean, variance},
+            {epsilon, momentum, residual, activation: name === 'none' ? undefined : (name as Activation)},
+          ).y,
+        (x, scale, offset, residual) => {
+          const centred = tf.sub(x, tf.mean(x, [0, 1, 2]));
+          const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), [0, 1, 2]), epsilon));
+          const normalised = tf.add(tf.mul(tf.mul(centred, inverse), scale), offset);
+          return activation(residual ? tf.add(normalised, residual) : normalised);
+        },
+        inputs,
+      );
+      tf.dispose([mean, variance, inputs]);
+    });
+  }
 }
+
+test('batch statistics do not cancel where the mean is large', () => {
+  withoutLeaks(() =>
+    tf.tidy(() => {
+      const x = tf.add(image(), 1e4);
+      const {scale, offset, mean, variance} = {
+        scale: tf.ones([channels]),
+        offset: tf.zeros([channels]),
+        ...running(),
+      };
+      const {y} = batchNorm(x, {scale, offset, mean, variance}, {epsilon, momentum});
+      const deviation = tf.sqrt(tf.mean(tf.square(y), [0, 1, 2]));
+      assertClose(deviation, tf.ones([channels]), 'deviation', 1e-3);
+    }),
+  );
+});
 
 for (const activation of [undefined, 'relu'] as const) {
   test(`running statistics after a batch, the variance unbiased, activation ${activation ?? 'none'}`, () => {
@@ -66,11 +88,11 @@ for (const activation of [undefined, 'relu'] as const) {
 }
 
 for (const shape of [
-  [2, 5, 8],
-  [6, 8],
+  [2, 5, 27],
+  [6, 27],
 ]) {
   test(`layer normalisation of [${shape.join(', ')}]: value and gradients`, () => {
-    const inputs = [tensor(shape), tensor([8], 2), tensor([8], 3)];
+    const inputs = [tensor(shape), tensor([27], 2), tensor([27], 3)];
     assertSame(
       (x, scale, offset) => layerNorm(x, scale, offset, 1e-6),
       (x, scale, offset) => {

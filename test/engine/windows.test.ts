@@ -19,6 +19,8 @@ const kinds: [string, number, number[]][] = [
   ['grouped convolution', 6, [3, 3, 2, 9]],
   ['depthwise convolution', 4, [3, 3, 4, 1]],
   ['depthwise convolution with a multiplier', 3, [3, 3, 3, 2]],
+  // 64 + 8 + 3 channels: whole vectors of every width, and a rest.
+  ['depthwise convolution of many channels', 75, [3, 5, 75, 1]],
 ];
 
 for (const [kind, channels, filterShape] of kinds) {
@@ -27,7 +29,7 @@ for (const [kind, channels, filterShape] of kinds) {
     test(`${kind}, ${name}: value and gradients`, () => {
       const window = {...plain, ...changes};
       const reference = isDepthwise ? depthwise : convolution;
-      const inputs = [tensor([2, 7, 6, channels]), tensor(filterShape, 2)];
+      const inputs = [tensor([2, 7, channels > 64 ? 22 : 6, channels]), tensor(filterShape, 2)];
       assertSame(
         (x, filter) => conv2d(x, filter, window, isDepthwise),
         (x, filter) => reference(x, filter, window),

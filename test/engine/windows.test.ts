@@ -19,6 +19,7 @@ const kinds: [string, number, number[]][] = [
   ['grouped convolution', 6, [3, 3, 2, 9]],
   ['depthwise convolution', 4, [3, 3, 4, 1]],
   ['depthwise convolution with a multiplier', 3, [3, 3, 3, 2]],
+  ['depthwise convolution of one place', 3, [1, 1, 3, 2]],
   // 64 + 8 + 3 channels: whole vectors of every width, and a rest.
   ['depthwise convolution of many channels', 75, [3, 5, 75, 1]],
 ];

@@ -54,12 +54,10 @@ struct Adam {
         const V slope = load<V>(gradient.data + i) + (decoupled ? V{} : p * decay);
         const V m = load<V>(mean.data + i) * beta1 + slope * (1 - beta1);
         const V q = load<V>(square.data + i) * beta2 + slope * slope * (1 - beta2);
-        V root;
-        for (int lane = 0; lane < lanes<V>; ++lane) reinterpret_cast<float*>(&root)[lane] = std::sqrt(reinterpret_cast<const float*>(&q)[lane]);
         const V kept = decoupled ? p * (1 - rate * decay) : p;
         store(nextMean + i, m);
         store(nextSquare + i, q);
-        store(next + i, kept - m * stepSize / (root * correction + epsilon));
+        store(next + i, kept - m * stepSize / (squareRoot(q) * correction + epsilon));
       });
     });
   }

@@ -3,6 +3,7 @@
 // Formulas are templates over `V`, which is `Wide`, `Half` or, for what is left of a row, plain float.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -45,6 +46,17 @@ inline float sumOf(V value) {
     float sum = 0;
     for (int i = 0; i < lanes<V>; ++i) sum += value[i];
     return sum;
+  }
+}
+
+template <class V>
+inline V squareRoot(V value) {
+  if constexpr (lanes<V> == 1) {
+    return std::sqrt(value);
+  } else {
+    V root;
+    for (int i = 0; i < lanes<V>; ++i) root[i] = std::sqrt(value[i]);
+    return root;
   }
 }
 

@@ -26,7 +26,13 @@ export async function findCompiler(wish) {
   if (wish !== 'zig') {
     const commands = wish ? [wish] : systemCompilers();
     const command = commands.find(compiles);
-    if (command !== undefined) return {name: command, command, args: [], native: [process.arch === 'x64' ? '-march=native' : '-mcpu=native']};
+    if (command !== undefined)
+      return {
+        name: command,
+        command,
+        args: [],
+        native: [process.arch === 'x64' ? '-march=native' : '-mcpu=native'],
+      };
     if (wish)
       throw new SetupError(
         `LAB_COMPILER is '${wish}', which does not compile C++17: name another, or 'zig'.`,

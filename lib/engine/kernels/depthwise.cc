@@ -21,10 +21,15 @@ struct Sizes {
   int64_t batch, height, width, channels, filterHeight, filterWidth, outHeight, outWidth;
 
   Sizes(const Shape& image, const Shape& filter, const Window& window)
-      : batch(image[0]), height(image[1]), width(image[2]), channels(image[3]), filterHeight(filter[0]),
-        filterWidth(filter[1]),
+      : batch(image.at(0)), height(image.at(1)), width(image.at(2)), channels(image.at(3)), filterHeight(filter.at(0)),
+        filterWidth(filter.at(1)),
         outHeight((height + window.top + window.bottom - filterHeight) / window.strideY + 1),
-        outWidth((width + window.left + window.right - filterWidth) / window.strideX + 1) {}
+        outWidth((width + window.left + window.right - filterWidth) / window.strideX + 1) {
+    require(filter.at(2) == channels && filter.at(3) == 1,
+            "the filter is not one of " + std::to_string(channels) + " channels");
+    require(height + window.top + window.bottom >= filterHeight && width + window.left + window.right >= filterWidth,
+            "the filter is larger than the image");
+  }
 
   Shape output() const { return {batch, outHeight, outWidth, channels}; }
 };
@@ -112,7 +117,7 @@ struct Depthwise {
 
   void compute(Call& call) const {
     const Input x = call.input(0), filter = call.input(1);
-    const float* bias = call.has(2) ? call.input(2).data : nullptr;
+    const float* bias = call.has(2) ? call.input(2, x.channels()).data : nullptr;
     const Sizes s(x.shape, filter.shape, window);
     float* y = call.output(0, s.output());
     withActivation(activation, [&](auto f) { filterImages(x.data, filter.data, bias, s, window, f, y); });
@@ -125,8 +130,9 @@ struct DepthwiseGradInput {
   explicit DepthwiseGradInput(Attributes& attributes) : window(attributes) {}
 
   void compute(Call& call) const {
-    const Input dy = call.input(0), x = call.input(1), filter = call.input(2);
+    const Input x = call.input(1), filter = call.input(2);
     const Sizes s(x.shape, filter.shape, window);
+    const Input dy = call.input(0, sizeOf(s.output()));
     float* dx = call.output(0, x.shape);
     const bool reaches = std::max(window.top, window.bottom) < s.filterHeight &&
                          std::max(window.left, window.right) < s.filterWidth;
@@ -184,8 +190,9 @@ struct DepthwiseGradFilter {
   explicit DepthwiseGradFilter(Attributes& attributes) : window(attributes) {}
 
   void compute(Call& call) const {
-    const Input dy = call.input(0), x = call.input(1), filter = call.input(2);
+    const Input x = call.input(1), filter = call.input(2);
     const Sizes s(x.shape, filter.shape, window);
+    const Input dy = call.input(0, sizeOf(s.output()));
     float* dFilter = call.output(0, filter.shape);
     const std::vector<double> sums =
         columnSums(s.batch * s.outHeight, filter.size(), [&](int64_t row, float* sum) {

@@ -32,7 +32,7 @@ struct ActivateGrad : WithActivation {
   using WithActivation::WithActivation;
 
   void compute(Call& call) const {
-    const Input dy = call.input(0), x = call.input(1);
+    const Input x = call.input(1), dy = call.input(0, x.size());
     float* dx = call.output(0, x.shape);
     withActivation(activation, [&](auto f) {
       parallel(piecesOfRows(x.size(), 1), [&](int64_t, int64_t begin, int64_t end) {
@@ -50,9 +50,10 @@ struct AddBias : WithActivation {
   using WithActivation::WithActivation;
 
   void compute(Call& call) const {
-    const Input x = call.input(0), bias = call.input(1);
-    const float* factor = call.has(2) ? call.input(2).data : nullptr;
+    const Input x = call.input(0);
     const int64_t channels = x.channels();
+    const Input bias = call.input(1, channels);
+    const float* factor = call.has(2) ? call.input(2, channels).data : nullptr;
     float* y = call.output(0, x.shape);
     withActivation(activation, [&](auto f) {
       forRows(x.rows(), channels, [&](int64_t row) {
@@ -72,8 +73,9 @@ struct AddBiasGrad : WithActivation {
   using WithActivation::WithActivation;
 
   void compute(Call& call) const {
-    const Input dy = call.input(0), x = call.input(1), bias = call.input(2);
+    const Input x = call.input(1), dy = call.input(0, x.size());
     const int64_t channels = x.channels();
+    const Input bias = call.input(2, channels);
     float* dx = call.output(0, x.shape);
     float* dBias = call.output(1, bias.shape);
     withActivation(activation, [&](auto f) {
@@ -97,8 +99,9 @@ struct ChannelScaleGrad {
   explicit ChannelScaleGrad(Attributes&) {}
 
   void compute(Call& call) const {
-    const Input dy = call.input(0), x = call.input(1), factor = call.input(2);
-    const int64_t photos = x.shape[0], channels = x.channels();
+    const Input x = call.input(1), dy = call.input(0, x.size());
+    const int64_t photos = x.shape.at(0), channels = x.channels();
+    const Input factor = call.input(2, photos * channels);
     const int64_t places = photos == 0 ? 0 : x.rows() / photos;
     float* dx = call.output(0, x.shape);
     float* dFactor = call.output(1, factor.shape);

@@ -30,9 +30,13 @@ struct Input {
   Shape shape;
 
   int64_t size() const { return sizeOf(shape); }
-  int64_t channels() const { return shape.back(); }
+  int64_t channels() const { return shape.empty() ? 1 : shape.back(); }
   int64_t rows() const { return channels() == 0 ? 0 : size() / channels(); }
 };
+
+inline void require(bool holds, const std::string& otherwise) {
+  if (!holds) throw std::invalid_argument(otherwise);
+}
 
 // One execution of an operation: its inputs and outputs.
 class Call {
@@ -55,6 +59,14 @@ class Call {
     Shape shape(TF_NumDims(tensor));
     for (size_t i = 0; i < shape.size(); ++i) shape[i] = TF_Dim(tensor, static_cast<int>(i));
     return {static_cast<const float*>(TF_TensorData(tensor)), shape};
+  }
+
+  // The same, of an input that must have so many elements.
+  Input input(int index, int64_t size) {
+    const Input given = input(index);
+    require(given.size() == size, "input " + std::to_string(index) + " has " + std::to_string(given.size()) +
+                                      " elements in place of " + std::to_string(size));
+    return given;
   }
 
   float* output(int index, const Shape& shape) {

@@ -38,9 +38,11 @@ struct BatchNorm {
         momentum(attributes.number("momentum")) {}
 
   void compute(Call& call) const {
-    const Input x = call.input(0), scale = call.input(1), offset = call.input(2);
-    const Input runningMean = call.input(3), runningVariance = call.input(4);
+    const Input x = call.input(0);
     const int64_t rows = x.rows(), channels = x.channels();
+    const Input scale = call.input(1, channels), offset = call.input(2, channels);
+    const Input runningMean = call.input(3, channels), runningVariance = call.input(4, channels);
+    const float* residual = inputResidual(call, 5, x);
     float* y = call.output(0, x.shape);
     float* newMean = call.output(1, scale.shape);
     float* newVariance = call.output(2, scale.shape);
@@ -67,7 +69,6 @@ struct BatchNorm {
     }
 
     const Affine affine = affineOf(scale.data, offset.data, mean, inverse, channels);
-    const float* residual = inputResidual(call, 5);
     withActivation(activation, [&](auto f) {
       forRows(rows, channels, [&](int64_t row) {
         const int64_t start = row * channels;
@@ -81,8 +82,8 @@ struct BatchNorm {
     });
   }
 
-  static const float* inputResidual(Call& call, int index) {
-    return call.has(index) ? call.input(index).data : nullptr;
+  static const float* inputResidual(Call& call, int index, const Input& x) {
+    return call.has(index) ? call.input(index, x.size()).data : nullptr;
   }
 };
 
@@ -92,10 +93,11 @@ struct BatchNormGrad {
   explicit BatchNormGrad(Attributes& attributes) : activation(attributes.text("activation")) {}
 
   void compute(Call& call) const {
-    const Input dy = call.input(0), x = call.input(1), scale = call.input(2), offset = call.input(3);
-    const Input mean = call.input(4), inverse = call.input(5);
-    const float* residual = BatchNorm::inputResidual(call, 6);
+    const Input x = call.input(1), dy = call.input(0, x.size());
     const int64_t rows = x.rows(), channels = x.channels();
+    const Input scale = call.input(2, channels), offset = call.input(3, channels);
+    const Input mean = call.input(4, channels), inverse = call.input(5, channels);
+    const float* residual = BatchNorm::inputResidual(call, 6, x);
     float* dx = call.output(0, x.shape);
     float* dScale = call.output(1, scale.shape);
     float* dOffset = call.output(2, scale.shape);
@@ -179,8 +181,9 @@ struct LayerNorm {
   explicit LayerNorm(Attributes& attributes) : epsilon(attributes.number("epsilon")) {}
 
   void compute(Call& call) const {
-    const Input x = call.input(0), scale = call.input(1), offset = call.input(2);
+    const Input x = call.input(0);
     const int64_t width = x.channels();
+    const Input scale = call.input(1, width), offset = call.input(2, width);
     float* y = call.output(0, x.shape);
     forRows(x.rows(), width, [&](int64_t row) {
       const float* from = x.data + row * width;
@@ -200,8 +203,9 @@ struct LayerNormGrad {
   explicit LayerNormGrad(Attributes& attributes) : epsilon(attributes.number("epsilon")) {}
 
   void compute(Call& call) const {
-    const Input dy = call.input(0), x = call.input(1), scale = call.input(2);
+    const Input x = call.input(1), dy = call.input(0, x.size());
     const int64_t width = x.channels();
+    const Input scale = call.input(2, width);
     float* dx = call.output(0, x.shape);
     float* dScale = call.output(1, scale.shape);
     float* dOffset = call.output(2, scale.shape);

@@ -14,7 +14,8 @@ struct Sgd {
   explicit Sgd(Attributes&) {}
 
   void compute(Call& call) const {
-    const Input parameter = call.input(0), gradient = call.input(1), velocity = call.input(2), settings = call.input(3);
+    const Input parameter = call.input(0), settings = call.input(3, 4);
+    const Input gradient = call.input(1, parameter.size()), velocity = call.input(2, parameter.size());
     const float rate = settings.data[0], momentum = settings.data[1], decay = settings.data[2];
     const bool nesterov = settings.data[3] != 0;
     float* next = call.output(0, parameter.shape);
@@ -38,8 +39,9 @@ struct Adam {
   explicit Adam(Attributes&) {}
 
   void compute(Call& call) const {
-    const Input parameter = call.input(0), gradient = call.input(1), mean = call.input(2), square = call.input(3);
-    const Input settings = call.input(4);
+    const Input parameter = call.input(0), settings = call.input(4, 8);
+    const int64_t size = parameter.size();
+    const Input gradient = call.input(1, size), mean = call.input(2, size), square = call.input(3, size);
     const float *s = settings.data, rate = s[0], beta1 = s[1], beta2 = s[2], epsilon = s[3], decay = s[4];
     const bool decoupled = s[5] != 0;
     const float stepSize = rate / s[6], correction = 1 / std::sqrt(s[7]);

@@ -91,7 +91,8 @@ function convolutionKernel(native: string, gradientName: string, extra: Attribut
           return same ? dx : crop(dx, window.padding, x.shape);
         },
         filter: () => {
-          if (native === 'Conv2D' && isPointwise(window, x, filter)) return pointwiseFilterGradient(x, filter, dy);
+          if (native === 'Conv2D' && isPointwise(window, x, filter))
+            return pointwiseFilterGradient(x, filter, dy);
           const inputs = [same ? x : pad(x, window.padding), shapeTensor(filter.shape), dy];
           return execute(`${gradientName}Filter`, attributes, inputs)[0];
         },

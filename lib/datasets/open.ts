@@ -162,7 +162,8 @@ function describeSource({source, sha256, trust}: FetchedFile): string {
     mirror: "as listed by the mirror's SHA256SUMS",
     'first use': 'not known beforehand, recorded at this first use',
   };
-  return `${source} (SHA-256 ${sha256}, ${checked[trust]})`;
+  const place = /^https?:/.test(source) ? source : `${path.basename(source)} from a local mirror`;
+  return `${place} (SHA-256 ${sha256}, ${checked[trust]})`;
 }
 
 async function exists(file: string): Promise<boolean> {

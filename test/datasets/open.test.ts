@@ -81,7 +81,7 @@ describe('a data set of the catalogue', () => {
       assert.equal(dataset.photos.length, 24);
       assert.equal(dataset.demonstration, false);
       assert.match(dataset.licence, /^MIT/);
-      assert.match(dataset.source, /mirror-.*dataset-resized\.zip \(SHA-256 .*SHA256SUMS\)$/);
+      assert.match(dataset.source, /^dataset-resized\.zip from a local mirror \(SHA-256 .*SHA256SUMS\)$/);
       assert.deepEqual([...steps], ['unpacking', 'scanning']);
       const kept = (await readdir(path.join(options.dataFolder, 'garbage'))).sort();
       assert.deepEqual(kept, ['photos', 'scan.json', 'source.txt']);

@@ -86,7 +86,7 @@ abstract class TensorNet {
   }
 
   softmax(x: Value): Value {
-    return tf.softmax(tensor(x));
+    return engine.softmax(tensor(x));
   }
 
   gather(x: Value, indices: Int32Array): Value {

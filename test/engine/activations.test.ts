@@ -1,6 +1,6 @@
 import test from 'node:test';
-import {type Activation, activate, tf, type Tensor} from '../../lib/engine';
-import {assertSame} from './compare';
+import {type Activation, activate, softmax, tf, type Tensor} from '../../lib/engine';
+import {assertSame, tensor} from './compare';
 
 /** Wide enough for every bend, none of them hit exactly. */
 const points = Array.from({length: 161}, (_, i) => i / 10 - 8.013);
@@ -24,3 +24,16 @@ for (const [name, definition] of Object.entries(definitions) as [Activation, (x:
     x.dispose();
   });
 }
+
+test('softmax over the last axis at every width, of large numbers too: value and gradient', () => {
+  for (const [width, factor] of [
+    [1, 1],
+    [27, 1],
+    [49, 30],
+    [197, 1],
+  ]) {
+    const x = tf.tidy(() => tf.mul(tensor([3, 2, width]), factor));
+    assertSame(softmax, (input) => tf.softmax(input), [x]);
+    x.dispose();
+  }
+});

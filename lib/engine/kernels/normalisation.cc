@@ -156,23 +156,6 @@ struct RowStatistics {
     });
     inverse = 1 / std::sqrt(squares / width + epsilon);
   }
-
-  template <class Term>
-  static float total(int64_t width, const Term& term) {
-    Wide wide{};
-    Half half{};
-    float rest = 0;
-    forEach(width, [&](auto v, int64_t i) {
-      if constexpr (lanes<decltype(v)> == 16) {
-        wide += term(v, i);
-      } else if constexpr (lanes<decltype(v)> == 8) {
-        half += term(v, i);
-      } else {
-        rest += term(v, i);
-      }
-    });
-    return sumOf(wide) + sumOf(half) + rest;
-  }
 };
 
 struct LayerNorm {
@@ -218,9 +201,9 @@ struct LayerNormGrad {
       const auto scaled = [&](auto v, int64_t i) {
         return load<decltype(v)>(slope + i) * load<decltype(v)>(scale.data + i);
       };
-      const float average = RowStatistics::total(width, scaled) / width;
+      const float average = total(width, scaled) / width;
       const auto product = [&](auto v, int64_t i) { return scaled(v, i) * normalised(v, i); };
-      const float projection = RowStatistics::total(width, product) / width;
+      const float projection = total(width, product) / width;
       forEach(width, [&](auto v, int64_t i) {
         using V = decltype(v);
         const V direction = normalised(v, i), given = load<V>(slope + i);

@@ -39,17 +39,6 @@ inline V all(float value) {
 }
 
 template <class V>
-inline float sumOf(V value) {
-  if constexpr (lanes<V> == 1) {
-    return value;
-  } else {
-    float sum = 0;
-    for (int i = 0; i < lanes<V>; ++i) sum += value[i];
-    return sum;
-  }
-}
-
-template <class V>
 inline V squareRoot(V value) {
   if constexpr (lanes<V> == 1) {
     return std::sqrt(value);
@@ -67,6 +56,36 @@ inline void forEach(int64_t count, const Body& body) {
   for (; i + lanes<Wide> <= count; i += lanes<Wide>) body(Wide{}, i);
   for (; i + lanes<Half> <= count; i += lanes<Half>) body(Half{}, i);
   for (; i < count; ++i) body(float{}, i);
+}
+
+// Combines `start` and `term(V{}, i)` for all i of [0, count) into one number, in an order of its own.
+template <class Term, class Combine>
+inline float fold(int64_t count, float start, const Term& term, const Combine& combine) {
+  Wide wide = all<Wide>(start);
+  Half half = all<Half>(start);
+  float result = start;
+  forEach(count, [&](auto v, int64_t i) {
+    if constexpr (lanes<decltype(v)> == lanes<Wide>) {
+      wide = combine(wide, term(v, i));
+    } else if constexpr (lanes<decltype(v)> == lanes<Half>) {
+      half = combine(half, term(v, i));
+    } else {
+      result = combine(result, term(v, i));
+    }
+  });
+  for (int i = 0; i < lanes<Wide>; ++i) result = combine(result, wide[i]);
+  for (int i = 0; i < lanes<Half>; ++i) result = combine(result, half[i]);
+  return result;
+}
+
+template <class Term>
+inline float total(int64_t count, const Term& term) {
+  return fold(count, 0, term, [](auto a, auto b) { return a + b; });
+}
+
+template <class Term>
+inline float greatest(int64_t count, const Term& term) {
+  return fold(count, -INFINITY, term, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 template <class V>

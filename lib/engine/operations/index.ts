@@ -18,3 +18,4 @@ export {
 export {adamStep, type AdamSettings, sgdStep, type SgdSettings} from './optimizers';
 export {pad, type Padding} from './padding';
 export {averagePool, globalAverage, maxPool} from './pooling';
+export {softmax} from './softmax';

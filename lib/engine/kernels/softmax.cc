@@ -1,0 +1,55 @@
+// Softmax over the last axis.
+#include "kernel.h"
+#include "rows.h"
+#include "vector.h"
+
+namespace lab {
+namespace {
+
+struct Softmax {
+  explicit Softmax(Attributes&) {}
+
+  void compute(Call& call) const {
+    const Input x = call.input(0);
+    const int64_t width = x.channels();
+    float* y = call.output(0, x.shape);
+    forRows(x.rows(), width, [&](int64_t row) {
+      const float* from = x.data + row * width;
+      float* to = y + row * width;
+      const float most = greatest(width, [&](auto v, int64_t i) { return load<decltype(v)>(from + i); });
+      const float sum = total(width, [&](auto v, int64_t i) {
+        const auto power = exponential(load<decltype(v)>(from + i) - most);
+        store(to + i, power);
+        return power;
+      });
+      const float share = 1 / sum;
+      forEach(width, [&](auto v, int64_t i) { store(to + i, load<decltype(v)>(to + i) * share); });
+    });
+  }
+};
+
+struct SoftmaxGrad {
+  explicit SoftmaxGrad(Attributes&) {}
+
+  void compute(Call& call) const {
+    const Input y = call.input(1), dy = call.input(0, y.size());
+    const int64_t width = y.channels();
+    float* dx = call.output(0, y.shape);
+    forRows(y.rows(), width, [&](int64_t row) {
+      const float *share = y.data + row * width, *slope = dy.data + row * width;
+      const float mean = total(width, [&](auto v, int64_t i) {
+        return load<decltype(v)>(share + i) * load<decltype(v)>(slope + i);
+      });
+      forEach(width, [&](auto v, int64_t i) {
+        using V = decltype(v);
+        store(dx + row * width + i, load<V>(share + i) * (load<V>(slope + i) - mean));
+      });
+    });
+  }
+};
+
+const Registration<Softmax> softmax("LabSoftmax", {{"x: float"}, {"y: float"}, {}});
+const Registration<SoftmaxGrad> softmaxGrad("LabSoftmaxGrad", {{"dy: float", "y: float"}, {"dx: float"}, {}});
+
+}  // namespace
+}  // namespace lab

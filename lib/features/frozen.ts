@@ -18,10 +18,13 @@ export interface FrozenOptions {
   stages: number[];
   /** Where the stores lie. */
   folder: string;
+  /** Default 32. */
   batchSize?: number;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
+
+const defaultBatchSize = 32;
 
 /** The key of a store: everything that its numbers depend on besides the photo. */
 function storeKey(
@@ -120,7 +123,7 @@ interface Output {
 function* storedOutputs(
   store: FeatureStore,
   photos: BatchItem[],
-  {batchSize = 16}: FrozenOptions,
+  {batchSize = defaultBatchSize}: FrozenOptions,
 ): Generator<Output> {
   for (let start = 0; start < photos.length; start += batchSize) {
     const keys = photos.slice(start, start + batchSize).map(({key}) => key);
@@ -130,7 +133,7 @@ function* storedOutputs(
 
 async function* decodedPhotos(
   photos: BatchItem[],
-  {preprocessing, view, batchSize = 16, signal}: FrozenOptions,
+  {preprocessing, view, batchSize = defaultBatchSize, signal}: FrozenOptions,
 ): AsyncGenerator<Output> {
   const {crop} = preprocessing;
   for await (const {images, items} of batches(photos, {preprocessing, view: () => view, batchSize, signal})) {

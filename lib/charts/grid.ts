@@ -68,17 +68,17 @@ function card({image, caption, detail, tone = 'plain'}: GridItem): string {
     `<img src="${escapeText(image)}" alt="${escapeText(detail ? `${caption}, ${detail}` : caption)}" style="width:100%;height:auto;display:block;margin:0px">`,
     '<figcaption style="padding:5px 7px;overflow-wrap:break-word">',
     line(sign + caption, 13, INK),
-    detail
-      ? `<div title="${escapeText(detail)}" style="${CUT_OFF}">${line(detail, 12, FAINT_INK)}</div>`
-      : '',
+    detail ? line(detail, 12, FAINT_INK, 'cut off') : '',
     '</figcaption></figure>',
   ].join('');
 }
 
-const CUT_OFF = 'white-space:nowrap;overflow:hidden;text-overflow:ellipsis';
-
-function line(text: string, size: number, colour: string): string {
-  return `<div style="font-size:${size}px;color:${colour}">${escapeText(text)}</div>`;
+/** A line that is too long is wrapped, or cut off and whole in its tooltip. */
+function line(text: string, size: number, colour: string, overflow?: 'cut off'): string {
+  const style = `font-size:${size}px;color:${colour}`;
+  if (!overflow) return `<div style="${style}">${escapeText(text)}</div>`;
+  const cutOff = 'white-space:nowrap;overflow:hidden;text-overflow:ellipsis';
+  return `<div title="${escapeText(text)}" style="${style};${cutOff}">${escapeText(text)}</div>`;
 }
 
 export interface Mistake {

@@ -1,6 +1,7 @@
 /** The TypeScript kernel and Jupyter's settings, all of them inside .venv: nothing is written to the user's home. */
-import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
+import {isDeepStrictEqual} from 'node:util';
 import {nodeModules, root, venv} from './project.mjs';
 
 const configFolder = path.join(venv, 'etc', 'jupyter');
@@ -10,7 +11,7 @@ const dataFolder = path.join(venv, 'share', 'jupyter');
 export const jupyter = {
   title: () => 'the TypeScript kernel in .venv',
   missing: () => {
-    const stale = settings().find(([file, text]) => !existsSync(file) || readFileSync(file, 'utf8') !== text);
+    const stale = settings().find(([file, text]) => !holds(file, text));
     return stale ? `${path.relative(venv, stale[0])} in .venv is missing or out of date` : null;
   },
   perform: () => {
@@ -20,6 +21,23 @@ export const jupyter = {
     }
   },
 };
+
+/**
+ * Whether a file holds these settings, beside entries that JupyterLab adds of its own.
+ * @param {string} file
+ * @param {string} text
+ */
+function holds(file, text) {
+  try {
+    /** @type {Record<string, unknown>} */
+    const found = JSON.parse(readFileSync(file, 'utf8'));
+    /** @type {Record<string, unknown>} */
+    const wanted = JSON.parse(text);
+    return Object.entries(wanted).every(([name, value]) => isDeepStrictEqual(found[name], value));
+  } catch {
+    return false;
+  }
+}
 
 /**
  * The files of settings and their texts.

@@ -11,13 +11,13 @@ const dataFolder = path.join(venv, 'share', 'jupyter');
 export const jupyter = {
   title: () => 'the TypeScript kernel in .venv',
   missing: () => {
-    const stale = settings().find(([file, text]) => !holds(file, text));
+    const stale = settings().find(([file, content]) => !holds(file, content));
     return stale ? `${path.relative(venv, stale[0])} in .venv is missing or out of date` : null;
   },
   perform: () => {
-    for (const [file, text] of settings()) {
+    for (const [file, content] of settings()) {
       mkdirSync(path.dirname(file), {recursive: true});
-      writeFileSync(file, text);
+      writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
     }
   },
 };
@@ -25,27 +25,24 @@ export const jupyter = {
 /**
  * Whether a file holds these settings, beside entries that JupyterLab adds of its own.
  * @param {string} file
- * @param {string} text
+ * @param {object} content
  */
-function holds(file, text) {
+function holds(file, content) {
   try {
     /** @type {Record<string, unknown>} */
     const found = JSON.parse(readFileSync(file, 'utf8'));
-    /** @type {Record<string, unknown>} */
-    const wanted = JSON.parse(text);
-    return Object.entries(wanted).every(([name, value]) => isDeepStrictEqual(found[name], value));
+    return Object.entries(content).every(([name, value]) => isDeepStrictEqual(found[name], value));
   } catch {
     return false;
   }
 }
 
 /**
- * The files of settings and their texts.
- * @returns {[string, string][]}
+ * The files of settings and their contents.
+ * @returns {[string, object][]}
  */
 function settings() {
-  /** @type {[string, unknown][]} */
-  const files = [
+  return [
     [path.join(dataFolder, 'kernels', 'tslab', 'kernel.json'), kernelSpec(process.execPath, nodeModules)],
     [
       path.join(configFolder, 'jupyter_server_config.json'),
@@ -60,7 +57,6 @@ function settings() {
       {disabledExtensions: {'@jupyterlab/apputils-extension:announcements': true}},
     ],
   ];
-  return files.map(([file, content]) => [file, `${JSON.stringify(content, null, 2)}\n`]);
 }
 
 /**

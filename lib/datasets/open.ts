@@ -5,6 +5,7 @@ import {
   fetchFile,
   FileUnavailable,
   forgetChecksum,
+  isUrl,
   mirrorOf,
   writingError,
   type FetchedFile,
@@ -162,7 +163,7 @@ function describeSource({source, sha256, trust}: FetchedFile): string {
     mirror: "as listed by the mirror's SHA256SUMS",
     'first use': 'not known beforehand, recorded at this first use',
   };
-  const place = /^https?:/.test(source) ? source : `${path.basename(source)} from a local mirror`;
+  const place = isUrl(source) ? source : `${path.basename(source)} from a local mirror`;
   return `${place} (SHA-256 ${sha256}, ${checked[trust]})`;
 }
 

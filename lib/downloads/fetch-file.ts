@@ -106,7 +106,7 @@ function places(request: FileRequest): {place: string; take: () => Promise<Fetch
   const {mirrorPath} = request;
   const mirror = mirrorOf(request);
   if (!mirror || !mirrorPath) return addresses;
-  const take = /^https?:/.test(mirror)
+  const take = isUrl(mirror)
     ? () => fromMirrorUrl(request, mirror.replace(/\/+$/, ''), mirrorPath)
     : () => fromMirrorFolder(request, path.resolve(mirror), mirrorPath);
   return [{place: `mirror ${mirror}`, take}, ...addresses];
@@ -148,6 +148,9 @@ async function download(
   }
   return moveIntoPlace(part, {path: request.to, sha256, source: url, trust: expected?.by ?? 'first use'});
 }
+
+/** Whether a place is a web address; otherwise it is a path. */
+export const isUrl = (place: string): boolean => /^https?:/.test(place);
 
 async function fromMirrorUrl(request: FileRequest, mirror: string, mirrorPath: string): Promise<FetchedFile> {
   const list = `${request.to}.SHA256SUMS.part`;

@@ -25,10 +25,12 @@ struct Sizes {
         filterWidth(filter.at(1)),
         outHeight((height + window.top + window.bottom - filterHeight) / window.strideY + 1),
         outWidth((width + window.left + window.right - filterWidth) / window.strideX + 1) {
-    require(filter.at(2) == channels && filter.at(3) == 1,
-            "the filter is not one of " + std::to_string(channels) + " channels");
-    require(height + window.top + window.bottom >= filterHeight && width + window.left + window.right >= filterWidth,
-            "the filter is larger than the image");
+    if (filter.at(2) != channels || filter.at(3) != 1) {
+      throw std::invalid_argument("the filter is not one of " + std::to_string(channels) + " channels");
+    }
+    if (height + window.top + window.bottom < filterHeight || width + window.left + window.right < filterWidth) {
+      throw std::invalid_argument("the filter is larger than the image");
+    }
   }
 
   Shape output() const { return {batch, outHeight, outWidth, channels}; }

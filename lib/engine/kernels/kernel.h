@@ -34,10 +34,6 @@ struct Input {
   int64_t rows() const { return channels() == 0 ? 0 : size() / channels(); }
 };
 
-inline void require(bool holds, const std::string& otherwise) {
-  if (!holds) throw std::invalid_argument(otherwise);
-}
-
 // One execution of an operation: its inputs and outputs.
 class Call {
  public:
@@ -64,8 +60,10 @@ class Call {
   // The same, of an input that must have so many elements.
   Input input(int index, int64_t size) {
     const Input given = input(index);
-    require(given.size() == size, "input " + std::to_string(index) + " has " + std::to_string(given.size()) +
-                                      " elements in place of " + std::to_string(size));
+    if (given.size() != size) {
+      throw std::invalid_argument("input " + std::to_string(index) + " has " + std::to_string(given.size()) +
+                                  " elements in place of " + std::to_string(size));
+    }
     return given;
   }
 

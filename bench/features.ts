@@ -8,7 +8,6 @@ import {join} from 'node:path';
 import {Backbone, findArchitecture, pretrainedWeights} from '../lib/backbones';
 import type {BatchItem} from '../lib/batches';
 import {openDataset} from '../lib/datasets';
-import {preprocessingAt} from '../lib/experiments';
 import {frozenFeatures} from '../lib/features';
 import {startPeer} from './peer';
 import {type Comparison, report} from './results';
@@ -25,7 +24,7 @@ async function measure(backbone: Backbone, photos: BatchItem[]): Promise<number>
     const stores = await frozenFeatures(photos, {
       backbone,
       weights: 'measured',
-      preprocessing: preprocessingAt(backbone.architecture, size),
+      preprocessing: backbone.architecture.at(size).preprocessing,
       view: 'evaluation',
       stages: [backbone.architecture.stages.length],
       folder,
@@ -53,7 +52,7 @@ export async function features(names: string[]): Promise<void> {
       const architecture = findArchitecture(name);
       const {path} = await pretrainedWeights(architecture, {folder: join(project, 'models', 'weights')});
       const backbone = Backbone.load(architecture, path);
-      const {resize, interpolation, mean, std} = preprocessingAt(architecture, size);
+      const {resize, interpolation, mean, std} = architecture.at(size).preprocessing;
       const files = photos.map(({file}) => file);
       const request = {
         work: 'features',

@@ -12,6 +12,7 @@ export {
   showFigure,
   showHtml,
   showTable,
+  tellStandIns,
 } from './notebook';
 export {classificationReport, macroF1} from './metrics';
 export type {EpochRecord, RunRecord, RunResult} from './runs';

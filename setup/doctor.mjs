@@ -145,7 +145,7 @@ function atHand(folder) {
     : {
         name: folder,
         state: 'note',
-        text: 'empty: the lab fetches what it needs, or makes demonstration data when it cannot',
+        text: 'empty: the lab fetches what it needs, or stand-ins when it cannot',
       };
 }
 

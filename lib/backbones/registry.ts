@@ -3,12 +3,7 @@ import {nearest} from '../nearest';
 import {type Architecture, cutAfter} from './architecture';
 import {alexnet} from './architectures/alexnet';
 import {convnext_tiny} from './architectures/convnext';
-import {
-  deit_small,
-  efficientnet_small,
-  mobilenet_v2_small,
-  squeezenet1_1_small,
-} from './architectures/demonstration';
+import {deit_small, efficientnet_small, mobilenet_v2_small, squeezenet1_1_small} from './architectures/small';
 import {densenet121} from './architectures/densenet';
 import {efficientnet_b0, efficientnet_b4} from './architectures/efficientnet';
 import {inception_v3} from './architectures/inception';
@@ -40,7 +35,7 @@ const published = [
   deit_tiny_patch16_224,
 ];
 
-/** Which small relative stands in for a backbone in a demonstration without pretrained weights. */
+/** Which small relative stands in for a backbone where there are only drawings to train on. */
 const relatives: Record<string, Architecture> = {
   squeezenet1_1: squeezenet1_1_small,
   mobilenet_v2: mobilenet_v2_small,
@@ -71,7 +66,7 @@ export function findArchitecture(name: string): Architecture {
   return stage === undefined ? found : cutAfter(found, stage);
 }
 
-/** The small, randomly initialised relative that stands in for a backbone when no weights can be had. */
-export function demonstrationArchitecture(name: string): Architecture {
+/** The small relative that stands in for a backbone, with random weights, where nothing can be had. */
+export function smallRelative(name: string): Architecture {
   return relatives[findArchitecture(name).whole.name] ?? mobilenet_v2_small;
 }

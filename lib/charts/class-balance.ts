@@ -6,8 +6,8 @@ import {escapeText, percent} from './text';
 export interface ClassBalanceOptions {
   /** 'Photos per class and part' unless given. */
   title?: string;
-  /** Whether the photos are the lab's own drawings. */
-  demonstration?: boolean;
+  /** What stands in for the photos. */
+  standIns?: readonly string[];
 }
 
 /**
@@ -18,7 +18,7 @@ export interface ClassBalanceOptions {
 export function classBalance(
   classes: readonly string[],
   counts: Readonly<Record<string, readonly number[]>>,
-  {title = 'Photos per class and part', demonstration = false}: ClassBalanceOptions = {},
+  {title = 'Photos per class and part', standIns = []}: ClassBalanceOptions = {},
 ): Figure {
   const parts = Object.keys(counts);
   for (const part of parts) {
@@ -28,7 +28,7 @@ export function classBalance(
       );
     }
   }
-  if (classes.length === 0 || parts.length === 0) return emptyFigure(title, 'No photos yet.', demonstration);
+  if (classes.length === 0 || parts.length === 0) return emptyFigure(title, 'No photos yet.', standIns);
 
   const names = classes.map(escapeText);
   const totals = classes.map((_, label) => parts.reduce((sum, part) => sum + counts[part][label], 0));
@@ -66,7 +66,7 @@ export function classBalance(
   return figure({
     title,
     subtitle: `${all.toLocaleString('en')} photos; the largest class has ${(Math.max(...totals) / Math.max(Math.min(...totals), 1)).toFixed(1)} times as many as the smallest.`,
-    demonstration,
+    standIns,
     data: [...bars, tops],
     height: 440,
     layout: {

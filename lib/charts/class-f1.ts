@@ -1,7 +1,7 @@
 import {classificationReport, type ClassScores} from '../metrics';
 import type {RunRecord} from '../runs';
 import {type ChartOptions, emptyFigure, figure, type Figure, nameAxis} from './figure';
-import {byBackbone, isDemonstration, isFinished, NO_RESULT} from './run';
+import {byBackbone, standInsOf, isFinished, NO_RESULT} from './run';
 import {SEQUENTIAL_COLOURS} from './style';
 import {escapeText, score} from './text';
 
@@ -10,9 +10,9 @@ export function classF1HeatMap(
   runs: readonly RunRecord[],
   {title = 'Test F1 of each class'}: ChartOptions = {},
 ): Figure {
-  const demonstration = isDemonstration(runs);
+  const standIns = standInsOf(runs);
   const finished = [...byBackbone(runs.filter(isFinished)).values()].flat();
-  if (finished.length === 0) return emptyFigure(title, NO_RESULT, demonstration);
+  if (finished.length === 0) return emptyFigure(title, NO_RESULT, standIns);
 
   const classes = [...new Set(finished.flatMap((run) => run.configuration.classes))];
   const names = classes.map(escapeText);
@@ -29,7 +29,7 @@ export function classF1HeatMap(
   return figure({
     title,
     subtitle: `Hardest over all runs: ${names[hardest]}, mean F1 ${score(mean(hardest))}.`,
-    demonstration,
+    standIns,
     data: [
       {
         type: 'heatmap',

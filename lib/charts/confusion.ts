@@ -5,8 +5,8 @@ import {SEQUENTIAL_COLOURS} from './style';
 import {escapeText, percent} from './text';
 
 export interface ConfusionOptions {
-  /** Whether the predictions come from a demonstration. */
-  demonstration?: boolean;
+  /** What stood in for photos and network. */
+  standIns?: readonly string[];
 }
 
 /** Above this many classes the numbers would not fit into the cells; hovering still tells them. */
@@ -21,7 +21,7 @@ export function confusionMatrix(
   confusion: Confusion,
   classes: readonly string[],
   title: string,
-  {demonstration = false}: ConfusionOptions = {},
+  {standIns = []}: ConfusionOptions = {},
 ): Figure {
   if (confusion.length !== classes.length || confusion.some((row) => row.length !== classes.length)) {
     throw new LabError(
@@ -30,7 +30,7 @@ export function confusionMatrix(
   }
   const totals = confusion.map((row) => row.reduce((sum, count) => sum + count, 0));
   const items = totals.reduce((sum, total) => sum + total, 0);
-  if (items === 0) return emptyFigure(title, 'No prediction yet.', demonstration);
+  if (items === 0) return emptyFigure(title, 'No prediction yet.', standIns);
 
   const names = classes.map(escapeText);
   const shares = confusion.map((row, truth) => row.map((count) => count / Math.max(totals[truth], 1)));
@@ -39,7 +39,7 @@ export function confusionMatrix(
   return figure({
     title,
     subtitle: `${right} of ${items} on the diagonal, where prediction and truth agree (${percent(right / items)}).`,
-    demonstration,
+    standIns,
     data: [
       {
         type: 'heatmap',

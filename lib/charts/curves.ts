@@ -1,5 +1,5 @@
 /** Charts of what happens epoch by epoch. */
-import type {EpochRecord, RunRecord} from '../runs';
+import {type EpochRecord, networkTitle, type RunRecord} from '../runs';
 import {
   axis,
   type ChartOptions,
@@ -10,7 +10,7 @@ import {
   LEGEND_BELOW,
   type Trace,
 } from './figure';
-import {bestEpoch, byBackbone, isDemonstration, kindOf} from './run';
+import {bestEpoch, byBackbone, standInsOf, kindOf} from './run';
 import {neutralColour, REGIME_KINDS, REGIME_STYLES, type RegimeKind, runColour} from './style';
 import {duration, escapeText, rate, score} from './text';
 
@@ -26,8 +26,8 @@ export function lossPerEpoch(
   runs: readonly RunRecord[],
   {title = 'Loss per epoch'}: ChartOptions = {},
 ): Figure {
-  const demonstration = isDemonstration(runs);
-  if (runs.every((run) => run.history.length === 0)) return emptyFigure(title, NO_EPOCH, demonstration);
+  const standIns = standInsOf(runs);
+  if (runs.every((run) => run.history.length === 0)) return emptyFigure(title, NO_EPOCH, standIns);
 
   const panels = [...byBackbone(runs)];
   const columns = Math.min(FACETS_PER_ROW, panels.length);
@@ -63,7 +63,7 @@ export function lossPerEpoch(
   return figure({
     title,
     subtitle: 'Training (solid) and validation (dashed): where they part, the network begins to overfit.',
-    demonstration,
+    standIns,
     data: [...data, ...lossLegend(runs)],
     height: 190 + 210 * rows,
     layout: {
@@ -141,16 +141,16 @@ export function macroF1PerEpoch(
   runs: readonly RunRecord[],
   {title = 'Validation macro-F1 per epoch'}: ChartOptions = {},
 ): Figure {
-  const demonstration = isDemonstration(runs);
+  const standIns = standInsOf(runs);
   const begun = runs.filter((run) => run.history.length > 0);
-  if (begun.length === 0) return emptyFigure(title, NO_EPOCH, demonstration);
+  if (begun.length === 0) return emptyFigure(title, NO_EPOCH, standIns);
 
   const bests = begun.map((run) => ({run, best: bestEpoch(run) as EpochRecord}));
   const highest = bests.reduce((high, each) => (each.best.valMacroF1 > high.best.valMacroF1 ? each : high));
   return figure({
     title,
     subtitle: `Large marker: best epoch of the run. Highest: ${score(highest.best.valMacroF1)}, ${escapeText(highest.run.title)}, epoch ${highest.best.epoch}.`,
-    demonstration,
+    standIns,
     data: [...byBackbone(begun).values()].flat().map(macroF1Line),
     height: 460 + 64 * Math.ceil(byBackbone(begun).size / BACKBONES_PER_LEGEND_ROW),
     layout: {
@@ -170,8 +170,8 @@ function macroF1Line(run: RunRecord): Trace {
     type: 'scatter',
     mode: 'lines+markers',
     name: escapeText(regime),
-    legendgroup: backbone,
-    legendgrouptitle: {text: `<b>${escapeText(backbone)}</b>`},
+    legendgroup: networkTitle(run.configuration),
+    legendgrouptitle: {text: `<b>${escapeText(networkTitle(run.configuration))}</b>`},
     x: run.history.map((epoch) => epoch.epoch),
     y: run.history.map((epoch) => epoch.valMacroF1),
     line: {color, width: 2, dash: REGIME_STYLES[kind].dash},

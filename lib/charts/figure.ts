@@ -1,5 +1,5 @@
 /** The frame every chart shares: fonts, a white ground that is readable in light and dark themes, title, legend. */
-import {escapeText, heading} from './text';
+import {escapeText, inLines, standInNote} from './text';
 
 /** A Plotly trace as plain JSON. */
 export type Trace = {type: string} & Record<string, unknown>;
@@ -21,8 +21,8 @@ export interface FigureParts {
   title: string;
   /** How to read it, or what stands out; one line below the title. Names in it have to be escaped. */
   subtitle?: string;
-  /** Whether the title has to say that no pretrained weights were used. */
-  demonstration: boolean;
+  /** What the title has to own up to: what stood in for photos and networks. */
+  standIns: readonly string[];
   data: Trace[];
   /** In pixels; the width follows the page. */
   height: number;
@@ -34,20 +34,21 @@ export const FAINT_INK = '#5b6b7a';
 const GRID = '#e4e9ee';
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
+/** Characters on a line of the note on stand-ins, and the line's height in pixels. */
+const NOTE_LENGTH = 120;
+const NOTE_HEIGHT = 18;
+
 /** Puts traces into the common frame. Entries of `layout` stand above those of the frame. */
-export function figure({
-  title,
-  subtitle = '',
-  demonstration,
-  data,
-  height,
-  layout = {},
-}: FigureParts): Figure {
+export function figure({title, subtitle = '', standIns, data, height, layout = {}}: FigureParts): Figure {
+  const notes = inLines(standInNote(standIns), NOTE_LENGTH);
+  const small = [...notes.map(escapeText), subtitle].map(
+    (line) => `<br><span style="font-size:13px;color:${FAINT_INK}">${line}</span>`,
+  );
   return {
     data,
     layout: {
       title: {
-        text: `<b>${escapeText(heading(title, demonstration))}</b><br><span style="font-size:13px;color:${FAINT_INK}">${subtitle}</span>`,
+        text: `<b>${escapeText(title)}</b>${small.join('')}`,
         font: {size: 17, color: INK},
         x: 0,
         xref: 'container',
@@ -59,8 +60,8 @@ export function figure({
       },
       font: {family: FONT, size: 13, color: INK},
       autosize: true,
-      height,
-      margin: {l: 60, r: 24, t: 92, b: 56},
+      height: height + NOTE_HEIGHT * notes.length,
+      margin: {l: 60, r: 24, t: 92 + NOTE_HEIGHT * notes.length, b: 56},
       paper_bgcolor: 'white',
       plot_bgcolor: 'white',
       hoverlabel: {align: 'left', bgcolor: 'white', bordercolor: FAINT_INK, font: {color: INK, size: 13}},
@@ -104,12 +105,12 @@ export function nameAxis(title: string, settings: Record<string, unknown> = {}):
 }
 
 /** A figure that says why there is nothing to see yet. */
-export function emptyFigure(title: string, message: string, demonstration = false): Figure {
+export function emptyFigure(title: string, message: string, standIns: readonly string[] = []): Figure {
   const hidden = {visible: false};
   const annotation = {text: message, x: 0.5, y: 0.5, xref: 'paper', yref: 'paper', showarrow: false};
   return figure({
     title,
-    demonstration,
+    standIns,
     data: [],
     height: 220,
     layout: {

@@ -22,8 +22,8 @@ export interface GridOptions {
   subtitle?: string;
   /** Pictures per row; 6 unless given. */
   columns?: number;
-  /** Whether the title has to say that no pretrained weights were used. */
-  demonstration?: boolean;
+  /** What the title has to own up to: what stood in for photos and networks. */
+  standIns?: readonly string[];
   /** What to say when there is no item; 'Nothing to show.' unless given. */
   empty?: string;
 }
@@ -39,7 +39,7 @@ const TONES: Readonly<Record<Tone, {colour: string; sign: string}>> = {
  * it does not trust. Throws LabError for pictures that are not data URIs and for columns that are not a whole number from 1.
  */
 export function imageGrid(items: readonly GridItem[], options: GridOptions): string {
-  const {title, subtitle = '', columns = 6, demonstration = false, empty = 'Nothing to show.'} = options;
+  const {title, subtitle = '', columns = 6, standIns = [], empty = 'Nothing to show.'} = options;
   if (!Number.isInteger(columns) || columns < 1) {
     throw new LabError(`A grid has a whole number of columns from 1 on, not ${columns}.`);
   }
@@ -49,7 +49,7 @@ export function imageGrid(items: readonly GridItem[], options: GridOptions): str
       : `<div style="display:grid;grid-template-columns:repeat(${columns}, minmax(0, 1fr));gap:10px">${items.map(card).join('')}</div>`;
   return [
     `<div style="background-color:#ffffff;color:${INK};padding:14px;font-family:system-ui, sans-serif;line-height:1.35">`,
-    `<div style="font-size:17px;font-weight:bold">${escapeText(heading(title, demonstration))}</div>`,
+    `<div style="font-size:17px;font-weight:bold">${escapeText(heading(title, standIns))}</div>`,
     subtitle === '' ? '' : line(subtitle, 13, FAINT_INK),
     `<div style="margin-top:10px">${content}</div>`,
     '</div>',

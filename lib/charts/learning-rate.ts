@@ -1,14 +1,14 @@
 import type {RunRecord} from '../runs';
 import {axis, emptyFigure, figure, type Figure, type Trace} from './figure';
-import {isDemonstration, kindOf} from './run';
+import {standInsOf, kindOf} from './run';
 import {neutralColour, REGIME_STYLES, runColour} from './style';
 import {escapeText, rate} from './text';
 
 export interface LearningRateOptions {
   /** 'Learning rate per epoch' for runs and 'Learning rate per step' for numbers, unless given. */
   title?: string;
-  /** Whether numbers belong to a demonstration; runs know it themselves. */
-  demonstration?: boolean;
+  /** What stands in, for numbers; runs know it themselves. */
+  standIns?: readonly string[];
 }
 
 /**
@@ -23,13 +23,13 @@ export function learningRateSchedule(
   const ofRuns = all.filter((each): each is RunRecord => typeof each !== 'number');
   const planned = all.filter((each): each is number => typeof each === 'number');
   const unit = planned.length > 0 ? 'step' : 'epoch';
-  const {title = `Learning rate per ${unit}`, demonstration = isDemonstration(ofRuns)} = options;
+  const {title = `Learning rate per ${unit}`, standIns = standInsOf(ofRuns)} = options;
   const data = planned.length > 0 ? [plannedLine(planned)] : runLines(ofRuns);
-  if (data.length === 0) return emptyFigure(title, 'No learning rate yet.', demonstration);
+  if (data.length === 0) return emptyFigure(title, 'No learning rate yet.', standIns);
   return figure({
     title,
     subtitle: ofRuns.length > data.length ? 'Runs with the same rates share a line.' : '',
-    demonstration,
+    standIns,
     data,
     height: 420,
     layout: {

@@ -1,6 +1,6 @@
 /** What charts and tables ask of a run. */
 import type {Interval} from '../metrics';
-import type {EpochRecord, RunRecord, RunResult} from '../runs';
+import {type EpochRecord, networkTitle, type RunRecord, type RunResult} from '../runs';
 import {duration, escapeText, rate, score} from './text';
 import {type RegimeKind, regimeKind} from './style';
 
@@ -21,20 +21,21 @@ export function bestOnValidation(runs: readonly RunRecord[]): FinishedRun | unde
 /** What charts of results say when there is none. */
 export const NO_RESULT = 'No run has a result yet.';
 
-export function isDemonstration(runs: readonly RunRecord[]): boolean {
-  return runs.some((run) => run.configuration.demonstration);
+/** What stood in for photos and networks in any of these runs, each named once. */
+export function standInsOf(runs: readonly RunRecord[]): string[] {
+  return [...new Set(runs.flatMap((run) => run.configuration.standIns))];
 }
 
 export function kindOf(run: RunRecord): RegimeKind {
   return regimeKind(run.configuration.regime);
 }
 
-/** Runs gathered by backbone, both in the order of first appearance. */
+/** Runs gathered by backbone, or what stood in for it, both in the order of first appearance. */
 export function byBackbone<Run extends RunRecord>(runs: readonly Run[]): Map<string, Run[]> {
   const groups = new Map<string, Run[]>();
   for (const run of runs) {
-    const {backbone} = run.configuration;
-    groups.set(backbone, [...(groups.get(backbone) ?? []), run]);
+    const name = networkTitle(run.configuration);
+    groups.set(name, [...(groups.get(name) ?? []), run]);
   }
   return groups;
 }

@@ -14,7 +14,7 @@ import {
   bestOnValidation,
   byBackbone,
   type FinishedRun,
-  isDemonstration,
+  standInsOf,
   isFinished,
   kindOf,
   NO_RESULT,
@@ -49,16 +49,19 @@ export function testMacroF1Bars(
   runs: readonly RunRecord[],
   {title = 'Test macro-F1 by model and regime'}: ChartOptions = {},
 ): Figure {
-  const demonstration = isDemonstration(runs);
+  const standIns = standInsOf(runs);
   const best = bestOnValidation(runs);
-  if (!best) return emptyFigure(title, NO_RESULT, demonstration);
+  if (!best) return emptyFigure(title, NO_RESULT, standIns);
 
   const ticks: {at: number; text: string}[] = [];
   const bars: Bar[] = [];
   const unfinished: {run: RunRecord; x: number}[] = [];
   let x = 0;
-  for (const [backbone, ofBackbone] of byBackbone(runs)) {
-    ticks.push({at: x + (ofBackbone.length - 1) / 2, text: `<b>${escapeText(backbone)}</b>`});
+  for (const [name, ofBackbone] of byBackbone(runs)) {
+    ticks.push({
+      at: x + (ofBackbone.length - 1) / 2,
+      text: `<b>${escapeText(name).replace(' for ', '</b><br>for <b>')}</b>`,
+    });
     for (const run of ofBackbone) {
       if (isFinished(run)) bars.push({run, x, interval: intervalOf(run)});
       else unfinished.push({run, x});
@@ -73,7 +76,7 @@ export function testMacroF1Bars(
   return figure({
     title,
     subtitle: `Best on validation: ${escapeText(best.title)}, ${score(best.result.testMacroF1)}. Whiskers: 95 % bootstrap interval over the test photos.`,
-    demonstration,
+    standIns,
     data: [
       ...bars.map((bar) => barTrace(bar, isCrowded)),
       ...kinds.map(regimeEntry),

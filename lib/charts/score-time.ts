@@ -1,14 +1,6 @@
 import type {RunRecord} from '../runs';
 import {axis, type ChartOptions, emptyFigure, figure, type Figure, type Trace} from './figure';
-import {
-  byBackbone,
-  type FinishedRun,
-  isDemonstration,
-  isFinished,
-  kindOf,
-  NO_RESULT,
-  runInWords,
-} from './run';
+import {byBackbone, type FinishedRun, standInsOf, isFinished, kindOf, NO_RESULT, runInWords} from './run';
 import {
   backboneColour,
   neutralColour,
@@ -27,17 +19,17 @@ export function scoreAgainstTime(
   runs: readonly RunRecord[],
   {title = 'Test macro-F1 against training time'}: ChartOptions = {},
 ): Figure {
-  const demonstration = isDemonstration(runs);
+  const standIns = standInsOf(runs);
   const finished = runs.filter(isFinished);
-  if (finished.length === 0) return emptyFigure(title, NO_RESULT, demonstration);
+  if (finished.length === 0) return emptyFigure(title, NO_RESULT, standIns);
 
   const kinds = REGIME_KINDS.filter((kind) => finished.some((run) => kindOf(run) === kind));
   return figure({
     title,
     subtitle: 'Up and to the left is better; a line joins the runs of one backbone.',
-    demonstration,
+    standIns,
     data: [
-      ...[...byBackbone(finished)].map(([backbone, ofBackbone]) => backboneTrace(backbone, ofBackbone)),
+      ...[...byBackbone(finished)].map(([name, ofBackbone]) => backboneTrace(name, ofBackbone)),
       ...kinds.map(markerEntry),
     ],
     height: 480,
@@ -66,13 +58,14 @@ function inWords(seconds: number): string {
   return seconds < HOUR ? `${seconds / MINUTE} min` : `${seconds / HOUR} h`;
 }
 
-function backboneTrace(backbone: string, runs: readonly FinishedRun[]): Trace {
+function backboneTrace(name: string, runs: readonly FinishedRun[]): Trace {
   const ordered = [...runs].sort((a, b) => a.seconds - b.seconds);
+  const {backbone} = ordered[0].configuration;
   const color = backboneColour(backbone);
   return {
     type: 'scatter',
     mode: 'lines+markers',
-    name: escapeText(backbone),
+    name: escapeText(name),
     x: ordered.map((run) => run.seconds),
     y: ordered.map((run) => run.result.testMacroF1),
     line: {color, width: 1.5},

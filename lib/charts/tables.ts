@@ -1,14 +1,14 @@
 /** Tables as HTML, and the same rows as plain records for data frames. */
 import type {StageSummary} from '../backbones';
 import type {ClassificationReport} from '../metrics';
-import type {RunRecord} from '../runs';
+import {networkTitle, type RunRecord} from '../runs';
 import type {ChartOptions} from './figure';
-import {bestEpoch, isDemonstration} from './run';
+import {bestEpoch, standInsOf} from './run';
 import {escapeText, heading, score} from './text';
 
 export interface TableOptions extends ChartOptions {
-  /** Whether it stems from a demonstration without pretrained weights. */
-  demonstration?: boolean;
+  /** What stood in for photos and network. */
+  standIns?: readonly string[];
 }
 
 /** A run in one row; null where it has not come so far. */
@@ -34,7 +34,7 @@ export function resultRows(runs: readonly RunRecord[]): ResultRow[] {
     const trainingSeconds = history.reduce((sum, epoch) => sum + epoch.seconds, 0);
     const images = history.reduce((sum, epoch) => sum + epoch.seconds * epoch.imagesPerSecond, 0);
     return {
-      model: configuration.backbone,
+      model: networkTitle(configuration),
       regime: configuration.regime,
       status,
       epochs: history.length,
@@ -57,7 +57,7 @@ export function resultsTable(
   const highest = Math.max(...rows.map((row) => row.testMacroF1 ?? 0));
   return table({
     kind: 'results',
-    caption: heading(title, isDemonstration(runs)),
+    caption: heading(title, standInsOf(runs)),
     columns: [
       ...['model', 'regime', 'epochs', 'best epoch', 'validation macro-F1', 'test macro-F1', 'test accuracy'],
       ...['minutes', 'images/s'],
@@ -82,14 +82,14 @@ export function resultsTable(
 /** The stages of a backbone, where it can be cut, and their sum; parameters and multiply-adds in millions. */
 export function stagesTable(
   stages: readonly Omit<StageSummary, 'tensors'>[],
-  {title = 'Stages', demonstration = false}: TableOptions = {},
+  {title = 'Stages', standIns = []}: TableOptions = {},
 ): string {
   const sum = (value: (stage: (typeof stages)[number]) => number) =>
     stages.reduce((total, stage) => total + value(stage), 0);
   const millions = (count: number) => (count / 1e6).toFixed(3);
   return table({
     kind: 'stages',
-    caption: heading(title, demonstration),
+    caption: heading(title, standIns),
     columns: ['stage', 'output', 'layers', 'parameters (M)', 'multiply-adds (M)'],
     rows: [
       ...stages.map(({stage, output, layers, parameters, multiplyAdds}) => [
@@ -136,11 +136,11 @@ export function reportRows(report: ClassificationReport): ReportRow[] {
 /** A classification report as `<table class="report">`, the averages in bold. */
 export function reportTable(
   report: ClassificationReport,
-  {title = 'Precision, recall and F1 per class', demonstration = false}: TableOptions = {},
+  {title = 'Precision, recall and F1 per class', standIns = []}: TableOptions = {},
 ): string {
   return table({
     kind: 'report',
-    caption: heading(title, demonstration),
+    caption: heading(title, standIns),
     columns: ['class', 'precision', 'recall', 'F1', 'support'],
     rows: reportRows(report).map((row) => [
       row.class,

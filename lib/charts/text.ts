@@ -29,7 +29,22 @@ export function rate(value: number): string {
     : String(Number(value.toPrecision(2)));
 }
 
-/** A title, which owns up to it when what it stands above comes from a demonstration. Everything with a title uses it. */
-export function heading(title: string, demonstration: boolean): string {
-  return demonstration ? `${title} (demonstration without pretrained weights)` : title;
+/** What stands in, in words: 'stand-in: CIFAR-10 photos, EfficientNet-Lite0 for MobileNetV2'; empty when nothing does. */
+export function standInNote(standIns: readonly string[]): string {
+  return standIns.length === 0 ? '' : `stand-in: ${standIns.join(', ')}`;
+}
+
+/** A title that owns up to what stands in for what was asked for. */
+export function heading(title: string, standIns: readonly string[]): string {
+  return standIns.length === 0 ? title : `${title} (${standInNote(standIns)})`;
+}
+
+/** A text on lines of at most `longest` characters, broken after commas. */
+export function inLines(text: string, longest: number): string[] {
+  const parts = text === '' ? [] : text.split(/(?<=, )/);
+  return parts.reduce<string[]>((lines, part) => {
+    const last = lines.at(-1);
+    const fits = last !== undefined && (last + part).trimEnd().length <= longest;
+    return fits ? [...lines.slice(0, -1), last + part] : [...lines, part];
+  }, []);
 }

@@ -1,3 +1,4 @@
+import type {FileUnavailable} from '../downloads';
 import {LabError} from '../errors';
 
 /** One photo of a data set. */
@@ -31,8 +32,10 @@ export interface Dataset {
   licence: string;
   /** Where the photos came from, in words for a reader. */
   source: string;
-  /** True for the drawings that stand in for photos where none can be had. */
-  demonstration: boolean;
+  /** What these pictures are where they stand in for the photos that were asked for: 'CIFAR-10 photos', 'drawings'. */
+  standIn: string | null;
+  /** Pixels a side beyond which networks need not see the pictures. */
+  largestSize: number | null;
 }
 
 /** How far the opening of a data set has come; `total`, `perSecond` and `secondsLeft` where they are known. */
@@ -47,7 +50,13 @@ export interface DatasetProgress {
 
 export type OnDatasetProgress = (progress: DatasetProgress) => void;
 
-/** A catalogued data set is not on this machine, no mirror is named, and no public address could be reached. */
+/** A catalogued data set is not on this machine, no mirror is named, and no other place could be reached. */
 export class DatasetUnavailable extends LabError {
   override name = 'DatasetUnavailable';
+  constructor(
+    message: string,
+    readonly tried: FileUnavailable['tried'],
+  ) {
+    super(message);
+  }
 }

@@ -1,12 +1,12 @@
 /** Data sets: fetched or the user's own, every photo looked at, split without near-duplicates on both sides. */
 export {unzip} from './archive';
 export type {UnzipOptions} from './archive';
-export {catalogue} from './catalogue';
-export type {CatalogueEntry} from './catalogue';
+export {catalogue, catalogued} from './catalogue';
+export type {Archive, CatalogueEntry, StandInPhotos} from './catalogue';
 export {DatasetUnavailable} from './dataset';
 export type {Dataset, DatasetProgress, OnDatasetProgress, Photo} from './dataset';
 export {duplicateGroups, hashDistance, nearDuplicateBits, perceptualHash, samePictureBits} from './hash';
-export {demonstrationDataset, demonstrationName, openDataset} from './open';
+export {drawingsName, hasPhotos, openDataset, openDrawings, openStandIn} from './open';
 export type {OpenOptions} from './open';
 export {scanFolder} from './scan';
 export type {Scan, ScanOptions} from './scan';

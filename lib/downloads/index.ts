@@ -3,4 +3,6 @@ export {parseChecksums, sha256File} from './checksum';
 export {requireSpace, writingError} from './disk';
 export {fetchFile, FileUnavailable, forgetChecksum, isUrl, mirrorOf} from './fetch-file';
 export type {FetchedFile, FileRequest, Trust} from './fetch-file';
+export {contact, whySilent} from './hosts';
 export type {DownloadProgress, OnDownloadProgress} from './progress';
+export type {RegistryPackage} from './registries';

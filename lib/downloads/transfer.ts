@@ -7,6 +7,7 @@ import * as path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 
 import {requireSpace, writingError} from './disk';
+import {connectionReason, noteAnswer, noteSilence, patienceWith} from './hosts';
 import {progressMeter, type OnDownloadProgress} from './progress';
 
 export interface TransferOptions {
@@ -81,17 +82,26 @@ async function transferOnce(
   {onProgress, signal, stallTimeout = 30_000}: TransferOptions,
   onReached: () => void,
 ): Promise<void> {
+  const firstTimeout = Math.min(stallTimeout, patienceWith(url));
+  if (firstTimeout === 0) throw new PlaceFailed('not tried: it, or every host before it, gave no answer');
   const stall = new AbortController();
-  const silence = new PlaceFailed(`no data for ${stallTimeout / 1000} s`, 'once reached');
-  const timer = setTimeout(() => stall.abort(silence), stallTimeout);
+  const silenceAfter = (timeout: number) =>
+    new PlaceFailed(`no data for ${Math.round(timeout / 100) / 10} s`, 'once reached');
+  const stallAfter = (timeout: number) => setTimeout(() => stall.abort(silenceAfter(timeout)), timeout);
+  let timer = stallAfter(firstTimeout);
+  const began = performance.now();
+  let reached = false;
   try {
     const known = await readPart(url, part);
     const response = await fetch(url, {
       headers: {'accept-encoding': 'identity', ...rangeHeaders(known)},
       signal: signal ? AbortSignal.any([signal, stall.signal]) : stall.signal,
     });
+    reached = true;
+    noteAnswer(url);
     onReached();
-    timer.refresh();
+    clearTimeout(timer);
+    timer = stallAfter(stallTimeout);
     if (!response.ok) await refuse(response, part);
     const offset = await startOf(response, known, part);
     const total = totalOf(response);
@@ -106,7 +116,11 @@ async function transferOnce(
       throw new PlaceFailed(`the connection broke off after ${received} of ${total} bytes`, 'always');
     }
   } catch (error) {
-    throw stall.signal.aborted ? silence : connectionError(error);
+    const failure: unknown = stall.signal.aborted ? stall.signal.reason : connectionError(error);
+    if (!reached && !signal?.aborted && failure instanceof PlaceFailed) {
+      noteSilence(new Map([[url, failure.message]]), performance.now() - began);
+    }
+    throw failure;
   } finally {
     clearTimeout(timer);
   }
@@ -210,23 +224,10 @@ async function receive(
   }
 }
 
-const connectionReasons: Record<string, string> = {
-  ENOTFOUND: 'the host is not found (no network?)',
-  EAI_AGAIN: 'the host is not found (no network?)',
-  ECONNREFUSED: 'the connection was refused',
-  ECONNRESET: 'the connection broke off',
-  UND_ERR_SOCKET: 'the connection broke off',
-  UND_ERR_CONNECT_TIMEOUT: 'the host does not answer',
-};
-
 /** Node's fetch wraps what went wrong on the wire in TypeErrors; anything else passes through unchanged. */
 function connectionError(error: unknown): unknown {
   if (!(error instanceof TypeError)) return error;
   const cause = error.cause as (Error & {code?: string}) | undefined;
-  const code = cause?.code ?? '';
-  const broken = code === 'ECONNRESET' || code === 'UND_ERR_SOCKET';
-  return new PlaceFailed(
-    connectionReasons[code] ?? cause?.message ?? error.message,
-    broken ? 'always' : 'once reached',
-  );
+  const broken = cause?.code === 'ECONNRESET' || cause?.code === 'UND_ERR_SOCKET';
+  return new PlaceFailed(connectionReason(error), broken ? 'always' : 'once reached');
 }

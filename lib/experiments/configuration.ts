@@ -1,4 +1,3 @@
-import {type Architecture} from '../backbones';
 import {type Augmentation, photoAugmentation, type Preprocessing} from '../batches';
 import {LabError} from '../errors';
 import type {HeadOptions} from '../heads';
@@ -12,6 +11,7 @@ import {
   type Schedule,
   type TrainingOptions,
 } from '../training';
+import type {Network} from './networks';
 import {frozenStages, type Regime, regimeName} from './regimes';
 import type {Workspace} from './workspace';
 
@@ -28,7 +28,7 @@ export interface ExperimentOptions {
   epochs: number;
   /** Default: 32. */
   batchSize?: number;
-  /** Side of the square photos in pixels. Default: what the weights were trained with. */
+  /** Side of the square photos in pixels, at most what the data set's pictures are worth. Default: what the weights were trained with. */
   size?: number;
   /** Augmented views of each training photo that a frozen beginning is computed for; 0 means the plain view alone. Default: 1. */
   views?: number;
@@ -66,18 +66,6 @@ export interface Experiment extends RunConfiguration {
   seed: number;
 }
 
-/** The architecture's preprocessing for photos of another size; a LabError where it cannot take that size. */
-export function preprocessingAt(architecture: Architecture, size?: number): Preprocessing {
-  const {preprocessing, name} = architecture;
-  if (size === undefined) return preprocessing;
-  if (!Number.isInteger(size) || size < 32) {
-    throw new LabError(`${name}: photos of ${size} pixels cannot be. Give a whole number of at least 32.`);
-  }
-  architecture.summary(size); // Throws where a picture becomes too small on the way, or is of fixed size.
-  const {resize, crop} = preprocessing;
-  return {...preprocessing, crop: size, resize: Math.round((size * resize) / crop)};
-}
-
 /** What the training loop is told of an experiment. */
 export function trainingOptions(experiment: Experiment, {split}: Workspace): TrainingOptions {
   const {clipNorm, patience, balanced, classes} = experiment;
@@ -93,8 +81,7 @@ export function trainingOptions(experiment: Experiment, {split}: Workspace): Tra
 /** Fills in the defaults and checks every value but the head's. */
 export function completeExperiment(
   options: ExperimentOptions,
-  architecture: Architecture,
-  weights: string,
+  {architecture, weights, standIn}: Network,
   workspace: Workspace,
 ): Experiment {
   const {dataset, split} = workspace;
@@ -110,12 +97,13 @@ export function completeExperiment(
   const experiment: Experiment = {
     backbone: options.backbone,
     regime: regimeName(options.regime),
-    demonstration: weights === 'random',
+    network: architecture.name,
+    standIns: [dataset.standIn, standIn].filter((each) => each !== null),
     classes: split.classes,
     dataset: dataset.name,
     split: split.id,
     weights,
-    preprocessing: preprocessingAt(architecture, options.size),
+    preprocessing: architecture.preprocessing,
     frozen: frozenStages(options.regime, architecture.stages.length),
     head: {dropout: 0.2, hidden: [], ...options.head},
     optimizer: options.optimizer ?? adamw({learningRate: 1e-3}),

@@ -1,14 +1,6 @@
 /** One experiment from configuration to stored result: weights, frozen features, training, a single look at the test part. */
-import {
-  type Architecture,
-  Backbone,
-  demonstrationArchitecture,
-  findArchitecture,
-  pretrainedWeights,
-} from '../backbones';
 import type {BatchItem, View} from '../batches';
 import type {Part} from '../datasets';
-import {type DownloadProgress, FileUnavailable, mirrorOf} from '../downloads';
 import {type FeatureStore, frozenFeatures} from '../features';
 import {openCheckpoint} from '../checkpoints';
 import {Classifier, Head} from '../heads';
@@ -17,65 +9,18 @@ import {fnv1a} from '../random';
 import {type Run, type RunRecord, runTitle} from '../runs';
 import {type BatchProgress, type Epoch, evaluate, isOptimizerState, type Source, train} from '../training';
 import {completeExperiment, type Experiment, type ExperimentOptions, trainingOptions} from './configuration';
+import {findNetwork, type NetworkHooks} from './networks';
 import {keptStages} from './regimes';
 import {featureSource, photoSource} from './sources';
 import type {Workspace} from './workspace';
 
-export interface ExperimentHooks {
+export interface ExperimentHooks extends NetworkHooks {
   /** The run's title, once its configuration is complete. */
   onStart?: (title: string) => void;
-  onDownload?: (file: string, progress: DownloadProgress) => void;
   /** Photos whose frozen features are at hand, of all that are needed. */
   onFeatures?: (done: number, total: number) => void;
   onBatch?: (progress: BatchProgress) => void;
   onEpoch?: (epoch: Epoch, improved: boolean) => void;
-  /** Told that the weights cannot be had and what stands in for them. */
-  onWarning?: (message: string) => void;
-  signal?: AbortSignal;
-}
-
-/** An architecture and the weights that fill it. */
-interface Pretrained {
-  architecture: Architecture;
-  load: () => Backbone;
-  /** The SHA-256 of the weights' file, or 'random'. */
-  weights: string;
-}
-
-/** The architecture that a name stands for: in a demonstration a small relative. */
-export function architectureIn({demonstration}: Workspace, name: string): Architecture {
-  return demonstration === null ? findArchitecture(name) : demonstrationArchitecture(name);
-}
-
-/**
- * Pretrained weights; in a demonstration, or where no mirror is named and no network is there, a small relative with
- * random ones.
- */
-async function findPretrained(
-  name: string,
-  workspace: Workspace,
-  {onDownload, onWarning, signal}: ExperimentHooks,
-): Promise<Pretrained> {
-  const {weightsFolder, mirror, demonstration} = workspace;
-  const architecture = architectureIn(workspace, name);
-  const random = (): Pretrained => {
-    const relative = demonstrationArchitecture(name);
-    return {architecture: relative, load: () => Backbone.random(relative, 1), weights: 'random'};
-  };
-  if (demonstration !== null || !architecture.weights) return random();
-  try {
-    const {path, sha256} = await pretrainedWeights(architecture, {
-      folder: weightsFolder,
-      mirror,
-      signal,
-      onProgress: (progress) => onDownload?.(`weights of ${name}`, progress),
-    });
-    return {architecture, load: () => Backbone.load(architecture, path), weights: sha256};
-  } catch (error) {
-    if (!(error instanceof FileUnavailable) || mirrorOf({mirror})) throw error;
-    onWarning?.(`${error.message}\nA small network with random weights stands in for ${name}.`);
-    return random();
-  }
 }
 
 /**
@@ -87,8 +32,9 @@ export async function runExperiment(
   workspace: Workspace,
   hooks: ExperimentHooks = {},
 ): Promise<RunRecord> {
-  const {architecture, load, weights} = await findPretrained(options.backbone, workspace, hooks);
-  const experiment = completeExperiment(options, architecture, weights, workspace);
+  const network = await findNetwork(options.backbone, options.size, workspace, hooks);
+  const {architecture, load} = network;
+  const experiment = completeExperiment(options, network, workspace);
   const kept = keptStages(options.regime, architecture.stages.length);
   hooks.onStart?.(runTitle(experiment));
   const stored = workspace.runs.find(experiment);

@@ -1,15 +1,19 @@
 import {join} from 'node:path';
 import {
+  catalogued,
   type Dataset,
   DatasetUnavailable,
-  demonstrationDataset,
   type OnDatasetProgress,
   openDataset,
+  openDrawings,
+  type OpenOptions,
+  openStandIn,
   type Split,
   storedSplit,
   subsetSplit,
 } from '../datasets';
 import {RunStore} from '../runs';
+import {foreseeStandIns, reasonInOneLine, type StandIn} from './stand-ins';
 
 /** Where experiments happen: the photos and their split, and the folders that hold weights, features and runs. */
 export interface Workspace {
@@ -19,8 +23,8 @@ export interface Workspace {
   weightsFolder: string;
   featuresFolder: string;
   mirror?: string;
-  /** Why photos or weights are not the real ones; null when they are. */
-  demonstration: string | null;
+  /** What stands in for the photos and, as far as their hosts could be asked, for pretrained networks. */
+  standIns: StandIn[];
 }
 
 export interface WorkspaceOptions {
@@ -43,22 +47,14 @@ export interface WorkspaceOptions {
 
 /**
  * Opens the photos (fetched, scanned and split the first time). When they can be had neither here nor from a mirror
- * nor from the network, drawings made here stand in for them.
+ * nor from the network, those of the data set that stands in for them, and where these cannot be had either, drawings.
  */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   const {folder, mirror, onProgress, signal, seed, photosPerClass = Infinity} = options;
   const dataFolder = join(folder, 'data');
   const models = join(folder, 'models');
-  let demonstration: string | null = null;
-  let dataset: Dataset;
-  try {
-    dataset = await openDataset(options.dataset, {dataFolder, mirror, onProgress, signal});
-    if (dataset.demonstration) demonstration = dataset.source;
-  } catch (error) {
-    if (!(error instanceof DatasetUnavailable)) throw error;
-    demonstration = error.message;
-    dataset = await demonstrationDataset({dataFolder, onProgress, signal});
-  }
+  const foreseen = await foreseeStandIns(options.dataset, {folder, mirror, signal});
+  const {dataset, reason} = await openPhotos(options.dataset, {dataFolder, mirror, onProgress, signal});
   const whole = await storedSplit(dataset, {seed, folder: dataFolder});
   return {
     dataset,
@@ -67,6 +63,42 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     weightsFolder: join(models, 'weights'),
     featuresFolder: join(models, 'features'),
     mirror,
-    demonstration,
+    standIns: standInsWith(dataset, options.dataset, reason, foreseen),
   };
+}
+
+async function openPhotos(name: string, options: OpenOptions): Promise<{dataset: Dataset; reason: string}> {
+  try {
+    return {dataset: await openDataset(name, options), reason: 'asked for by name'};
+  } catch (error) {
+    if (!(error instanceof DatasetUnavailable)) throw error;
+    try {
+      const dataset = await openStandIn(name, options);
+      if (dataset) return {dataset, reason: reasonInOneLine(error.tried)};
+    } catch (second) {
+      if (!(second instanceof DatasetUnavailable)) throw second;
+      return {
+        dataset: await openDrawings(options),
+        reason: reasonInOneLine([...error.tried, ...second.tried]),
+      };
+    }
+    return {dataset: await openDrawings(options), reason: reasonInOneLine(error.tried)};
+  }
+}
+
+/** The stand-ins as they turned out: what was foreseen of the photos gives way to what was opened. */
+function standInsWith(
+  {standIn}: Dataset,
+  name: string,
+  reason: string,
+  foreseen: readonly StandIn[],
+): StandIn[] {
+  const title = catalogued(name)?.title ?? name;
+  const networks = foreseen.filter((each) => each.for !== title);
+  if (standIn === null) return networks;
+  if (standIn !== 'drawings') return [{what: standIn, for: title, reason}, ...networks];
+  return [
+    {what: 'drawings', for: title, reason},
+    {what: 'small networks with random weights', for: 'pretrained ones', reason},
+  ];
 }

@@ -10,17 +10,18 @@ import {
   thumbnail,
 } from '../batches';
 import {imageGrid, worstMistakes} from '../charts';
+import type {Dataset} from '../datasets';
 import {batchItems, type Workspace} from '../experiments';
 import {mulberry32, shuffled} from '../random';
 import type {RunRecord} from '../runs';
 
 const pixels = 112;
 
+/** What stands in for the photos of a data set, as titles take it. */
+export const photosInstead = ({standIn}: Dataset): string[] => (standIn === null ? [] : [standIn]);
+
 /** Photos of the training part, `perClass` of each class. */
-export async function sampleGrid(
-  {dataset, split, demonstration}: Workspace,
-  perClass: number,
-): Promise<string> {
+export async function sampleGrid({dataset, split}: Workspace, perClass: number): Promise<string> {
   const photos = split.classes.flatMap((_, label) =>
     shuffled(
       split.parts.train.filter((photo) => photo.label === label),
@@ -35,7 +36,7 @@ export async function sampleGrid(
   return imageGrid(await Promise.all(items), {
     title: `${perClass} training photos of each class`,
     columns: perClass * Math.max(1, Math.floor(8 / perClass)),
-    demonstration: demonstration !== null,
+    standIns: photosInstead(dataset),
   });
 }
 
@@ -67,7 +68,7 @@ export async function augmentedBatchGrid(
     title: 'An augmented training batch',
     subtitle: `float32 [${shape.join(', ')}] (batch, height, width, channel); ${range}`,
     columns: 8,
-    demonstration: workspace.demonstration !== null,
+    standIns: photosInstead(workspace.dataset),
   });
 }
 
@@ -80,7 +81,7 @@ export async function mistakeGrid({dataset}: Workspace, run: RunRecord, count: n
   return imageGrid(await Promise.all(items), {
     title: `The mistakes ${run.title} was surest of`,
     subtitle: 'Above: what was predicted, with its probability; below: the label.',
-    demonstration: run.configuration.demonstration,
+    standIns: run.configuration.standIns,
     empty: 'No test photo was classified wrongly.',
   });
 }

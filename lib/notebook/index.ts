@@ -1,5 +1,5 @@
 /** The notebook: what cells call, and the one door to tslab. */
 export * from './display';
-export {Lab, type LabOptions, openLab, type Profile, profile} from './lab';
+export {Lab, type LabOptions, openLab, type Profile, profile, tellStandIns} from './lab';
 export {onInterrupt} from './interrupt';
 export {ProgressLine} from './progress';

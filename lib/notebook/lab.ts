@@ -5,18 +5,20 @@ import * as charts from '../charts';
 import {partNames} from '../datasets';
 import {engineReport, peakMemory, tf} from '../engine';
 import {
+  architectureAt,
   architectureIn,
   type ExperimentOptions,
+  foreseeStandIns,
   openWorkspace,
-  preprocessingAt,
   runExperiment,
+  standInsInWords,
   type Workspace,
 } from '../experiments';
 import {LabError} from '../errors';
 import {classificationReport} from '../metrics';
 import type {RunRecord} from '../runs';
 import {escapeHtml, type Figure, showFigure, showHtml} from './display';
-import {augmentedBatchGrid, mistakeGrid, sampleGrid} from './grids';
+import {augmentedBatchGrid, mistakeGrid, photosInstead, sampleGrid} from './grids';
 import {interruptible} from './interrupt';
 import {type Progress, ProgressLine} from './progress';
 
@@ -42,7 +44,7 @@ export interface LabOptions {
   mirror?: string;
 }
 
-/** Opens the photos and their split. Only drawings and no weights are at hand: every chart's title says so. */
+/** Opens the photos and their split. Where others stand in for them, the overview and every chart's title say so. */
 export async function openLab(options: LabOptions): Promise<Lab> {
   const {folder = process.env.LAB_HOME || projectFolder(), seed = 42, ...rest} = options;
   const lines = new Map<string, ProgressLine>();
@@ -63,6 +65,12 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   );
   for (const line of lines.values()) line.finish();
   return new Lab(workspace);
+}
+
+/** Prints what will stand in for a data set and pretrained networks that cannot be had, why, and the remedy. */
+export async function tellStandIns(dataset: string): Promise<void> {
+  const standIns = await foreseeStandIns(dataset, {folder: process.env.LAB_HOME || projectFolder()});
+  for (const line of standInsInWords(standIns)) console.log(line);
 }
 
 function projectFolder(start = process.cwd()): string {
@@ -94,9 +102,9 @@ export class Lab {
     this.before = new Map(onThisSplit.map((run) => [place(run), run.id]));
   }
 
-  /** Whether drawings and random weights stand in for photos and pretrained ones. */
-  get isDemonstration(): boolean {
-    return this.workspace.demonstration !== null;
+  /** Whether other pictures stand in for the photos that were asked for. */
+  get hasStandIn(): boolean {
+    return this.workspace.dataset.standIn !== null;
   }
 
   /**
@@ -150,7 +158,7 @@ export class Lab {
 
   /** Versions, device, and what the photos are and how they were split. */
   showOverview(): void {
-    const {dataset, split, demonstration} = this.workspace;
+    const {dataset, split, standIns} = this.workspace;
     const engine = engineReport();
     const parts = partNames.map((part) => `${part} ${split.parts[part].length}`).join(', ');
     const conflicts = dataset.conflicts.map(({paths}) => paths.join(' = ')).join('; ');
@@ -167,9 +175,9 @@ export class Lab {
       ['Skipped files', dataset.skipped.map(({path, reason}) => `${path} (${reason})`).join('; ') || 'none'],
       ['One picture, two labels', conflicts || 'none'],
     ];
-    if (demonstration) rows.push(['Demonstration without pretrained weights', demonstration]);
+    if (standIns.length > 0) rows.push(['Stand-ins', standInsInWords(standIns).join('\n')]);
     const cells = ([name, value]: [string, string]) =>
-      `<tr><th style="text-align:left;vertical-align:top">${escapeHtml(name)}</th><td style="text-align:left;white-space:pre-line">${escapeHtml(value)}</td></tr>`;
+      `<tr><th style="text-align:left;vertical-align:top">${escapeHtml(name)}</th><td${name === 'Stand-ins' ? ' class="stand-ins"' : ''} style="text-align:left;white-space:pre-line">${escapeHtml(value)}</td></tr>`;
     showHtml(`<table>${rows.map(cells).join('')}</table>`);
   }
 
@@ -181,7 +189,7 @@ export class Lab {
         classes.map((_, label) => parts[part].filter((photo) => photo.label === label).length),
       ]),
     );
-    showFigure(charts.classBalance(classes, counts, {demonstration: this.isDemonstration}));
+    showFigure(charts.classBalance(classes, counts, {standIns: photosInstead(this.workspace.dataset)}));
   }
 
   /** Photos of every class with their labels. */
@@ -194,16 +202,16 @@ export class Lab {
     backbone: string,
     options: Pick<ExperimentOptions, 'augmentation' | 'size' | 'seed'> = {},
   ): Promise<void> {
-    const architecture = architectureIn(this.workspace, backbone);
-    showHtml(await augmentedBatchGrid(this.workspace, preprocessingAt(architecture, options.size), options));
+    const {preprocessing} = this.architecture(backbone, options.size);
+    showHtml(await augmentedBatchGrid(this.workspace, preprocessing, options));
   }
 
   /** Stages of a backbone: where it can be cut, shapes, parameters and multiply-adds for a photo of `size` pixels. */
   showBackbone(name: string, size?: number): void {
-    const architecture = architectureIn(this.workspace, name);
-    const {crop} = preprocessingAt(architecture, size);
+    const architecture = this.architecture(name, size);
+    const {crop} = architecture.preprocessing;
     const title = `${architecture.title} (${architecture.paper.year}), stage by stage for a photo of ${crop} x ${crop} pixels`;
-    showHtml(charts.stagesTable(architecture.summary(crop), {title, demonstration: this.isDemonstration}));
+    showHtml(charts.stagesTable(architecture.summary(), {title}));
   }
 
   /** Shows a chart made from the shown runs: `lab.show(charts.macroF1PerEpoch)`. */
@@ -217,22 +225,26 @@ export class Lab {
   }
 
   showConfusion(run = this.best()): void {
-    const {classes, demonstration} = run.configuration;
+    const {classes, standIns} = run.configuration;
     showFigure(
-      charts.confusionMatrix(finished(run).confusion, classes, `${run.title}: test photos`, {demonstration}),
+      charts.confusionMatrix(finished(run).confusion, classes, `${run.title}: test photos`, {standIns}),
     );
   }
 
   /** Precision, recall and F1 of each class. */
   showReport(run = this.best()): void {
-    const {classes, demonstration} = run.configuration;
+    const {classes, standIns} = run.configuration;
     const report = classificationReport(finished(run).confusion, classes);
-    showHtml(charts.reportTable(report, {title: `${run.title}: test photos`, demonstration}));
+    showHtml(charts.reportTable(report, {title: `${run.title}: test photos`, standIns}));
   }
 
   /** The mistakes the run was surest of. */
   async showMistakes(run = this.best(), count = 12): Promise<void> {
     showHtml(await mistakeGrid(this.workspace, run, count));
+  }
+
+  private architecture(name: string, size?: number) {
+    return architectureAt(architectureIn(this.workspace, name), this.workspace, size);
   }
 
   /** Tensors alive in the engine and the peak memory of this kernel. */

@@ -48,10 +48,10 @@ export function readRun(folder: string, id: string): StoredRun | null {
     if (!begun) return null;
     throw new DamagedRun(`${files.configuration} is missing`);
   }
-  const configuration = asConfiguration(parseJson(text, files.configuration), files.configuration);
-  if (runId(configuration) !== id) {
-    throw new DamagedRun(`${files.configuration} belongs to the run ${runId(configuration)}`);
-  }
+  const stored = parseJson(text, files.configuration);
+  const configuration = asConfiguration(stored, files.configuration);
+  const owner = runId(stored as RunIdentity);
+  if (owner !== id) throw new DamagedRun(`${files.configuration} belongs to the run ${owner}`);
   const history = readHistory(folder);
   const result = readResult(folder, configuration.classes.length);
   if (result) {

@@ -23,13 +23,18 @@ export function asConfiguration(value: unknown, what: string): RunIdentity {
   return {
     ...fields,
     backbone: asText(fields.backbone, `${what}: backbone`),
+    network: asText(fields.network ?? fields.backbone, `${what}: network`),
     regime: asText(fields.regime, `${what}: regime`),
-    demonstration: asBoolean(fields.demonstration, `${what}: demonstration`),
+    standIns: asList(fields.standIns ?? earlierStandIns(fields), `${what}: standIns`, asText),
     classes: asList(fields.classes, `${what}: classes`, asText),
     split: asText(fields.split, `${what}: split`),
     seed: asNumber(fields.seed, `${what}: seed`),
   };
 }
+
+/** What runs stored by version 0.1 tell of stand-ins: whether they were a demonstration. */
+const earlierStandIns = ({demonstration}: Record<string, unknown>): string[] =>
+  demonstration === true ? ['drawings', 'small networks with random weights'] : [];
 
 export function asEpoch(value: unknown, what: string): EpochRecord {
   const fields = asObject(value, what);
@@ -101,11 +106,6 @@ function asObject(value: unknown, what: string): Record<string, unknown> {
 function asText(value: unknown, what: string): string {
   if (typeof value === 'string') return value;
   throw wrong(value, what, 'a text');
-}
-
-function asBoolean(value: unknown, what: string): boolean {
-  if (typeof value === 'boolean') return value;
-  throw wrong(value, what, 'true or false');
 }
 
 function asNumber(value: unknown, what: string): number {

@@ -27,9 +27,14 @@ export function canonicalJson(value: unknown, where = 'configuration'): string {
   throw new LabError(`${where} is ${found}, which cannot be stored. Give plain JSON, or leave it out.`);
 }
 
+/** For people: 'mobilenet_v2', or 'efficientnet_lite0 for mobilenet_v2' where another network stood in for it. */
+export function networkTitle({backbone, network}: RunConfiguration): string {
+  return network === backbone ? backbone : `${network} for ${backbone}`;
+}
+
 /** For people: 'mobilenet_v2, last 3 stages'. */
-export function runTitle({backbone, regime}: RunConfiguration): string {
-  return `${backbone}, ${regime}`;
+export function runTitle(configuration: RunConfiguration): string {
+  return `${networkTitle(configuration)}, ${configuration.regime}`;
 }
 
 /**

@@ -33,10 +33,14 @@ export interface RunResult {
 
 /** What a run is asked to do: plain JSON, from which its identifier is derived. */
 export type RunConfiguration = Record<string, unknown> & {
+  /** As it was asked for. */
   backbone: string;
+  /** The architecture that was trained: the backbone, or what stood in for it. */
+  network: string;
   /** 'feature extraction', 'last 3 stages' or 'everything'. */
   regime: string;
-  demonstration: boolean;
+  /** What stood in for photos and pretrained networks: 'CIFAR-10 photos', 'EfficientNet-Lite0 for MobileNetV2'. */
+  standIns: string[];
   classes: string[];
 };
 

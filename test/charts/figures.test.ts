@@ -7,7 +7,7 @@ import * as charts from '../../lib/charts';
 import type {Figure} from '../../lib/charts';
 import {LabError} from '../../lib/errors';
 import type {RunRecord} from '../../lib/runs';
-import {BEGUN, CLASSES, DEMONSTRATION, EVERYTHING, INTERRUPTED, RUNS} from './runs';
+import {BEGUN, CLASSES, STAND_IN, EVERYTHING, INTERRUPTED, RUNS} from './runs';
 
 const COUNTS = {
   train: [282, 351, 287, 416, 337, 96],
@@ -66,22 +66,22 @@ for (const [name, figure] of Object.entries(SNAPSHOTS)) {
   });
 }
 
-const NOTICE = /demonstration without pretrained weights/;
+const NOTICE = /stand-in: CIFAR-10 photos/;
 
 function titleOf(figure: Figure): string {
   return (figure.layout.title as {text: string}).text;
 }
 
-test('charts of demonstration runs say so in their titles, others do not', () => {
+test('charts of runs with stand-ins say so in their titles, others do not', () => {
   for (const [name, chart] of Object.entries(CHARTS_OF_RUNS)) {
-    assert.match(titleOf(chart([...RUNS, DEMONSTRATION])), NOTICE, name);
-    assert.match(titleOf(chart([{...DEMONSTRATION, history: [], result: null}])), NOTICE, `${name}, empty`);
+    assert.match(titleOf(chart([...RUNS, STAND_IN])), NOTICE, name);
+    assert.match(titleOf(chart([{...STAND_IN, history: [], result: null}])), NOTICE, `${name}, empty`);
     assert.doesNotMatch(titleOf(chart(RUNS)), NOTICE, name);
   }
-  const demonstration = true;
-  assert.match(titleOf(charts.classBalance(CLASSES, COUNTS, {demonstration})), NOTICE);
-  assert.match(titleOf(charts.confusionMatrix([[1]], ['glass'], 'Test', {demonstration})), NOTICE);
-  assert.match(titleOf(charts.learningRateSchedule([1, 0], {demonstration})), NOTICE);
+  const standIns = ['CIFAR-10 photos'];
+  assert.match(titleOf(charts.classBalance(CLASSES, COUNTS, {standIns})), NOTICE);
+  assert.match(titleOf(charts.confusionMatrix([[1]], ['glass'], 'Test', {standIns})), NOTICE);
+  assert.match(titleOf(charts.learningRateSchedule([1, 0], {standIns})), NOTICE);
 });
 
 test('without anything to draw a figure says why', () => {

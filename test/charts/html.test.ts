@@ -11,10 +11,10 @@ import {
 } from '../../lib/charts';
 import {LabError} from '../../lib/errors';
 import {classificationReport} from '../../lib/metrics';
-import {BEGUN, CLASSES, DEMONSTRATION, INTERRUPTED, RUNS} from './runs';
+import {BEGUN, CLASSES, STAND_IN, INTERRUPTED, RUNS} from './runs';
 
 const PIXEL = 'data:image/gif;base64,R0lGODlhAQABAAAAACw=';
-const NOTICE = /demonstration without pretrained weights/;
+const NOTICE = /stand-in: CIFAR-10 photos/;
 
 function occurrences(text: string, pattern: RegExp): number {
   return [...text.matchAll(pattern)].length;
@@ -39,8 +39,8 @@ test('a grid shows every picture with its caption, its text and its tone', () =>
   assert.doesNotMatch(html, /<style|<script/);
 });
 
-test('a grid says that it is a demonstration, and that it is empty', () => {
-  assert.match(imageGrid([], {title: 'Photos', demonstration: true}), NOTICE);
+test('a grid says what stands in, and that it is empty', () => {
+  assert.match(imageGrid([], {title: 'Photos', standIns: ['CIFAR-10 photos']}), NOTICE);
   assert.match(imageGrid([], {title: 'Photos'}), /Nothing to show\./);
   assert.match(imageGrid([], {title: 'Mistakes', empty: 'No mistake.'}), /No mistake\./);
 });
@@ -104,14 +104,14 @@ test('results are one row per run, as far as it has come', () => {
   assert.equal(begun.imagesPerSecond, null);
 });
 
-test('the table of results sets the best run in bold and owns up to a demonstration', () => {
+test('the table of results sets the best run in bold and owns up to stand-ins', () => {
   const html = resultsTable([...RUNS, INTERRUPTED]);
   assert.equal(occurrences(html, /<tr>/g), 1 + RUNS.length + 1);
   assert.equal(occurrences(html, /<td [^>]*;font-weight:bold">/g), 9);
   assert.match(html, /^<table class="results"/);
   assert.match(html, /3 \(interrupted\)/);
   assert.doesNotMatch(html, NOTICE);
-  assert.match(resultsTable([DEMONSTRATION]), NOTICE);
+  assert.match(resultsTable([STAND_IN]), NOTICE);
   assert.match(resultsTable([]), /No run yet\./);
 });
 
@@ -134,7 +134,7 @@ test('the table of a report holds classes and averages', () => {
     f1: 6 / 7,
     support: 4,
   });
-  const html = reportTable(report, {demonstration: true});
+  const html = reportTable(report, {standIns: ['CIFAR-10 photos']});
   assert.match(html, /&lt;metal&gt;/);
   assert.match(html, />0\.857</);
   assert.match(html, NOTICE);

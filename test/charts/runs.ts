@@ -64,7 +64,8 @@ function run([backbone, regime, epochs, learningRate, accuracy, minutes, imagesP
     configuration: {
       backbone,
       regime,
-      demonstration: false,
+      network: backbone,
+      standIns: [],
       classes: CLASSES,
       epochs,
       views: 4,
@@ -101,9 +102,12 @@ export const INTERRUPTED: RunRecord = {
 /** A run that has only just begun. */
 export const BEGUN: RunRecord = {...INTERRUPTED, status: 'running', history: [], seconds: 0};
 
-export const DEMONSTRATION: RunRecord = {
+export const STAND_IN: RunRecord = {
   ...RUNS[0],
-  configuration: {...RUNS[0].configuration, demonstration: true},
+  configuration: {
+    ...RUNS[0].configuration,
+    standIns: ['CIFAR-10 photos', 'EfficientNet-Lite0 for MobileNetV2'],
+  },
 };
 
 /** A run of the third regime. */

@@ -10,7 +10,7 @@ import {after, before, beforeEach, describe, test} from 'node:test';
 import {
   catalogue,
   DatasetUnavailable,
-  demonstrationDataset,
+  openDrawings,
   openDataset,
   splitPhotos,
   storedSplit,
@@ -79,7 +79,7 @@ describe('a data set of the catalogue', () => {
       const dataset = await openDataset('garbage', {...options, mirror, onProgress});
       assert.deepEqual(dataset.classes, [...classes]);
       assert.equal(dataset.photos.length, 24);
-      assert.equal(dataset.demonstration, false);
+      assert.equal(dataset.standIn, null);
       assert.match(dataset.licence, /^MIT/);
       assert.match(dataset.source, /^dataset-resized\.zip from a local mirror \(SHA-256 .*SHA256SUMS\)$/);
       assert.deepEqual([...steps], ['unpacking', 'scanning']);
@@ -127,8 +127,8 @@ describe('a data set of the catalogue', () => {
     assert.equal((await openDataset('garbage', options)).photos.length, 24);
   });
 
-  test('is a plain error, not a reason for the demonstration, when a mirror is named and lacks it', async () => {
-    const unreachable = catalogue[0] as {addresses: readonly string[]};
+  test('is a plain error, not a reason for a stand-in, when a mirror is named and lacks it', async () => {
+    const unreachable = catalogue[0].archives[0] as {addresses: readonly string[]};
     const {addresses} = unreachable;
     unreachable.addresses = ['http://127.0.0.1:1/archive'];
     try {
@@ -167,27 +167,27 @@ describe('a name that is not in the catalogue', () => {
     await assert.rejects(openDataset('garbge', options), /no data set 'garbge'.*Did you mean garbage\?/);
     await assert.rejects(
       openDataset('qqqq', options),
-      /no data set 'qqqq'.*Known data sets: garbage, demonstration/,
+      /no data set 'qqqq'.*Known data sets: garbage, cifar10, drawings/,
     );
     await assert.rejects(openDataset('./nowhere', options), /^LabError: The folder .*nowhere does not exist/);
   });
 });
 
-describe('the demonstration', () => {
+describe('the drawings', () => {
   test('is drawn once, by its seed, and can be split', async () => {
-    const dataset = await demonstrationDataset({...options, perClass: 10});
-    assert.equal(dataset.demonstration, true);
+    const dataset = await openDrawings({...options, perClass: 10});
+    assert.equal(dataset.standIn, 'drawings');
     assert.deepEqual(dataset.classes, [...classes]);
     assert.equal(dataset.photos.length, 60);
     assert.deepEqual([dataset.skipped, dataset.conflicts], [[], []]);
     verifySplit(splitPhotos(dataset, {seed: 1}));
     const steps: string[] = [];
     const onProgress = ({step}: DatasetProgress) => steps.push(step);
-    assert.deepEqual(await demonstrationDataset({...options, perClass: 10, onProgress}), dataset);
+    assert.deepEqual(await openDrawings({...options, perClass: 10, onProgress}), dataset);
     assert.equal(steps.includes('drawing'), false);
-    const other = await demonstrationDataset({...options, perClass: 10, seed: 2});
+    const other = await openDrawings({...options, perClass: 10, seed: 2});
     assert.notEqual(other.photos[0].sha256, dataset.photos[0].sha256);
-    assert.deepEqual((await readdir(options.dataFolder)).sort(), ['demonstration']);
+    assert.deepEqual((await readdir(options.dataFolder)).sort(), ['drawings']);
   });
 
   test('draws the same picture from the same numbers', () => {
@@ -201,9 +201,9 @@ describe('the demonstration', () => {
 
 describe('storedSplit', () => {
   async function opened() {
-    const dataset = await demonstrationDataset({...options, perClass: 8});
+    const dataset = await openDrawings({...options, perClass: 8});
     const wanted = {seed: 42, folder: options.dataFolder};
-    return {dataset, wanted, file: path.join(options.dataFolder, 'demonstration', 'split-42-70-15-15.json')};
+    return {dataset, wanted, file: path.join(options.dataFolder, 'drawings', 'split-42-70-15-15.json')};
   }
 
   test('is drawn once and then read', async () => {
@@ -246,7 +246,7 @@ describe('storedSplit', () => {
     const moved = path.join(root, 'moved');
     await cp(options.dataFolder, moved, {recursive: true});
     options.dataFolder = moved;
-    const again = await demonstrationDataset({...options, perClass: 8});
+    const again = await openDrawings({...options, perClass: 8});
     assert.deepEqual(await storedSplit(again, {...wanted, folder: moved}), split);
   });
 });

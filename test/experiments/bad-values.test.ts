@@ -49,9 +49,9 @@ const wrong: [string, Partial<ExperimentOptions>, RegExp][] = [
   ['no patience', {patience: 0}, /patience of 0/],
   ['a warm-up that leaves nothing', {schedule: cosine({warmup: 3})}, /warm-up of 3 epochs leaves nothing/],
   [
-    'a size that a transformer was not made for',
-    {backbone: 'deit_tiny_patch16_224', size: 96, regime: featureExtraction()},
-    /transformer takes photos of 64 x 64 pixels, got 96 x 96/,
+    'a size that a transformer cannot take',
+    {backbone: 'deit_tiny_patch16_224', size: 100, regime: featureExtraction()},
+    /transformer takes square photos of a multiple of 8 pixels a side, got 100 x 100/,
   ],
 ];
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import {join} from 'node:path';
 import test from 'node:test';
-import {Backbone, demonstrationArchitecture, findArchitecture} from '../../lib/backbones';
+import {Backbone, smallRelative, findArchitecture} from '../../lib/backbones';
 import {openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
 import {everything, type ExperimentOptions, featureExtraction, lastStages} from '../../lib/experiments';
 import type {RunIdentity} from '../../lib/runs';
@@ -39,7 +39,7 @@ test('what is kept of a run are the tensors that were trained, of the best epoch
   const stored = workspace.runs.open(record.configuration as RunIdentity);
   const checkpoint = openCheckpoint(stored.bestWeights());
   stored.release();
-  const stages = demonstrationArchitecture(small.backbone).summary().slice(-2);
+  const stages = smallRelative(small.backbone).summary().slice(-2);
   assert.deepEqual(
     [...checkpoint.tensors.keys()].sort(),
     [...stages.flatMap(({tensors}) => tensors), 'head.0.weight', 'head.0.bias'].sort(),
@@ -79,16 +79,17 @@ test('without augmented views the plain one serves training, too', async () => {
   assert.equal(fs.readdirSync(workspace.featuresFolder).length, 1);
 });
 
-test('pretrained weights of a mirror are loaded, named by their checksum, and no demonstration', async () => {
+test('pretrained weights of a mirror are loaded, named by their checksum, and nothing stands in', async () => {
   const mirror = fs.mkdtempSync(join(root, 'mirror-'));
   fs.mkdirSync(join(mirror, 'weights'));
   const backbone = Backbone.random(findArchitecture('squeezenet1_1'), 7);
   const tensors = backbone.weights.names().map((name) => backbone.weights.read(name));
   writeSafetensors(join(mirror, 'weights', 'squeezenet1_1.safetensors'), tensors, {});
   backbone.dispose();
-  const workspace = {...(await drawnWorkspace()), mirror, demonstration: null};
+  const drawn = await drawnWorkspace();
+  const workspace = {...drawn, mirror, dataset: {...drawn.dataset, standIn: null}};
   const options = {...small, size: 64};
   const {record} = await run(options, workspace);
-  assert.equal(record.configuration.demonstration, false);
+  assert.deepEqual(record.configuration.standIns, []);
   assert.match(String(record.configuration.weights), /^[0-9a-f]{64}$/);
 });

@@ -50,8 +50,8 @@ function assertComplete(
   workspace: Workspace,
 ): void {
   assert.equal(status, 'complete');
-  assert.equal(title, `${configuration.backbone}, ${configuration.regime}`);
-  assert.equal(configuration.demonstration, true);
+  assert.equal(title, `${configuration.network} for ${configuration.backbone}, ${configuration.regime}`);
+  assert.deepEqual(configuration.standIns, ['drawings', 'small networks with random weights']);
   assert.deepEqual(configuration.classes, workspace.dataset.classes);
   assert.deepEqual(
     history.map(({epoch}) => epoch),

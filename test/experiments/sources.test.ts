@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import {join} from 'node:path';
 import test from 'node:test';
-import {demonstrationArchitecture} from '../../lib/backbones';
+import {smallRelative} from '../../lib/backbones';
 import {type BatchItem, photoAugmentation} from '../../lib/batches';
 import {tf} from '../../lib/engine';
 import {batchItems, openWorkspace} from '../../lib/experiments';
@@ -30,7 +30,7 @@ async function drain(source: Source, epoch: number | 'evaluation') {
 test('photos: an epoch is the same whenever it is run, and no two are alike', async () => {
   const workspace = await drawnWorkspace();
   const photos = batchItems(workspace, 'val');
-  const {preprocessing} = demonstrationArchitecture('mobilenet_v2');
+  const {preprocessing} = smallRelative('mobilenet_v2');
   const options = {preprocessing, augmentation: photoAugmentation(), batchSize: 4, seed: 1};
   const source = photoSource(photos, options);
   const first = await drain(source, 1);
@@ -94,13 +94,13 @@ test('frozen features: each photo once an epoch, shuffled, the views in turn', a
   for (const store of views) store.close();
 });
 
-test("a workspace on a user's folder: photos split and folders laid out, no demonstration", async () => {
+test("a workspace on a user's folder: photos split and folders laid out, nothing stands in", async () => {
   const {dataset} = await drawnWorkspace();
   const folder = fs.mkdtempSync(join(root, 'project-'));
   const options = {dataset: dataset.folder, seed: 3, folder, mirror: ''};
   const workspace = await openWorkspace(options);
   const {train, val, test: testPart} = workspace.split.parts;
-  assert.equal(workspace.demonstration, null);
+  assert.deepEqual(workspace.standIns, []);
   assert.equal(train.length + val.length + testPart.length, dataset.photos.length);
   assert.equal(workspace.featuresFolder, join(folder, 'models', 'features'));
   assert.equal(workspace.weightsFolder, join(folder, 'models', 'weights'));

@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {after} from 'node:test';
-import {demonstrationDataset, storedSplit} from '../../lib/datasets';
+import {openDrawings, storedSplit} from '../../lib/datasets';
 import {tf} from '../../lib/engine';
 import {
   type ExperimentHooks,
@@ -20,7 +20,7 @@ after(() => fs.rmSync(root, {recursive: true}));
 /** A workspace on the drawings that all tests of a file share, with runs and features of its own. */
 export async function drawnWorkspace(): Promise<Workspace> {
   const dataFolder = join(root, 'data');
-  const dataset = await demonstrationDataset({dataFolder, perClass: 7});
+  const dataset = await openDrawings({dataFolder, perClass: 7});
   const models = fs.mkdtempSync(join(root, 'models-'));
   return {
     dataset,
@@ -31,7 +31,7 @@ export async function drawnWorkspace(): Promise<Workspace> {
     weightsFolder: join(models, 'weights'),
     featuresFolder: join(models, 'features'),
     mirror: '',
-    demonstration: 'drawings',
+    standIns: [],
   };
 }
 

@@ -3,9 +3,9 @@ import * as fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {after, before, beforeEach} from 'node:test';
-import {Backbone, demonstrationArchitecture} from '../../lib/backbones';
+import {Backbone, smallRelative} from '../../lib/backbones';
 import {type BatchItem, batches, photoAugmentation, type View} from '../../lib/batches';
-import {demonstrationDataset} from '../../lib/datasets';
+import {openDrawings} from '../../lib/datasets';
 import {tf} from '../../lib/engine';
 import {LabError} from '../../lib/errors';
 import {featureFolders, type FeatureStore, frozenFeatures, type FrozenOptions} from '../../lib/features';
@@ -17,7 +17,7 @@ let photos: BatchItem[];
 let folder: string;
 
 before(async () => {
-  const dataset = await demonstrationDataset({dataFolder: join(root, 'data'), perClass: 3});
+  const dataset = await openDrawings({dataFolder: join(root, 'data'), perClass: 3});
   photos = dataset.photos.map(({path, label, sha256}) => ({
     file: join(dataset.folder, path),
     label,
@@ -29,7 +29,7 @@ beforeEach(() => {
 });
 
 /** The backbones' small relatives have few photos' worth of work, and their features are 64 pixels wide. */
-const architecture = demonstrationArchitecture('mobilenet_v2');
+const architecture = smallRelative('mobilenet_v2');
 const all = architecture.stages.length;
 const augmented: View = {augmentation: photoAugmentation(), seed: 5};
 
@@ -49,7 +49,7 @@ async function compute({
   ...settings
 }: Settings = {}): Promise<Outcome> {
   const {numTensors} = tf.memory();
-  const backbone = Backbone.random(demonstrationArchitecture(name), 1);
+  const backbone = Backbone.random(smallRelative(name), 1);
   const progress: number[] = [];
   let stores: FeatureStore[] = [];
   try {
@@ -77,7 +77,7 @@ async function compute({
 
 /** The output of the first `stage` stages, computed in one go without a store; pooled when these are all. */
 async function direct(name: string, stage: number, view: View): Promise<Float32Array> {
-  const backbone = Backbone.random(demonstrationArchitecture(name), 1);
+  const backbone = Backbone.random(smallRelative(name), 1);
   const {preprocessing, stages} = backbone.architecture;
   const {crop} = preprocessing;
   const [batch] = await fromAsync(
@@ -110,7 +110,7 @@ function assertClose(actual: Float32Array, expected: Float32Array): void {
 
 for (const name of ['mobilenet_v2', 'squeezenet1_1', 'efficientnet_b4', 'deit_tiny_patch16_224']) {
   test(`${name}: what is stored is what the stages compute, in front of the last and pooled`, async () => {
-    const {stages} = demonstrationArchitecture(name);
+    const {stages} = smallRelative(name);
     const {values} = await compute({name, stages: [stages.length - 1, stages.length]});
     assertClose(values[0], await direct(name, stages.length - 1, 'evaluation'));
     assertClose(values[1], await direct(name, stages.length, 'evaluation'));

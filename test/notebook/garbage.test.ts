@@ -8,7 +8,7 @@ import {type TestContext, test} from 'node:test';
 
 const root = resolve(__dirname, '../..');
 const plotlyType = 'application/vnd.plotly.v1+json';
-const notice = '(demonstration without pretrained weights)';
+const notice = 'stand-in: drawings, small networks with random weights';
 
 const chartTitles = [
   'Photos per class and part',
@@ -74,20 +74,22 @@ const outputs = (cells: Cell[]) => cells.flatMap((cell) => cell.outputs ?? []);
 const html = (output: Output) => text(output.data?.['text/html'] as string | string[] | undefined);
 const htmlOf = (cells: Cell[]) => outputs(cells).map(html).join('\n');
 
-/** The titles of all charts, tags removed, in their order. */
-function titles(cells: Cell[]): string[] {
-  return outputs(cells).flatMap(({data}) => {
+/** The titles of all charts, as Plotly takes them, in their order. */
+const titles = (cells: Cell[]): string[] =>
+  outputs(cells).flatMap(({data}) => {
     const figure = data?.[plotlyType] as {layout: {title: {text: string}}} | undefined;
-    return figure ? [/^<b>(.*?)<\/b>/.exec(figure.layout.title.text)![1]] : [];
+    return figure ? [figure.layout.title.text] : [];
   });
-}
+
+/** What stands in bold in them. */
+const names = (cells: Cell[]): string[] => titles(cells).map((title) => /^<b>(.*?)<\/b>/.exec(title)![1]);
 
 const occurrences = (whole: string, part: string) => whole.split(part).length - 1;
 
 /** What every executed notebook holds, whatever photos it saw. */
 function checkWhole({cells, page, notebookSize, terminal}: Lab): void {
   for (const cell of cells.filter(
-    (each) => each.cell_type === 'code' && !/^import/.test(text(each.source)),
+    (each) => each.cell_type === 'code' && !/^(const settings|if \(profile)/.test(text(each.source)),
   )) {
     assert.ok(cell.outputs!.length > 0, `no output: ${text(cell.source)}`);
   }
@@ -115,7 +117,7 @@ const summaries = (cells: Cell[]) =>
   [...htmlOf(cells).matchAll(/>([^<>]* · test macro-F1 [^<>]*)</g)].map(([, line]) => line);
 
 test(
-  'offline and without a mirror: a demonstration, which every title says; a second run shows what is stored',
+  'offline and without a mirror: drawings and small networks, as every title says; a second run shows what is stored',
   {timeout: 900_000},
   async (t) => {
     const home = await temporaryHome(t);
@@ -125,14 +127,22 @@ test(
       `first run ${first.seconds.toFixed(0)} s, notebook ${(first.notebookSize / 1e6).toFixed(2)} MB`,
     );
     checkWhole(first);
-    assert.deepEqual(
-      titles(first.cells).slice(0, 6),
-      chartTitles.map((title) => `${title} ${notice}`),
-    );
-    assert.match(titles(first.cells)[6], /: test photos \(demonstration without pretrained weights\)$/);
-    // Two grids before training, four tables of stages, the results, the report, the mistakes.
-    assert.equal(occurrences(htmlOf(first.cells), notice), 9);
+    assert.deepEqual(names(first.cells).slice(0, 6), chartTitles);
+    assert.match(names(first.cells)[6], /: test photos$/);
+    // Before training only the photos stand in for others.
+    assert.match(titles(first.cells)[0], /stand-in: drawings</);
+    for (const title of titles(first.cells).slice(1)) assert.ok(title.includes(notice), title);
+    // The results, the report, the mistakes.
+    assert.equal(occurrences(htmlOf(first.cells), notice), 3);
     assert.match(htmlOf(first.cells), /not tried, because LAB_OFFLINE is set/);
+    const [before, after] = first.terminal.split(/^\[1\/\d+\]/m);
+    assert.match(before, /Stand-ins: CIFAR-10 photos for Garbage Classification/);
+    assert.match(before, /LAB_MIRROR/);
+    assert.match(after, /Results of all runs \(stand-in: drawings, small networks with random weights\)/);
+    assert.match(
+      after,
+      /Stand-ins: drawings for Garbage Classification.*\n.*Why: .*LAB_OFFLINE.*\n.*LAB_MIRROR/,
+    );
     for (const line of summaries(first.cells)) assert.match(line, / · trained in /);
 
     const second = await runLab(home, offline);
@@ -145,15 +155,16 @@ test(
 );
 
 test(
-  'with the mirror: real photos, real weights, and no word of a demonstration',
+  'with the mirror: real photos, real weights, and no word of a stand-in',
   {timeout: 900_000},
   async (t) => {
     if (!process.env.LAB_MIRROR) return t.skip('needs LAB_MIRROR with the garbage photos and four weights');
     const lab = await runLab(await temporaryHome(t), {LAB_OFFLINE: '1'});
     t.diagnostic(`${lab.seconds.toFixed(0)} s, notebook ${(lab.notebookSize / 1e6).toFixed(2)} MB`);
     checkWhole(lab);
-    assert.deepEqual(titles(lab.cells).slice(0, 6), chartTitles);
-    assert.doesNotMatch(htmlOf(lab.cells), /demonstration/i);
+    assert.deepEqual(names(lab.cells).slice(0, 6), chartTitles);
+    for (const told of [...titles(lab.cells), htmlOf(lab.cells), lab.terminal])
+      assert.doesNotMatch(told, /stand-in/i);
     assert.match(htmlOf(lab.cells), /glass\/glass115\.jpg = metal\/metal91\.jpg/);
     assert.equal(summaries(lab.cells).length, 8);
   },

@@ -151,9 +151,24 @@ test('what could not be read back is refused before it is written', (t) => {
   assert.equal(store.find(configuration)?.history.length, 1);
 });
 
+test('a run that version 0.1 stored is read, with its identifier', (t) => {
+  const {store, folder, warnings} = newStore(t);
+  const {network: _, standIns: __, ...rest} = configuration;
+  const earlier = {...rest, demonstration: true} as unknown as RunIdentity;
+  const earlierId = runId(earlier);
+  trainCompletely(store, 1);
+  fs.renameSync(join(folder, id), join(folder, earlierId));
+  fs.writeFileSync(join(folder, earlierId, 'configuration.json'), JSON.stringify(earlier));
+  const [record] = store.list();
+  assert.equal(record.id, earlierId);
+  assert.equal(record.configuration.network, 'mobilenet_v2');
+  assert.deepEqual(record.configuration.standIns, ['drawings', 'small networks with random weights']);
+  assert.deepEqual(warnings, []);
+});
+
 test('runs are listed by identifier, filtered', (t) => {
   const {store, folder} = newStore(t);
-  const other: RunIdentity = {...configuration, backbone: 'deit_tiny', seed: 2};
+  const other: RunIdentity = {...configuration, backbone: 'deit_tiny', network: 'deit_tiny', seed: 2};
   trainCompletely(store, 1);
   trainCompletely(store, 1, other);
   fs.writeFileSync(join(folder, 'README.md'), 'not a run');

@@ -125,6 +125,7 @@ export const efficientnet_b4 = defineBackbone({
   title: 'EfficientNet-B4',
   paper: efficientnetPaper,
   weights: torchvision('efficientnet_b4_rwightman-23ab8bcd.pth', {accuracy: 83.384}),
+  standIn: 'efficientnet_lite2',
   preprocessing: imagenet({resize: 384, crop: 380, interpolation: 'bicubic'}),
   stages: efficientnetStages({width: 1.4, depth: 1.8}),
   classifier: classifier(0.4),

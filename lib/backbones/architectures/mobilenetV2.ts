@@ -78,6 +78,7 @@ export const mobilenet_v2 = defineBackbone({
   title: 'MobileNetV2',
   paper: mobilenetV2Paper,
   weights: torchvision('mobilenet_v2-b0353104.pth', {accuracy: 71.878}),
+  standIn: 'efficientnet_lite0',
   preprocessing: imagenet({resize: 256, crop: 224}),
   stages: mobilenetV2Stages(),
   classifier: (net, x) => net.linear('classifier.1', net.dropout(net.globalAverage(x), 0.2), {out: 1000}),

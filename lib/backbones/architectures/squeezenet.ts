@@ -67,6 +67,7 @@ export const squeezenet1_1 = defineBackbone({
   title: 'SqueezeNet 1.1',
   paper: squeezenetPaper,
   weights: torchvision('squeezenet1_1-b8a52dc0.pth', {accuracy: 58.178}),
+  standIn: 'efficientnet_lite1',
   preprocessing: imagenet({resize: 256, crop: 224}),
   stages: squeezenetStages(),
   classifier: (net, x) =>

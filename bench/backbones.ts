@@ -19,7 +19,7 @@ const rows = architectureNames.map((name) => {
     stages: stages.map((stage) => stage.name),
     imagenetTop1: weights?.accuracy ?? null,
     licence: weights?.licence ?? null,
-    checkpoint: weights?.url ?? null,
+    checkpoint: weights?.source ?? null,
     atHand: weightsAtHand(architecture, {folder}),
     paper,
   };

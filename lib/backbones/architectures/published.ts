@@ -6,8 +6,10 @@ import type {Net, Value} from '../net';
 /** A checkpoint of torchvision (BSD 3-clause); its file name ends in the first digits of its SHA-256. */
 export function torchvision(file: string, {accuracy}: {accuracy: number}): PublishedWeights {
   return {
-    url: `https://download.pytorch.org/models/${file}`,
-    sha256Prefix: /-([0-9a-f]{8})\.pth$/.exec(file)?.[1] ?? '',
+    source: {
+      url: `https://download.pytorch.org/models/${file}`,
+      sha256Prefix: /-([0-9a-f]{8})\.pth$/.exec(file)?.[1] ?? '',
+    },
     accuracy,
     licence: 'BSD-3-Clause',
   };

@@ -120,8 +120,10 @@ export const deit_tiny_patch16_224 = defineBackbone({
   title: 'DeiT-Tiny',
   paper: deitPaper,
   weights: {
-    url: 'https://dl.fbaipublicfiles.com/deit/deit_tiny_patch16_224-a1311bcf.pth',
-    sha256Prefix: 'a1311bcf',
+    source: {
+      url: 'https://dl.fbaipublicfiles.com/deit/deit_tiny_patch16_224-a1311bcf.pth',
+      sha256Prefix: 'a1311bcf',
+    },
     accuracy: 72.2,
     licence: 'Apache-2.0',
   },

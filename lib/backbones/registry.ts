@@ -11,6 +11,7 @@ import {
 } from './architectures/demonstration';
 import {densenet121} from './architectures/densenet';
 import {efficientnet_b0, efficientnet_b4} from './architectures/efficientnet';
+import {efficientnet_lite0, efficientnet_lite1, efficientnet_lite2} from './architectures/efficientnetLite';
 import {inception_v3} from './architectures/inception';
 import {mobilenet_v2} from './architectures/mobilenetV2';
 import {mobilenet_v3_large} from './architectures/mobilenetV3';
@@ -34,6 +35,9 @@ const published = [
   mobilenet_v3_large,
   efficientnet_b0,
   efficientnet_b4,
+  efficientnet_lite0,
+  efficientnet_lite1,
+  efficientnet_lite2,
   convnext_tiny,
   vit_b_16,
   swin_t,

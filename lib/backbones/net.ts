@@ -4,7 +4,7 @@
  * with frozen, folded weights, `TrainingNet` computes with gradients. So an architecture is written once.
  * Names are the checkpoint's own keys. Images are [batch, height, width, channel], sequences [batch, token, width].
  */
-import type {Activation, Window} from '../engine';
+import {type Activation, samePadding, type Window} from '../engine';
 
 /** A tensor, or in a `ShapeNet` the mere shape of one. */
 export interface Value {
@@ -19,8 +19,8 @@ export interface ConvOptions {
   /** Kernel size, [height, width] or one number for both. */
   kernel: Pair;
   stride?: Pair;
-  /** Rows and columns of zeros on each side, as in PyTorch. */
-  padding?: Pair;
+  /** Rows and columns of zeros on each side, as in PyTorch; or TensorFlow's SAME, which follows from the image's size. */
+  padding?: Pair | 'same';
   dilation?: number;
   groups?: number;
   /** Whether it has a bias of its own. Default: only without a `norm`. */
@@ -94,14 +94,19 @@ export interface Net {
 
 export const pair = (value: Pair): [number, number] => (typeof value === 'number' ? [value, value] : value);
 
-/** The window of a convolution in the engine's terms. */
-export function convolutionWindow({stride = 1, padding = 0, dilation = 1}: ConvOptions): Window {
-  const [vertical, horizontal] = pair(padding);
-  return {
-    strides: pair(stride),
-    padding: [vertical, vertical, horizontal, horizontal],
-    dilations: [dilation, dilation],
-  };
+/** The window of a convolution in the engine's terms for an image of `height` x `width`. */
+export function convolutionWindow(
+  {kernel, stride = 1, padding = 0, dilation = 1}: ConvOptions,
+  height: number,
+  width: number,
+): Window {
+  const [strides, size] = [pair(stride), pair(kernel)];
+  const sides = [height, width].map((length, axis): [number, number] => {
+    if (padding === 'same') return samePadding(length, (size[axis] - 1) * dilation + 1, strides[axis]);
+    const amount = pair(padding)[axis];
+    return [amount, amount];
+  });
+  return {strides, padding: [...sides[0], ...sides[1]], dilations: [dilation, dilation]};
 }
 
 /** Rows (or columns) of output of a window moved over `size` rows. */

@@ -6,6 +6,7 @@ import {convnext_tiny} from './architectures/convnext';
 import {deit_small, efficientnet_small, mobilenet_v2_small, squeezenet1_1_small} from './architectures/small';
 import {densenet121} from './architectures/densenet';
 import {efficientnet_b0, efficientnet_b4} from './architectures/efficientnet';
+import {efficientnet_lite0, efficientnet_lite1, efficientnet_lite2} from './architectures/efficientnetLite';
 import {inception_v3} from './architectures/inception';
 import {mobilenet_v2} from './architectures/mobilenetV2';
 import {mobilenet_v3_large} from './architectures/mobilenetV3';
@@ -29,6 +30,9 @@ const published = [
   mobilenet_v3_large,
   efficientnet_b0,
   efficientnet_b4,
+  efficientnet_lite0,
+  efficientnet_lite1,
+  efficientnet_lite2,
   convnext_tiny,
   vit_b_16,
   swin_t,

@@ -57,7 +57,7 @@ export class ShapeNet implements Net {
     const {out, groups = 1, norm} = options;
     const [batch, height, width, channels] = x.shape;
     const [kernelHeight, kernelWidth] = pair(options.kernel);
-    const {strides, padding, dilations} = convolutionWindow(options);
+    const {strides, padding, dilations} = convolutionWindow(options, height, width);
     const reach = (kernel: number, axis: number) => (kernel - 1) * dilations[axis] + 1;
     const output = [
       batch,

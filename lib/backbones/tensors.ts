@@ -118,7 +118,8 @@ export class InferenceNet extends TensorNet implements Net {
 
   conv(name: string, x: Value, options: ConvOptions): Value {
     const {filter, bias} = this.fold(name, options);
-    return engine.fusedConv2d(tensor(x), filter, bias, convolutionWindow(options), {
+    const window = convolutionWindow(options, x.shape[1], x.shape[2]);
+    return engine.fusedConv2d(tensor(x), filter, bias, window, {
       isDepthwise: isDepthwise(this.weights, name),
       residual: options.residual && tensor(options.residual),
       activation: options.activation,
@@ -207,12 +208,8 @@ export class TrainingNet extends TensorNet implements Net {
     const {norm, residual, activation, epsilon, momentum} = options;
     const filter = this.weights.get(`${name}.weight`) as Tensor;
     const bias = this.optional(`${name}.bias`);
-    const product = engine.conv2d(
-      tensor(x),
-      filter,
-      convolutionWindow(options),
-      isDepthwise(this.weights, name),
-    );
+    const window = convolutionWindow(options, x.shape[1], x.shape[2]);
+    const product = engine.conv2d(tensor(x), filter, window, isDepthwise(this.weights, name));
     if (norm) {
       const biased = bias ? engine.biasAdd(product, bias) : product;
       return this.normalise(norm, biased, {epsilon, momentum, residual, activation});

@@ -14,13 +14,36 @@ const table = [
   [6, 3, 1, 320, 1],
 ];
 
-interface BlockOptions {
+export interface BlockOptions {
   expansion: number;
   kernel: number;
   stride: number;
   out: number;
   /** Probability that the block is left out for a photo in training. */
   dropRate: number;
+}
+
+export interface EfficientNetScale {
+  /** Factor on the channels. */
+  width: number;
+  /** Factor on the repetitions. */
+  depth: number;
+}
+
+/** The blocks of table 1, group by group, scaled from B0; with `keepsEnds` the first and the last group stay as long. */
+export function scaledBlocks({width, depth}: EfficientNetScale, {keepsEnds = false} = {}): BlockOptions[][] {
+  const groups = table.map(([expansion, kernel, stride, out, repetitions], i) => {
+    const keeps = keepsEnds && (i === 0 || i === table.length - 1);
+    return Array.from({length: keeps ? repetitions : Math.ceil(repetitions * depth)}, (_, repetition) => ({
+      expansion,
+      kernel,
+      stride: repetition === 0 ? stride : 1,
+      out: divisible(out * width, 8),
+    }));
+  });
+  const total = groups.flat().length;
+  let index = 0;
+  return groups.map((blocks) => blocks.map((block) => ({...block, dropRate: (0.2 * index++) / total})));
 }
 
 /** Mobile inverted bottleneck with squeeze-and-excitation (Hu et al. 2018, arXiv:1709.01507). */
@@ -49,28 +72,10 @@ function mbConv(
   });
 }
 
-export interface EfficientNetScale {
-  /** Factor on the channels. */
-  width: number;
-  /** Factor on the repetitions. */
-  depth: number;
-}
-
 /** The stages of an EfficientNet, scaled from B0. */
-export function efficientnetStages({width, depth}: EfficientNetScale): Stage[] {
-  const channels = (base: number) => divisible(base * width, 8);
-  const repeated = table.map(([expansion, kernel, stride, out, repetitions]) => ({
-    block: {expansion, kernel, stride, out: channels(out)},
-    repetitions: Math.ceil(repetitions * depth),
-  }));
-  const total = repeated.reduce((sum, {repetitions}) => sum + repetitions, 0);
-  let index = 0;
-  const stages = repeated.map(({block, repetitions}, i): Stage => {
-    const blocks = Array.from({length: repetitions}, (_, repetition) => ({
-      ...block,
-      stride: repetition === 0 ? block.stride : 1,
-      dropRate: (0.2 * index++) / total,
-    }));
+export function efficientnetStages(scale: EfficientNetScale): Stage[] {
+  const groups = scaledBlocks(scale);
+  const stages = groups.map((blocks, i): Stage => {
     const name = `features.${i + 1}`;
     return {
       name,
@@ -90,9 +95,9 @@ export function efficientnetStages({width, depth}: EfficientNetScale): Stage[] {
         activation: 'silu',
       }),
   });
-  const last = repeated[repeated.length - 1].block.out;
+  const last = groups[groups.length - 1][0].out;
   return [
-    conv('features.0', channels(32), 3, 2),
+    conv('features.0', divisible(32 * scale.width, 8), 3, 2),
     ...stages,
     conv(`features.${stages.length + 1}`, 4 * last, 1, 1),
   ];

@@ -18,7 +18,7 @@ import {
   T,
   text,
 } from './native';
-import {pad, type Padding} from './padding';
+import {pad, type Padding, samePadding} from './padding';
 
 /** Where a window stands: PyTorch's symmetric padding, or another amount after the last row and column. */
 export interface Window {
@@ -44,11 +44,9 @@ function windowAttributes({strides, padding, dilations}: Window, named?: 'SAME' 
 /** Whether TensorFlow's padding SAME adds just these rows and columns. */
 function isSame({strides, padding, dilations}: Window, x: Tensor, filter: Tensor): boolean {
   return [0, 1].every((axis) => {
-    const length = x.shape[axis + 1];
     const reach = (filter.shape[axis] - 1) * dilations[axis] + 1;
-    const total = Math.max((Math.ceil(length / strides[axis]) - 1) * strides[axis] + reach - length, 0);
-    const before = Math.floor(total / 2);
-    return padding[2 * axis] === before && padding[2 * axis + 1] === total - before;
+    const [before, after] = samePadding(x.shape[axis + 1], reach, strides[axis]);
+    return padding[2 * axis] === before && padding[2 * axis + 1] === after;
   });
 }
 

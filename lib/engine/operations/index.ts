@@ -16,6 +16,6 @@ export {
   layerNorm,
 } from './normalisation';
 export {adamStep, type AdamSettings, sgdStep, type SgdSettings} from './optimizers';
-export {pad, type Padding} from './padding';
+export {pad, type Padding, samePadding} from './padding';
 export {averagePool, globalAverage, maxPool} from './pooling';
 export {softmax} from './softmax';

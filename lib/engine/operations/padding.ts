@@ -4,6 +4,16 @@ import {tf} from '../tensorflow';
 /** Rows and columns added around an image: [top, bottom, left, right]. */
 export type Padding = [number, number, number, number];
 
+/**
+ * Rows (or columns) that TensorFlow's padding SAME adds before and after `length` ones, so that a window of `reach` rows
+ * stops once for every `stride` of them: as many on both sides, or one more after.
+ */
+export function samePadding(length: number, reach: number, stride: number): [number, number] {
+  const total = Math.max((Math.ceil(length / stride) - 1) * stride + reach - length, 0);
+  const before = Math.floor(total / 2);
+  return [before, total - before];
+}
+
 /** Adds rows and columns around an image; `value` fills them (0 unless told). Nothing to add: the same tensor. */
 export function pad(x: Tensor, [top, bottom, left, right]: Padding, value = 0): Tensor {
   if (top + bottom + left + right === 0) return x;

@@ -1,8 +1,10 @@
 import {basename} from 'node:path';
+import type {Sharp} from 'sharp';
 import {fnv1a, mulberry32} from '../random';
 import {type Augmentation, checkedAugmentation, drawView} from './augmentation';
 import {jitterColours, normalise} from './colours';
 import {type Preprocessing, checkedPreprocessing} from './preprocessing';
+import {axisResampling, resample} from './resample';
 import {sharp, unreadableImage} from './vips';
 import {type Window, centreWindow, cropWindow} from './windows';
 
@@ -14,8 +16,8 @@ export type View = 'evaluation' | {augmentation: Augmentation; seed: number};
  *
  * The photo is turned upright (EXIF), its first frame taken, and brought to 8-bit sRGB; transparency lies on white.
  * `photoKey` (its SHA-256, say) makes the augmented views of different photos differ; without it the file's name does.
- * Shrinking equals torchvision's on PIL images (antialiased) to within half a grey level of 255 on average; what
- * libvips enlarges lies half a pixel to the side.
+ * Shrinking equals torchvision's on PIL images (antialiased) to within half a grey level of 255 on average; where an
+ * axis is enlarged, both are resized exactly as Pillow does it.
  * Throws a LabError that names the file when it cannot be read.
  */
 export async function decodePhoto(
@@ -40,22 +42,30 @@ export async function decodeInto(
   signal?: AbortSignal,
 ): Promise<void> {
   if (view !== 'evaluation') checkedAugmentation(view.augmentation);
-  const {width, height} = await uprightSize(file);
+  const photo = await uprightSize(file);
   signal?.throwIfAborted();
+  const {width, height} = photo;
   const {resize, crop} = preprocessing;
   if (view === 'evaluation') {
-    const pixels = await readWindow(file, centreWindow(width, height, resize, crop), preprocessing);
+    const window = centreWindow(width, height, resize, crop);
+    const pixels = await readWindow(file, photo, window, preprocessing);
     normalise(pixels, preprocessing, {flipHorizontal: false, flipVertical: false}, target);
   } else {
     const drawn = drawView(view.augmentation, width, height, mulberry32(fnv1a(`${view.seed} ${photoKey}`)));
-    const pixels = await readWindow(file, cropWindow(width, height, drawn.region, crop), preprocessing);
+    const window = cropWindow(width, height, drawn.region, crop);
+    const pixels = await readWindow(file, photo, window, preprocessing);
     jitterColours(pixels, drawn.jitter);
     normalise(pixels, preprocessing, drawn, target);
   }
 }
 
+interface Size {
+  width: number;
+  height: number;
+}
+
 /** Width and height in pixels of the photo once it stands upright. */
-async function uprightSize(file: string): Promise<{width: number; height: number}> {
+async function uprightSize(file: string): Promise<Size> {
   try {
     return (await sharp(file).metadata()).autoOrient;
   } catch (error) {
@@ -63,27 +73,33 @@ async function uprightSize(file: string): Promise<{width: number; height: number
   }
 }
 
-/** The window's 8-bit RGB pixels, `[crop, crop, 3]`; all of it happens in one task of libuv's pool. */
+/**
+ * The window's 8-bit RGB pixels, `[crop, crop, 3]`. libvips makes them in one task of libuv's pool; where an axis is
+ * enlarged it only reads what the window shows, since what it enlarges lies half a pixel to the side.
+ */
 async function readWindow(
   file: string,
+  photo: Size,
   {width, height, left, top}: Window,
   {crop, interpolation}: Preprocessing,
 ): Promise<Uint8ClampedArray> {
+  const upright = sharp(file, {failOn: 'error'}).autoOrient().flatten({background: 'white'});
   try {
-    const pixels = await sharp(file, {failOn: 'error'})
-      .autoOrient()
-      .flatten({background: 'white'})
-      .resize(width, height, {
-        fit: 'fill',
-        kernel: interpolation === 'bilinear' ? 'linear' : 'cubic',
-        fastShrinkOnLoad: false,
-      })
-      .extract({left, top, width: crop, height: crop})
-      .toColourspace('srgb')
-      .raw({depth: 'uchar'})
-      .toBuffer();
-    return new Uint8ClampedArray(pixels.buffer, pixels.byteOffset, pixels.length);
+    if (width > photo.width || height > photo.height) {
+      const columns = axisResampling(photo.width, width, left, crop, interpolation);
+      const rows = axisResampling(photo.height, height, top, crop, interpolation);
+      const region = {left: columns.first, top: rows.first, width: columns.count, height: rows.count};
+      return resample(await rgbPixels(upright.extract(region)), columns, rows);
+    }
+    const kernel = interpolation === 'bilinear' ? 'linear' : 'cubic';
+    const resized = upright.resize(width, height, {fit: 'fill', kernel, fastShrinkOnLoad: false});
+    return await rgbPixels(resized.extract({left, top, width: crop, height: crop}));
   } catch (error) {
     throw unreadableImage(file, error);
   }
+}
+
+async function rgbPixels(image: Sharp): Promise<Uint8ClampedArray> {
+  const pixels = await image.toColourspace('srgb').raw({depth: 'uchar'}).toBuffer();
+  return new Uint8ClampedArray(pixels.buffer, pixels.byteOffset, pixels.length);
 }

@@ -29,9 +29,27 @@ for (const {interpolation, width, height, resize, values} of reference.cases) {
     await draw(width, height, 3, texture).png().toFile(file);
     const preprocessing = {...imagenet({resize, crop: 32}), interpolation: interpolation as 'bilinear'};
     const seen = await look(file, reference.pixels, 'evaluation', preprocessing);
+    if (Math.min(width, height) < resize) {
+      assert.deepEqual(seen, values);
+      return;
+    }
     const differences = seen.flat().map((value, i) => Math.abs(value - values.flat()[i]));
     assert.ok(differences.reduce((sum, difference) => sum + difference) / differences.length < 1);
     assert.ok(Math.max(...differences) <= 5);
+  });
+}
+
+for (const {interpolation, width, height, values} of reference.squeezed) {
+  test(`an augmented view enlarges as Pillow does: ${width}x${height}, ${interpolation}`, async () => {
+    const file = join(folder, `squeezed ${width}x${height}.png`);
+    await draw(width, height, 3, texture).png().toFile(file);
+    const ratio: [number, number] = [width / height, width / height];
+    const whole = photoAugmentation({...plain, scale: [1, 1], ratio, horizontalFlip: 0});
+    const preprocessing = {...small, interpolation: interpolation as 'bilinear'};
+    assert.deepEqual(
+      await look(file, reference.pixels, {augmentation: whole, seed: 1}, preprocessing),
+      values,
+    );
   });
 }
 
@@ -95,17 +113,21 @@ const oddities: [name: string, picture: Sharp, colour: number[], tolerance: numb
 ];
 
 for (const [name, picture, colour, tolerance] of oddities) {
-  test(`${name} becomes three 8-bit channels, in either view`, async () => {
+  test(`${name} becomes three 8-bit channels, shrunk and enlarged, in either view`, async () => {
     const file = join(folder, name);
     await picture.toFile(file);
-    for (const view of ['evaluation', {augmentation: plain, seed: 1}] as const) {
-      const corners = [
-        [0, 0],
-        [0, 31],
-        [31, 0],
-        [31, 31],
-      ];
-      for (const seen of await look(file, corners, view)) assertNear(seen, colour, tolerance, name);
+    for (const side of [32, 80]) {
+      for (const view of ['evaluation', {augmentation: plain, seed: 1}] as const) {
+        const corners = [
+          [0, 0],
+          [0, side - 1],
+          [side - 1, 0],
+          [side - 1, side - 1],
+        ];
+        for (const seen of await look(file, corners, view, imagenet({resize: side, crop: side}))) {
+          assertNear(seen, colour, tolerance, name);
+        }
+      }
     }
     assert.match(await thumbnail(file), /^data:image\/jpeg;base64,\/9j\//);
   });
@@ -130,20 +152,23 @@ test('a photo is turned upright before it is cut', async () => {
   // Red on the right; orientation 6 asks for a quarter turn clockwise, so red comes to lie at the bottom.
   const halves = draw(60, 40, 3, (channel, x) => (channel === 0 && x >= 30 ? 255 : 0));
   await halves.withMetadata({orientation: 6}).jpeg({quality: 95}).toFile(file);
-  const places = [
-    [2, 2],
-    [2, 29],
-    [29, 2],
-    [29, 29],
-  ];
   const augmentation = photoAugmentation({...plain, scale: [1, 1], horizontalFlip: 0});
-  for (const view of ['evaluation', {augmentation, seed: 3}] as const) {
-    assertNear(
-      (await look(file, places, view)).map(([red]) => red),
-      [0, 0, 255, 255],
-      3,
-      'red',
-    );
+  for (const side of [32, 96]) {
+    const places = [
+      [2, 2],
+      [2, side - 3],
+      [side - 3, 2],
+      [side - 3, side - 3],
+    ];
+    for (const view of ['evaluation', {augmentation, seed: 3}] as const) {
+      const seen = await look(file, places, view, imagenet({resize: side, crop: side}));
+      assertNear(
+        seen.map(([red]) => red),
+        [0, 0, 255, 255],
+        3,
+        'red',
+      );
+    }
   }
 });
 

@@ -38,81 +38,56 @@ const cosines = Array.from({length: frequencies}, (_, k) =>
  * picture, which has no shape to compare.
  */
 export function perceptualHash(grey: Uint8Array): string | undefined {
-  const mean = grey.reduce((sum, value) => sum + value, 0) / grey.length;
-  const variance = grey.reduce((sum, value) => sum + (value - mean) ** 2, 0) / grey.length;
-  if (Math.sqrt(variance) < flatDeviation) return undefined;
-  const coefficients = lowFrequencies(grey);
-  const sorted = Float64Array.from(coefficients).sort();
+  const levels = new Float64Array(grey);
+  if (deviation(levels) < flatDeviation) return undefined;
+  const coefficients = lowFrequencies(levels);
+  const sorted = coefficients.slice().sort();
   const median = (sorted[sorted.length / 2 - 1] + sorted[sorted.length / 2]) / 2;
   let digits = '';
   for (let i = 0; i < coefficients.length; i += 4) {
-    const bits = [0, 1, 2, 3].map((bit) => (coefficients[i + bit] > median ? 8 >> bit : 0));
-    digits += bits.reduce((sum, bit) => sum + bit).toString(16);
+    let digit = 0;
+    for (let bit = 0; bit < 4; bit++) digit = 2 * digit + (coefficients[i + bit] > median ? 1 : 0);
+    digits += digit.toString(16);
   }
   return digits;
 }
 
+function deviation(grey: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < grey.length; i++) sum += grey[i];
+  const mean = sum / grey.length;
+  let squares = 0;
+  for (let i = 0; i < grey.length; i++) squares += (grey[i] - mean) ** 2;
+  return Math.sqrt(squares / grey.length);
+}
+
 /** The 8 x 8 lowest non-constant coefficients of the two-dimensional DCT, vertical frequency by vertical frequency. */
-function lowFrequencies(grey: Uint8Array): number[] {
-  const result: number[] = [];
-  for (const vertical of cosines) {
-    const row = new Float64Array(hashedSide);
-    for (let y = 0; y < hashedSide; y++) {
-      for (let x = 0; x < hashedSide; x++) row[x] += vertical[y] * grey[y * hashedSide + x];
-    }
-    for (const horizontal of cosines) {
-      result.push(row.reduce((sum, value, x) => sum + value * horizontal[x], 0));
-    }
+function lowFrequencies(grey: Float64Array): Float64Array {
+  const result = new Float64Array(frequencies ** 2);
+  const row = new Float64Array(hashedSide);
+  for (let v = 0; v < frequencies; v++) {
+    for (let x = 0; x < hashedSide; x++) row[x] = product(cosines[v], grey, x, hashedSide);
+    for (let h = 0; h < frequencies; h++) result[v * frequencies + h] = product(cosines[h], row, 0, 1);
   }
   return result;
 }
 
+/** The scalar product of a basis function with every `stride`-th value from `offset` on. */
+function product(cosine: Float64Array, values: Float64Array, offset: number, stride: number): number {
+  let sum = 0;
+  for (let i = 0; i < hashedSide; i++) sum += cosine[i] * values[offset + i * stride];
+  return sum;
+}
+
 /** The number of bits in which two hashes (16 hex digits each) differ, 0 to 64. */
 export function hashDistance(a: string, b: string): number {
-  const [first, second] = [halves(a), halves(b)];
-  return bitCount(first[0] ^ second[0]) + bitCount(first[1] ^ second[1]);
+  const difference = (from: number, to: number) =>
+    parseInt(a.slice(from, to), 16) ^ parseInt(b.slice(from, to), 16);
+  return bitCount(difference(0, 8)) + bitCount(difference(8, 16));
 }
-
-/** All pairs of indices `[i, j]`, i < j, whose hashes differ in at most `bits` bits. */
-export function closePairs(hashes: readonly string[], bits: number): [number, number][] {
-  const high = Int32Array.from(hashes, (hash) => halves(hash)[0]);
-  const low = Int32Array.from(hashes, (hash) => halves(hash)[1]);
-  const pairs: [number, number][] = [];
-  for (let i = 0; i < hashes.length; i++) {
-    for (let j = i + 1; j < hashes.length; j++) {
-      if (bitCount(high[i] ^ high[j]) + bitCount(low[i] ^ low[j]) <= bits) pairs.push([i, j]);
-    }
-  }
-  return pairs;
-}
-
-/**
- * Groups indices so that every two whose hashes differ in at most `bits` bits share a group, directly or through others
- * (union-find). Every index is in exactly one group; groups and their members are in rising order.
- */
-export function duplicateGroups(hashes: readonly string[], bits: number): number[][] {
-  const parent = hashes.map((_, index) => index);
-  const root = (index: number): number => {
-    while (parent[index] !== index) index = parent[index] = parent[parent[index]];
-    return index;
-  };
-  for (const [i, j] of closePairs(hashes, bits)) {
-    const [a, b] = [root(i), root(j)];
-    parent[Math.max(a, b)] = Math.min(a, b);
-  }
-  const groups = new Map<number, number[]>();
-  hashes.forEach((_, index) => {
-    const group = groups.get(root(index));
-    if (group) group.push(index);
-    else groups.set(index, [index]);
-  });
-  return [...groups.values()];
-}
-
-const halves = (hash: string) => [parseInt(hash.slice(0, 8), 16) | 0, parseInt(hash.slice(8), 16) | 0];
 
 /** The number of ones in a 32-bit integer (Hacker's Delight, section 5-1). */
-function bitCount(word: number): number {
+export function bitCount(word: number): number {
   let x = word - ((word >>> 1) & 0x55555555);
   x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
   return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;

@@ -10,7 +10,8 @@ import sharp from 'sharp';
 
 import {LabError} from '../errors';
 import type {Dataset, Photo} from './dataset';
-import {duplicateGroups, hashedSide, perceptualHash, samePictureBits} from './hash';
+import {duplicateGroups} from './duplicates';
+import {hashedSide, perceptualHash, samePictureBits} from './hash';
 import {findClassesFolder, list} from './layout';
 import {inParallel} from './parallel';
 
@@ -173,11 +174,12 @@ function checkSkipped(root: string, skipped: Dataset['skipped'], total: number, 
 }
 
 function checkCounts(root: string, classes: string[], photos: Photo[]): void {
+  const counts = classes.map(() => 0);
+  for (const {label} of photos) counts[label]++;
   for (const [label, name] of classes.entries()) {
-    const count = photos.filter((photo) => photo.label === label).length;
-    if (count < fewestPhotos) {
+    if (counts[label] < fewestPhotos) {
       throw new LabError(
-        `The class folder ${path.join(root, name)} has ${count} readable photos; each class needs at least ` +
+        `The class folder ${path.join(root, name)} has ${counts[label]} readable photos; each class needs at least ` +
           `${fewestPhotos}, one to train, validate and test. Add photos or remove the folder.`,
       );
     }

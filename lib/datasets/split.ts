@@ -3,7 +3,8 @@ import {createHash} from 'node:crypto';
 import {LabError} from '../errors';
 import {fnv1a, mulberry32, shuffled} from '../random';
 import type {Dataset, Photo} from './dataset';
-import {closePairs, duplicateGroups, nearDuplicateBits} from './hash';
+import {duplicateGroups, firstClosePair} from './duplicates';
+import {nearDuplicateBits} from './hash';
 
 export type Part = 'train' | 'val' | 'test';
 
@@ -57,12 +58,14 @@ export function splitPhotos(
   const places = placesOf(photos, classes.length, fractions);
   const parts: Record<Part, Photo[]> = {train: [], val: [], test: []};
   const filled = classes.map(() => new Set<Part>());
-  const groupsLeft = classes.map((_, label) => groups.filter((group) => group.counts.has(label)).length);
+  const distinct = classes.map(() => 0);
+  for (const group of groups) for (const label of group.counts.keys()) distinct[label]++;
+  const groupsLeft = [...distinct];
   const random = mulberry32(fnv1a(`split ${seed}`));
   const assigned = new Set<Group>();
 
   const assign = (group: Group, part: Part) => {
-    parts[part].push(...group.photos);
+    for (const photo of group.photos) parts[part].push(photo);
     assigned.add(group);
     for (const [label, count] of group.counts) {
       places[label][part] -= count;
@@ -79,9 +82,8 @@ export function splitPhotos(
 
   classes.forEach((name, label) => {
     if (filled[label].size === partNames.length) return;
-    const distinct = groups.filter((group) => group.counts.has(label)).length;
     throw new LabError(
-      `The class ${name} cannot be split: it has ${distinct} distinct pictures (near-duplicates count once, and those ` +
+      `The class ${name} cannot be split: it has ${distinct[label]} distinct pictures (near-duplicates count once, and those ` +
         `that also stand under another label only train), and every part needs one. Add photos or remove the class.`,
     );
   });
@@ -108,13 +110,20 @@ export function makeSplit(
 
 /** Throws LabError when a photo or near-duplicates of it lie in more than one part, or a part lacks a class. */
 export function verifySplit(split: Split): void {
-  const placed = partNames.flatMap((part) => split.parts[part].map((photo) => ({photo, part})));
-  const hashes = placed.map(({photo}) => photo.hash);
-  for (const [i, j] of closePairs(hashes, nearDuplicateBits)) {
-    const [a, b] = [placed[i], placed[j]];
-    if (a.part !== b.part) {
+  for (const [index, part] of partNames.entries()) {
+    const photos = split.parts[part];
+    const others = partNames
+      .slice(index + 1)
+      .flatMap((other) => split.parts[other].map((photo) => ({photo, part: other})));
+    const leak = firstClosePair(
+      photos.map(({hash}) => hash),
+      others.map(({photo}) => photo.hash),
+      nearDuplicateBits,
+    );
+    if (leak) {
+      const [a, b] = [photos[leak[0]], others[leak[1]]];
       throw new LabError(
-        `Split ${split.id} leaks: ${a.photo.path} (${a.part}) and ${b.photo.path} (${b.part}) show the same picture. ` +
+        `Split ${split.id} leaks: ${a.path} (${part}) and ${b.photo.path} (${b.part}) show the same picture. ` +
           `Draw the split anew.`,
       );
     }

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import {describe, test} from 'node:test';
 import sharp, {type Sharp} from 'sharp';
 
-import {duplicateGroups, hashDistance, nearDuplicateBits, perceptualHash} from '../../lib/datasets';
-import {closePairs} from '../../lib/datasets/hash';
+import {hashDistance, nearDuplicateBits, perceptualHash} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
 import {mulberry32} from '../../lib/random';
 
@@ -18,28 +17,21 @@ test('hashDistance counts differing bits', () => {
   assert.equal(hashDistance('fedcba9876543210', 'fedcba9876543210'), 0);
 });
 
-test('duplicateGroups joins what is close directly or through others, the same as comparing by hand', () => {
-  const chain = ['0000000000000000', '000000000000003f', '0000000000000fff', 'ffffffff00000000'];
-  assert.deepEqual(duplicateGroups(chain, 6), [[0, 1, 2], [3]]);
-  assert.deepEqual(duplicateGroups(chain, 5), [[0], [1], [2], [3]]);
-  const random = mulberry32(3);
-  const hashes = Array.from({length: 60}, () =>
-    Array.from({length: 16}, () => (random() < 0.8 ? '0' : '1')).join(''),
-  );
-  const pairs = closePairs(hashes, 3);
-  for (let i = 0; i < hashes.length; i++) {
-    for (let j = i + 1; j < hashes.length; j++) {
-      const listed = pairs.some(([a, b]) => a === i && b === j);
-      assert.equal(listed, hashDistance(hashes[i], hashes[j]) <= 3);
-    }
-  }
-});
-
 test('a flat picture has no hash', () => {
   assert.equal(perceptualHash(new Uint8Array(1024).fill(200)), undefined);
 });
 
 describe('perceptualHash', () => {
+  test('keeps the digits that stored scans hold', () => {
+    const picture = (level: (x: number, y: number) => number) =>
+      Uint8Array.from({length: 1024}, (_, index) => level(index % 32, index >> 5));
+    const random = mulberry32(1);
+    const noise = picture(() => 256 * random());
+    const disc = picture((x, y) => (Math.hypot(x - 12, y - 20) < 9 ? 220 : 30 + x));
+    assert.equal(perceptualHash(noise), 'c2c8532eca5ae2d7');
+    assert.equal(perceptualHash(disc), '6c7d821f9f6448e2');
+  });
+
   test('stays within the limit for copies and leaves it for other pictures', async () => {
     const original = await renderDrawing('paper', 5);
     const hash = await hashOf(sharp(original));

@@ -29,7 +29,7 @@ export interface ExperimentHooks {
   onFeatures?: (done: number, total: number) => void;
   onBatch?: (progress: BatchProgress) => void;
   onEpoch?: (epoch: Epoch, improved: boolean) => void;
-  /** Told that the weights cannot be had and what stands in for them. */
+  /** Told that the weights cannot be had and what stands in for them, or what of them is not used. */
   onWarning?: (message: string) => void;
   signal?: AbortSignal;
 }
@@ -70,7 +70,11 @@ async function findPretrained(
       signal,
       onProgress: (progress) => onDownload?.(`weights of ${name}`, progress),
     });
-    return {architecture, load: () => Backbone.load(architecture, path), weights: sha256};
+    return {
+      architecture,
+      load: () => Backbone.load(architecture, path, {onNote: onWarning}),
+      weights: sha256,
+    };
   } catch (error) {
     if (!(error instanceof FileUnavailable) || mirrorOf({mirror})) throw error;
     onWarning?.(`${error.message}\nA small network with random weights stands in for ${name}.`);

@@ -35,14 +35,7 @@ export function loadWeights(
     explainCut(network, architecture);
     matchTensors(network, shapes, {ignore});
     const weights = new Weights(specs, ({name}) => network.tensors.get(name)!.values());
-    const others = [...network.tensors.values()].filter(
-      (tensor) => isWeight(tensor) && !shapes.has(tensor.name) && !sameShape(tensor, whole.get(tensor.name)),
-    );
-    const note = noteOf(
-      network,
-      others.map(({name}) => name),
-      architecture,
-    );
+    const note = noteOf(network, architecture, (name) => specs.has(name));
     if (note) onNote?.(note);
     return weights;
   } finally {
@@ -70,19 +63,29 @@ function heads({whole}: Architecture): (name: string) => boolean {
   return (name) => !modules.has(moduleOf(name));
 }
 
-function sameShape({shape}: {shape: number[]}, other: {shape: number[]} | undefined): boolean {
-  return shape.join() === other?.shape.join();
-}
-
 /** Tensors that a note names. */
 const named = 10;
 
-function noteOf({file, prefix}: Network, others: string[], {name}: Architecture): string | null {
-  const more = others.length > named ? ` and ${others.length - named} more` : '';
+/** Says what is not read as it stands; null where that is nothing but the original head. */
+function noteOf(
+  network: Network,
+  {name, whole}: Architecture,
+  used: (name: string) => boolean,
+): string | null {
+  const {file, prefix, outside, tensors} = network;
+  const original = whole.parameters({withClassifier: true});
+  const unused = [...tensors.values()].filter(
+    (tensor) =>
+      isWeight(tensor) &&
+      !used(tensor.name) &&
+      original.get(tensor.name)?.shape.join() !== tensor.shape.join(),
+  );
+  const leftOut = [...unused.map((tensor) => prefix + tensor.name), ...outside];
+  const more = leftOut.length > named ? ` and ${leftOut.length - named} more` : '';
   const notes = [
     prefix !== '' && `"${prefix}" was taken off its names`,
-    others.length > 0 &&
-      `left out, as they belong to no stage of ${name}: ${others.slice(0, named).join(', ')}${more}`,
+    leftOut.length > 0 &&
+      `left out, as no stage of ${name} has them: ${leftOut.slice(0, named).join(', ')}${more}`,
   ].filter(Boolean);
   return notes.length > 0 ? `${file}: ${notes.join('; ')}.` : null;
 }

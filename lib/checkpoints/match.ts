@@ -16,13 +16,19 @@ const shown = 10;
 /** The number types of weights. */
 const weightTypes: readonly DType[] = ['float32', 'float16', 'bfloat16', 'float64'];
 
-/** Whether a tensor's numbers can be weights; integers are counters and tables. */
-export const isWeight = ({dtype}: StoredTensor) => weightTypes.includes(dtype);
+const isFloat = ({dtype}: StoredTensor) => weightTypes.includes(dtype);
+
+/**
+ * Whether a tensor holds weights: integers do not, and counters and index tables do not even where a whole state dict was
+ * converted to another float type.
+ */
+export function isWeight(tensor: StoredTensor): boolean {
+  return isFloat(tensor) && !/(^|\.)(num_batches_tracked|relative_position_index)$/.test(tensor.name);
+}
 
 /**
  * What of a checkpoint's tensors does not fit the expected ones (name -> PyTorch shape), a text for each kind: missing,
- * unexpected and misshapen tensors, at most ten of each named. Unexpected integers never matter: they are counters and
- * index tables (`num_batches_tracked`, `relative_position_index`), not weights.
+ * unexpected and misshapen tensors, at most ten of each named. What is unexpected but no weight never matters.
  */
 export function mismatches(
   {tensors}: Checkpoint,
@@ -67,7 +73,7 @@ export function matchTensors(
 
 function requireWeights({file, tensors}: Checkpoint, names: string[]): void {
   const present = names.flatMap((name) => tensors.get(name) ?? []);
-  const [first, ...others] = present.filter((tensor) => !isWeight(tensor));
+  const [first, ...others] = present.filter((tensor) => !isFloat(tensor));
   if (!first) return;
   const many = others.length > 0 ? ` (nor are ${others.length} more of ${present.length} tensors)` : '';
   throw new LabError(

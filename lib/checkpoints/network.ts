@@ -5,11 +5,13 @@
  */
 import {LabError} from '../errors';
 import {type Checkpoint, under} from './checkpoint';
-import {mismatches, type MatchOptions} from './match';
+import {isWeight, mismatches, type MatchOptions} from './match';
 
 export interface Network extends Checkpoint {
   /** What was taken off its names beyond the dictionary that it stands in: `module.`; '' for nothing. */
   readonly prefix: string;
+  /** Weights of that dictionary whose names do not begin with the prefix; they are not among the tensors. */
+  readonly outside: readonly string[];
 }
 
 /** Prefixes that are compared with the expected tensors, those of the most names first. */
@@ -37,10 +39,12 @@ export function findNetwork(
   }
   const [whole = ''] = [...fitting, ...prefixes];
   const dictionary = checkpoint.dictionaries.filter((name) => whole.startsWith(name)).at(-1) ?? '';
-  return {...under(checkpoint, whole), prefix: whole.slice(dictionary.length)};
+  const beside = [...under(checkpoint, dictionary).tensors.values()].filter(isWeight).map(({name}) => name);
+  const prefix = whole.slice(dictionary.length);
+  return {...under(checkpoint, whole), prefix, outside: beside.filter((name) => !name.startsWith(prefix))};
 }
 
-/** Prefixes that leave at least a tenth of the expected names (fewer are chance), those that leave most first. */
+/** Prefixes that leave a tenth of the names there are or are expected (fewer are chance), those that leave most first. */
 function likelyPrefixes({tensors}: Checkpoint, expected: ReadonlyMap<string, unknown>): string[] {
   const longest = Math.max(0, ...[...expected.keys()].map(({length}) => length));
   const counts = new Map<string, number>();
@@ -52,7 +56,7 @@ function likelyPrefixes({tensors}: Checkpoint, expected: ReadonlyMap<string, unk
     }
   }
   return [...counts]
-    .filter(([, count]) => 10 * count >= expected.size)
+    .filter(([, count]) => 10 * count >= Math.min(expected.size, tensors.size))
     .sort(([, a], [, b]) => b - a)
     .slice(0, compared)
     .map(([prefix]) => prefix);

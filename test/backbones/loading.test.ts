@@ -7,6 +7,7 @@ import {test, type TestContext} from 'node:test';
 
 import {type Architecture, Backbone, cutAfter, findArchitecture} from '../../lib/backbones';
 import {type NamedValues, writeSafetensors} from '../../lib/checkpoints';
+import {tf} from '../../lib/engine';
 
 const architecture = findArchitecture('squeezenet1_1');
 const [weight] = architecture.parameters().keys();
@@ -141,11 +142,14 @@ test('weights up to a stage, under a prefix too, lead to the architecture that e
   });
 });
 
-test('numbers that are not finite are refused with their tensor', (t) => {
-  const values = Float32Array.from(stages[0].values).fill(NaN, 1, 3);
-  const file = write(t, [{...stages[0], values}, ...stages.slice(1)]);
+test('numbers that are not finite are refused with their tensor, and nothing stays in memory', (t) => {
+  const {name, shape, values} = stages.at(-1)!;
+  const spoilt = Float32Array.from(values).fill(NaN, 1, 3);
+  const file = write(t, [...stages.slice(0, -1), {name, shape, values: spoilt}]);
+  const before = tf.memory().numTensors;
   assert.throws(() => Backbone.load(architecture, file), {
     name: 'LabError',
-    message: new RegExp(`${weight} holds 2 NaN of ${values.length} numbers, the first at \\[0, 0, 0, 1\\]`),
+    message: new RegExp(`${name} holds 2 NaN of ${values.length} numbers, the first at \\[`),
   });
+  assert.equal(tf.memory().numTensors, before);
 });

@@ -1,8 +1,9 @@
 /** A backbone: an architecture with weights, computed stage by stage. */
-import {type Checkpoint, formulaTensor, matchTensors, openCheckpoint} from '../checkpoints';
+import {formulaTensor} from '../checkpoints';
 import {tf, type Tensor} from '../engine';
 import {LabError} from '../errors';
 import type {Architecture} from './architecture';
+import {type LoadOptions, loadWeights} from './loading';
 import type {Net, Value} from './net';
 import type {ParameterSpec} from './shapes';
 import {InferenceNet, TrainingNet, type TrainingOptions} from './tensors';
@@ -22,25 +23,13 @@ export class Backbone {
   ) {}
 
   /**
-   * Loads pretrained weights (safetensors or .pth; float32, float16, bfloat16). The original head may be there or not;
-   * it is left out unless asked for. Throws a LabError that names every missing, extra and misshapen tensor.
+   * Loads weights: safetensors (or the index of a sharded one) or .pth; float32, float16, bfloat16 or float64. They may
+   * stand under a prefix or in a dictionary; where several networks fit, `file#ema` means the one under `ema`. A head,
+   * original or not, is left out unless the original is asked for. Throws a LabError that names every missing, extra and
+   * misshapen tensor, integers, and NaN or infinite numbers.
    */
-  static load(architecture: Architecture, file: string, options: {withClassifier?: boolean} = {}): Backbone {
-    const specs = architecture.parameters(options);
-    const stored = openCheckpoint(file);
-    try {
-      const checkpoint = renamed(stored, architecture);
-      const shapes = new Map([...specs].map(([name, {shape}]) => [name, shape]));
-      const whole = architecture.whole.parameters({withClassifier: true});
-      explainCut(checkpoint, architecture);
-      matchTensors(checkpoint, shapes, {ignore: (name) => whole.has(name) && !specs.has(name)});
-      return new Backbone(
-        architecture,
-        new Weights(specs, ({name}) => checkpoint.tensors.get(name)!.values()),
-      );
-    } finally {
-      stored.close();
-    }
+  static load(architecture: Architecture, file: string, options: LoadOptions = {}): Backbone {
+    return new Backbone(architecture, loadWeights(architecture, file, options));
   }
 
   /** Fills it with seeded random weights: for training from scratch. */
@@ -116,23 +105,4 @@ export class Backbone {
   dispose(): void {
     this.weights.dispose();
   }
-}
-
-/** The checkpoint with today's names. */
-function renamed(checkpoint: Checkpoint, {rename}: Architecture): Checkpoint {
-  if (!rename) return checkpoint;
-  const tensors = [...checkpoint.tensors.values()].map((tensor) => ({...tensor, name: rename(tensor.name)}));
-  return {...checkpoint, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor]))};
-}
-
-/** Where a checkpoint holds nothing of the last stages, the remedy is to cut the architecture as its author did. */
-function explainCut({file, tensors}: Checkpoint, architecture: Architecture): void {
-  const present = architecture.summary().map((stage) => stage.tensors.some((name) => tensors.has(name)));
-  const last = present.lastIndexOf(true);
-  if (last === -1 || last === present.length - 1 || present.slice(0, last).includes(false)) return;
-  const {name} = architecture.stages[last];
-  throw new LabError(
-    `${file} holds ${architecture.name} up to ${name} and nothing after it. ` +
-      `Use the backbone "${architecture.name}:${name}", which ends there.`,
-  );
 }

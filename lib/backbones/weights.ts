@@ -31,7 +31,12 @@ export class Weights {
     readonly specs: ReadonlyMap<string, ParameterSpec>,
     values: (spec: ParameterSpec) => Float32Array,
   ) {
-    for (const spec of specs.values()) this.variables.set(spec.name, toVariable(spec, values(spec)));
+    try {
+      for (const spec of specs.values()) this.variables.set(spec.name, toVariable(spec, values(spec)));
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   get(name: string): Variable {

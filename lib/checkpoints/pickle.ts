@@ -4,6 +4,7 @@
  *
  * Values: None is null; int a number, or a bigint beyond 2^53; list and tuple an array; dict a Map; bytes a Uint8Array.
  */
+import type {LabError} from '../errors';
 import type {ByteStream} from './source';
 
 /** A function a pickle may call. It throws a LabError when the arguments are not what it takes. */
@@ -17,6 +18,8 @@ export interface PickleWorld {
   readonly globals: ReadonlyMap<string, unknown>;
   /** What a persistent id, a reference to something outside the pickle, stands for. */
   persistent(id: unknown): unknown;
+  /** The error of a pickle that asks for something else, named by its full Python name. */
+  refused(name: string): LabError;
 }
 
 /**
@@ -140,7 +143,7 @@ class Unpickler {
   global(module: string, name: string): void {
     const fullName = `${module}.${name}`;
     if (!this.world.globals.has(fullName)) {
-      throw this.stream.source.refused(`its pickle asks for ${JSON.stringify(fullName).slice(1, -1)}`);
+      throw this.world.refused(JSON.stringify(fullName).slice(1, -1));
     }
     this.push(this.world.globals.get(fullName));
   }

@@ -4,6 +4,7 @@
  */
 import type {Checkpoint} from './checkpoint';
 import {dtypes, type DType} from './dtypes';
+import {foreignZip} from './foreign';
 import {Callable, readPickle, type PickleWorld} from './pickle';
 import {ByteStream, type Source} from './source';
 import {rowMajor, sizeOf, storedTensor, type StoredTensor} from './tensor';
@@ -55,10 +56,15 @@ const legacyProtocol = 1001;
 /** As PyTorch. */
 const rankLimit = 64;
 
+/** How deep in dictionaries a state dict may lie: `{'state': {'model': {...}}}`. An optimizer's tensors lie deeper. */
+const nestingLimit = 2;
+
 /** Reads the pickle of a zip file of torch.save. */
 export function readZip(source: Source): Checkpoint {
   const directory = new ZipDirectory(source);
   const pickleName = directory.find(/(^|\/)data\.pkl$/);
+  const foreign = foreignZip(directory.names());
+  if (foreign) throw source.refused(`it is ${foreign.what}`, foreign.remedy);
   if (pickleName === undefined)
     throw source.refused('it is a zip file without data.pkl, so not of torch.save');
   const folder = pickleName.slice(0, -'data.pkl'.length);
@@ -193,19 +199,18 @@ function torchWorld(source: Source, onStorage?: (storage: StorageReference) => v
     onStorage?.(storage);
     return storage;
   };
-  return {globals, persistent};
+  const refused = (name: string) =>
+    /^torch\..*(_rebuild_qtensor|QU?Int\w+Storage)$/.test(name)
+      ? source.refused(
+          `its pickle asks for ${name}: its weights are quantised`,
+          'Nothing of it was run. Take the checkpoint from before it was quantised.',
+        )
+      : source.refused(`its pickle asks for ${name}`);
+  return {globals, persistent, refused};
 }
 
-/** The tensors of what was saved: a state dict, or one under `model` or `state_dict`. Other values are passed over. */
+/** The tensors of what was saved, those of dictionaries in it included. Other values are passed over. */
 function checkpointOf(source: Source, saved: unknown, locate: (key: string) => Stretch): Checkpoint {
-  const stateDict = [property(saved, 'model'), property(saved, 'state_dict'), saved].find(holdsTensors);
-  if (!stateDict) {
-    const what =
-      saved instanceof Map
-        ? `its keys are ${[...saved.keys()].slice(0, 10).map(String).join(', ')}`
-        : 'it is not even a dictionary';
-    throw source.refused(`it holds no state dict, ${what}`);
-  }
   const stretches = new Map<string, Stretch>();
   const located = (key: string): Stretch => {
     const stretch = stretches.get(key) ?? locate(key);
@@ -213,11 +218,31 @@ function checkpointOf(source: Source, saved: unknown, locate: (key: string) => S
     return stretch;
   };
   const tensors = new Map<string, StoredTensor>();
-  for (const [name, value] of stateDict) {
-    if (typeof name !== 'string' || !(value instanceof TensorReference)) continue;
-    tensors.set(name, tensorOf(source, name, value, located(value.storage.key)));
+  const dictionaries: string[] = [];
+  const seen = new Set<unknown>(); // the same dictionary under two names is one, and may hold itself
+  const collect = (values: Map<unknown, unknown>, prefix: string, depth: number): void => {
+    seen.add(values);
+    for (const [key, value] of values) {
+      if (typeof key !== 'string') continue;
+      const name = prefix + key;
+      if (value instanceof TensorReference) {
+        if (tensors.has(name)) throw source.refused(`it holds two tensors named ${name}`);
+        tensors.set(name, tensorOf(source, name, value, located(value.storage.key)));
+      } else if (value instanceof Map && depth < nestingLimit && !seen.has(value)) {
+        dictionaries.push(`${name}.`);
+        collect(value, `${name}.`, depth + 1);
+      }
+    }
+  };
+  if (saved instanceof Map) collect(saved, '', 0);
+  if (tensors.size === 0) {
+    const what =
+      saved instanceof Map
+        ? `its keys are ${[...saved.keys()].slice(0, 10).map(String).join(', ')}`
+        : 'it is not even a dictionary';
+    throw source.refused(`it holds no state dict, ${what}`);
   }
-  return {file: source.file, tensors, metadata: {}, close: () => source.close()};
+  return {file: source.file, tensors, dictionaries, metadata: {}, close: () => source.close()};
 }
 
 /** Throws a LabError unless all elements of the tensor lie within its storage, and the storage within the file. */
@@ -237,14 +262,6 @@ function tensorOf(source: Source, name: string, tensor: TensorReference, stored:
   }
   const position = stored.position + storage.offset + offset * bytes;
   return storedTensor(source, name, dtype, shape, {position, strides: empty ? rowMajor(shape) : strides});
-}
-
-function property(value: unknown, key: string): unknown {
-  return value instanceof Map ? value.get(key) : undefined;
-}
-
-function holdsTensors(value: unknown): value is Map<unknown, unknown> {
-  return value instanceof Map && [...value.values()].some((item) => item instanceof TensorReference);
 }
 
 function isDType(value: unknown): value is DType {

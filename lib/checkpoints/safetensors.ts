@@ -51,6 +51,7 @@ export function readSafetensors(source: Source): Checkpoint {
   return {
     file: source.file,
     tensors,
+    dictionaries: [],
     metadata: metadata as Record<string, string>,
     close: () => source.close(),
   };
@@ -80,6 +81,7 @@ function readEntry(source: Source, name: string, entry: unknown) {
   if (!Object.hasOwn(storedNames, storedName)) {
     throw source.refused(
       `tensor ${name} has the dtype ${storedName}; read are ${Object.keys(storedNames).join(', ')}`,
+      'Take the checkpoint in one of these.',
     );
   }
   const dtype = storedNames[storedName];

@@ -2,6 +2,11 @@ import * as fs from 'node:fs';
 
 import {LabError} from '../errors';
 
+/** What to do about a file of torch.save that holds more than tensors, or holds them in another way. */
+const plainStateDict =
+  'Nothing of it was run. Take a checkpoint that holds a plain state dict, ' +
+  "or make one in Python: torch.save(model.state_dict(), 'state_dict.pth').";
+
 /** An open checkpoint file, read by position. */
 export class Source {
   readonly size: number;
@@ -56,16 +61,13 @@ export class Source {
   damaged(problem: string): LabError {
     return new LabError(
       `${this.file} (${this.size} bytes): ${problem}. ` +
-        `The file is damaged or incomplete: delete it and download it again.`,
+        `The file is damaged or incomplete: fetch it again from where it came.`,
     );
   }
 
   /** The error of a whole file that holds what is not read here. */
-  refused(problem: string): LabError {
-    return new LabError(
-      `${this.file}: ${problem}. Nothing of it was run. Take a checkpoint that holds a plain state dict, ` +
-        `or make one in Python: torch.save(model.state_dict(), file).`,
-    );
+  refused(problem: string, remedy = plainStateDict): LabError {
+    return new LabError(`${this.file}: ${problem}. ${remedy}`);
   }
 
   private readSome(into: Uint8Array, offset: number, length: number, position: number): number {

@@ -1,3 +1,4 @@
+import {LabError} from '../errors';
 import {dtypes, type DType} from './dtypes';
 import type {Source} from './source';
 
@@ -8,7 +9,8 @@ export interface StoredTensor {
   readonly shape: number[];
   /**
    * Reads the tensor from the file and converts it to float32, row-major; beside the result only a small window is held.
-   * Throws a LabError when the file has been closed, cut short or cannot be read.
+   * Throws a LabError when the file has been closed, cut short or cannot be read, and when a number is NaN or infinite
+   * (a float64 beyond float32's range is).
    */
   values(): Float32Array;
 }
@@ -52,8 +54,27 @@ export function storedTensor(
     name,
     dtype,
     shape,
-    values: () => (contiguous ? readContiguous : readStrided)(source, dtype, shape, place),
+    values: () => {
+      const values = (contiguous ? readContiguous : readStrided)(source, dtype, shape, place);
+      requireFinite(source, name, shape, values);
+      return values;
+    },
   };
+}
+
+function requireFinite(source: Source, name: string, shape: number[], values: Float32Array): void {
+  let first = 0;
+  while (first < values.length && Number.isFinite(values[first])) first++; // findIndex is far slower
+  if (first === values.length) return;
+  const [nans, infinite] = [Number.isNaN, (value: number) => Math.abs(value) === Infinity].map(
+    (kind) => values.filter(kind).length,
+  );
+  const counts = [nans > 0 && `${nans} NaN`, infinite > 0 && `${infinite} infinite`].filter(Boolean);
+  const index = rowMajor(shape).map((stride, axis) => Math.floor(first / stride) % shape[axis]);
+  throw new LabError(
+    `${source.file}: ${name} holds ${counts.join(' and ')} of ${values.length} numbers, the first at ` +
+      `[${index.join(', ')}]. Weights must be finite numbers: take those from before the training diverged.`,
+  );
 }
 
 function readContiguous(source: Source, dtype: DType, shape: number[], {position}: Place): Float32Array {

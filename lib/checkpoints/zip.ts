@@ -51,6 +51,10 @@ export class ZipDirectory {
     return [...this.entries.keys()].find((name) => ending.test(name));
   }
 
+  names(): string[] {
+    return [...this.entries.keys()];
+  }
+
   has(name: string): boolean {
     return this.entries.has(name);
   }

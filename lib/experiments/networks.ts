@@ -17,7 +17,7 @@ export interface Network {
 
 export interface NetworkHooks {
   onDownload?: (file: string, progress: DownloadProgress) => void;
-  /** Told that the weights cannot be had and what stands in for them. */
+  /** Told that the weights cannot be had and what stands in for them, or what of them is not used. */
   onWarning?: (message: string) => void;
   signal?: AbortSignal;
 }
@@ -87,7 +87,7 @@ async function pretrainedNetwork(
   architecture: Architecture,
   size: number | undefined,
   {weightsFolder: folder, mirror, dataset}: Workspace,
-  {onDownload, signal}: NetworkHooks,
+  {onDownload, onWarning, signal}: NetworkHooks,
   standIn: string | null,
 ): Promise<Network> {
   const {name, preprocessing, boundToSize} = architecture;
@@ -100,7 +100,12 @@ async function pretrainedNetwork(
   const sized = boundToSize ? architecture : architectureAt(architecture, {dataset}, size);
   const onProgress = (progress: DownloadProgress) => onDownload?.(`weights of ${name}`, progress);
   const {path, sha256} = await pretrainedWeights(architecture, {folder, mirror, signal, onProgress});
-  return {architecture: sized, load: () => Backbone.load(sized, path), weights: sha256, standIn};
+  return {
+    architecture: sized,
+    load: () => Backbone.load(sized, path, {onNote: onWarning}),
+    weights: sha256,
+    standIn,
+  };
 }
 
 function randomNetwork(

@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import {test, type TestContext} from 'node:test';
 
 import {matchTensors, openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
-import {temporaryFolder} from './crafted';
+import {safetensorsFile, temporaryFolder, writePieces} from './crafted';
 
 function checkpointWith(t: TestContext, shapes: Record<string, number[]>) {
   const file = path.join(temporaryFolder(t), 'weights.safetensors');
@@ -53,6 +53,21 @@ test('missing, unexpected and misshapen tensors are named in one error', (t) => 
       '1 tensor unexpected (old.bias); 1 tensor of another shape (conv.weight [2, 3] instead of [3, 2]). ' +
       'Use the checkpoint of this architecture, or the architecture of this checkpoint.',
   });
+});
+
+test('integers in place of weights are refused, unexpected ones passed over', (t) => {
+  const header = Object.fromEntries(
+    ['U8', 'I32', 'I8', 'I64'].map((dtype) => [`${dtype}.weight`, {dtype, shape: [0], data_offsets: [0, 0]}]),
+  );
+  const file = writePieces(path.join(temporaryFolder(t), 'quantised.safetensors'), safetensorsFile(header));
+  const checkpoint = openCheckpoint(file);
+  t.after(() => checkpoint.close());
+  matchTensors(checkpoint, new Map());
+  const expected = new Map([...checkpoint.tensors.values()].map(({name, shape}) => [name, shape]));
+  assert.throws(
+    () => matchTensors(checkpoint, expected),
+    /: U8\.weight is uint8; weights must be float32, float16, bfloat16 or float64 \(nor are 3 more of 4 tensors\)\. Take the checkpoint from before it was quantised or/,
+  );
 });
 
 test('of many, ten are named and all are counted', (t) => {

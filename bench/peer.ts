@@ -24,7 +24,7 @@ export async function startPeer(): Promise<Peer> {
     if (done) {
       throw new LabError(
         `PyTorch (${python}) ended: ${complaint.trim().split('\n').at(-1)}\n` +
-          'Set LAB_TORCH_PYTHON to a Python with torch, torchvision, timm and pillow.',
+          'Set LAB_TORCH_PYTHON to a Python with torch, torchvision, timm, pillow and efficientnet_lite_pytorch.',
       );
     }
     return JSON.parse(value) as Record<string, unknown>;

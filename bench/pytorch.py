@@ -1,6 +1,7 @@
 """PyTorch's side of the comparisons: reads one JSON request a line, does the work, answers with its seconds.
 
-Needs torch, torchvision, timm and pillow. Everything runs channels_last on as many threads as the other side has.
+Needs torch, torchvision, timm and pillow, and for EfficientNet-Lite efficientnet_lite_pytorch. Everything runs
+channels_last on as many threads as the other side has.
 """
 import json
 import sys
@@ -20,6 +21,10 @@ def network(name):
         networks.clear()
         if name.startswith("deit"):
             made = timm.create_model(name)
+        elif name.startswith("efficientnet_lite"):
+            from efficientnet_lite_pytorch import EfficientNet
+
+            made = EfficientNet.from_name(name.replace("_", "-"))
         elif name == "inception_v3":
             made = models.inception_v3(weights=None, init_weights=False, transform_input=False)
         else:

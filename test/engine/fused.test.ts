@@ -17,6 +17,7 @@ const activations: (Activation | undefined)[] = [
 const windows: Record<string, Window> = {
   'without padding': plain,
   'padded, stride 2': {...plain, strides: [2, 2], padding: [1, 1, 1, 1]},
+  'padded after the last row and column alone, stride 2': {...plain, strides: [2, 2], padding: [0, 1, 0, 1]},
   'padded unevenly': {...plain, padding: [0, 1, 2, 1]},
   'dilation 2': {...plain, padding: [2, 2, 2, 2], dilations: [2, 2]},
 };

@@ -1,5 +1,14 @@
 import test from 'node:test';
-import {averagePool, conv2d, globalAverage, maxPool, pad, tf, type Tensor} from '../../lib/engine';
+import {
+  averagePool,
+  conv2d,
+  globalAverage,
+  maxPool,
+  pad,
+  samePadding,
+  tf,
+  type Tensor,
+} from '../../lib/engine';
 import {assertSame, assertSameValue, tensor, withoutLeaks} from './compare';
 import {average, convolution, depthwise, maximum, plain, type Window} from './windows';
 import assert from 'node:assert/strict';
@@ -7,6 +16,7 @@ import assert from 'node:assert/strict';
 const windows: Record<string, Partial<Window>> = {
   'without padding': {},
   'padding as in PyTorch, stride 2': {strides: [2, 2], padding: [1, 1, 1, 1]},
+  'padding after the last row and column alone, stride 2': {strides: [2, 2], padding: [0, 1, 0, 1]},
   'another padding on each side, stride 3': {strides: [3, 3], padding: [0, 1, 2, 1]},
   'dilation 2': {padding: [2, 2, 2, 2], dilations: [2, 2]},
 };
@@ -37,6 +47,34 @@ for (const [kind, channels, filterShape] of kinds) {
         inputs,
       );
       tf.dispose(inputs);
+    });
+  }
+}
+
+for (const [height, width] of [
+  [8, 7],
+  [5, 10],
+]) {
+  for (const kernel of [3, 5]) {
+    test(`padding SAME of ${kernel} x ${kernel} on ${height} x ${width}, stride 2: as TensorFlow's own`, () => {
+      const window: Window = {
+        ...plain,
+        strides: [2, 2],
+        padding: [...samePadding(height, kernel, 2), ...samePadding(width, kernel, 2)],
+      };
+      const x = tensor([2, height, width, 12]);
+      const filters = [tensor([kernel, kernel, 12, 4], 2), tensor([kernel, kernel, 12, 1], 3)];
+      assertSame(
+        (image, filter) => conv2d(image, filter, window),
+        (image, filter) => tf.conv2d(image as tf.Tensor4D, filter as tf.Tensor4D, 2, 'same'),
+        [x, filters[0]],
+      );
+      assertSame(
+        (image, filter) => conv2d(image, filter, window, true),
+        (image, filter) => tf.depthwiseConv2d(image as tf.Tensor4D, filter as tf.Tensor4D, 2, 'same'),
+        [x, filters[1]],
+      );
+      tf.dispose([x, filters]);
     });
   }
 }

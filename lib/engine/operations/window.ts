@@ -28,7 +28,7 @@ export function checkWindow(
   if (dilations) checkPair('dilation', dilations);
   for (const axis of [0, 1]) {
     const reach = (size[axis] - 1) * (dilations?.[axis] ?? 1) + 1;
-    const length = x.shape[axis + 1]! + padding[2 * axis] + padding[2 * axis + 1];
+    const length = x.shape[axis + 1] + padding[2 * axis] + padding[2 * axis + 1];
     if (reach <= length) continue;
     const [across, lines] = axis === 0 ? ['high', 'rows'] : ['wide', 'columns'];
     throw new LabError(

@@ -19,7 +19,7 @@ import {
   text,
 } from './native';
 import {pad, type Padding} from './padding';
-import {checkConvolution, type Window} from './window';
+import {checkConvolution, checkResidual, type Window} from './window';
 
 const everyAxis = (pair: readonly number[]): number[] => [1, pair[0], pair[1], 1];
 
@@ -200,6 +200,7 @@ export function fusedConv2d(
   {isDepthwise = false, residual, activation}: FusedOptions = {},
 ): Tensor {
   checkConvolution(x, filter, window, isDepthwise);
+  if (residual) checkResidual(residual, x, filter, window, isDepthwise);
   return tf.tidy(() => {
     if (isDepthwise && !isDilated(window) && hasLabKernels() && filter.shape[3] === 1 && !residual) {
       return runDepthwise(x, filter, window, bias, activation)[0];

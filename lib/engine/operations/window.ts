@@ -63,3 +63,24 @@ export function checkConvolution(x: Tensor, filter: Tensor, window: Window, isDe
           'and its last be a multiple of the groups.',
   );
 }
+
+/** Throws a LabError unless a residual has the shape of what a convolution that passed `checkConvolution` makes. */
+export function checkResidual(
+  residual: Tensor,
+  x: Tensor,
+  filter: Tensor,
+  {strides, padding, dilations}: Window,
+  isDepthwise: boolean,
+): void {
+  const [rows, columns] = [0, 1].map((axis) => {
+    const reach = (filter.shape[axis] - 1) * dilations[axis] + 1;
+    const room = x.shape[axis + 1] + padding[2 * axis] + padding[2 * axis + 1] - reach;
+    return Math.floor(room / strides[axis]) + 1;
+  });
+  const out = filter.shape[3]! * (isDepthwise ? filter.shape[2]! : 1);
+  const output = [x.shape[0], rows, columns, out];
+  if (residual.rank === 4 && output.every((length, axis) => length === residual.shape[axis])) return;
+  throw new LabError(
+    `A residual [${residual.shape.join(', ')}] cannot be added to a convolution's output [${output.join(', ')}].`,
+  );
+}

@@ -11,7 +11,7 @@
 import {readFileSync} from 'node:fs';
 import {Backbone, findArchitecture, type ParameterSpec, Weights} from '../lib/backbones';
 import {formulaInput, formulaProbe, formulaTensor} from '../lib/checkpoints';
-import {inDoublePrecision, type Scalar, type Tensor, tf} from '../lib/engine';
+import {gradients as lossGradients, inDoublePrecision, type Tensor, tf} from '../lib/engine';
 import {LabError} from '../lib/errors';
 import {networkLoss} from '../lib/training';
 
@@ -143,11 +143,11 @@ function compare(reference: Reference): Comparison {
   const training = backbone.training({momentum});
   const labels = Int32Array.from(reference.labels);
   let logits: number[] = [];
-  const {value, grads} = tf.variableGrads(
+  const {value, grads} = lossGradients(
     () => {
       const output = networkLoss(backbone, training, photos, labels);
       logits = Array.from(output.logits.dataSync());
-      return output.loss as Scalar;
+      return output.loss;
     },
     Object.keys(reference.gradients).map((name) => weights.get(name)),
   );

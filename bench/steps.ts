@@ -3,7 +3,7 @@
  * turns. Usage: npm run bench -- steps [NAME...]
  */
 import {type Architecture, architectureNames, Backbone, findArchitecture} from '../lib/backbones';
-import {tf, type Tensor} from '../lib/engine';
+import {gradients, tf, type Tensor} from '../lib/engine';
 import {makeOptimizer, networkLoss, sgd} from '../lib/training';
 import {startPeer} from './peer';
 import {type Comparison, median, report} from './results';
@@ -38,10 +38,7 @@ function trainingStep(backbone: Backbone, x: Tensor): Work {
   const states = variables.map((variable) => optimizer.init(variable));
   const step = () => {
     const net = backbone.training({random: Math.random});
-    const {value, grads} = tf.variableGrads(
-      () => networkLoss(backbone, net, x, labels).loss as never,
-      variables,
-    );
+    const {value, grads} = gradients(() => networkLoss(backbone, net, x, labels).loss, variables);
     net.applyUpdates();
     value.dataSync();
     variables.forEach((variable, i) => {

@@ -3,7 +3,8 @@
  *
  * As published, an operation's attribute cannot be a list of strings or a list of types. TensorFlow's fused
  * convolutions need both (`fused_ops`, `TArgs`), so the two cases of `AssignOpAttr` learn to take a JavaScript array,
- * as its other cases do already.
+ * as its other cases do already. And TensorFlow's calls that set an attribute tell nobody of a name or a type that the
+ * operation does not have: it would compute with its default, so these are checked beforehand.
  */
 import {SetupError} from './processes.mjs';
 
@@ -62,13 +63,39 @@ const typeList = `    case TF_ATTR_TYPE: {
       TF_DataType tf_data_type;
 `;
 
+const attributeSwitch = `  switch (tf_attr_type) {
+`;
+
+const attributeCheck = `  // A name with an underscore is TensorFlow's own, which no operation declares.
+  if (attr_name[0] != '_') {
+    unsigned char is_list;
+    TF_AutoStatus tf_status;
+    const TF_AttrType declared =
+        TFE_OpGetAttrType(tfe_op, attr_name, &is_list, tf_status.status);
+    ENSURE_TF_OK(env, tf_status);
+    const bool is_array =
+        tf_attr_type != TF_ATTR_SHAPE && IsArray(env, nstatus, &js_value);
+    if (declared != tf_attr_type || is_array != (is_list != 0)) {
+      NAPI_THROW_ERROR(env, "The attribute '%s' is of another type than given",
+                       attr_name);
+      return;
+    }
+  }
+
+  switch (tf_attr_type) {
+`;
+
 /**
- * The source of `tfjs_backend.cc` with lists of strings and of types as attributes.
+ * The source of `tfjs_backend.cc` with attributes checked and lists of strings and of types as attributes.
  * @param {string} source as published in tfjs-node 4.22.0
  * @throws {SetupError} when the source is another one
  */
 export function patchBackend(source) {
-  return replaceOnce(replaceOnce(source, stringCase, stringList), typeCase, typeList);
+  return [
+    [attributeSwitch, attributeCheck],
+    [stringCase, stringList],
+    [typeCase, typeList],
+  ].reduce((text, [before, after]) => replaceOnce(text, before, after), source);
 }
 
 /** @param {string} source @param {string} before @param {string} after */

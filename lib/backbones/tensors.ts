@@ -242,7 +242,7 @@ export class TrainingNet extends TensorNet implements Net {
     };
     if (x.shape.slice(0, -1).every((size) => size === 1)) {
       throw new LabError(
-        `${name}: a batch of one photo has no statistics here. Use a batch size of 2 or more.`,
+        `${name}: a batch of one photo has no statistics here. Train with 2 photos or more, and a batch size of 2 or more.`,
       );
     }
     const {y, mean, variance} = engine.batchNorm(tensor(x), parameters, {
@@ -279,6 +279,12 @@ export class TrainingNet extends TensorNet implements Net {
       this.weights.get(name).assign(value);
       value.dispose();
     }
+    this.updates.clear();
+  }
+
+  /** Forgets what a pass that was not completed has found. */
+  dispose(): void {
+    tf.dispose([...this.updates.values()]);
     this.updates.clear();
   }
 

@@ -1,6 +1,7 @@
 import {LabError} from '../errors';
 import {mulberry32, shuffled} from '../random';
 import {type View, decodeInto} from './decode';
+import {type Partition, partition} from './partition';
 import {type Preprocessing, checkedPreprocessing} from './preprocessing';
 
 /** A photo to be put into a batch. */
@@ -21,17 +22,14 @@ export interface Batch {
   items: number[];
 }
 
-export interface BatchOptions {
+export interface BatchOptions extends Partition {
   preprocessing: Preprocessing;
   /** The view of the item at this index; called once for every item, when its batch is begun. */
   view: (item: number) => View;
-  batchSize: number;
   /** The items in the order wanted, or the seed of a shuffle of all; without it the order given. */
   order?: readonly number[] | {shuffle: number};
   /** How many batches are decoded while the caller works on one; they bound the memory. Default 3. */
   ahead?: number;
-  /** Leaves out a last batch that is smaller than the others. Default false. */
-  dropLast?: boolean;
   /** Aborted, the loop throws its reason. */
   signal?: AbortSignal;
 }
@@ -101,11 +99,6 @@ function itemOrder(count: number, order: BatchOptions['order']): readonly number
   const all = Array.from({length: count}, (_, item) => item);
   if (order === undefined) return all;
   return 'shuffle' in order ? shuffled(all, mulberry32(order.shuffle)) : order;
-}
-
-function partition(order: readonly number[], {batchSize, dropLast = false}: BatchOptions): number[][] {
-  const count = (dropLast ? Math.floor : Math.ceil)(order.length / batchSize);
-  return Array.from({length: count}, (_, part) => order.slice(part * batchSize, (part + 1) * batchSize));
 }
 
 function checkOptions(

@@ -89,7 +89,7 @@ export function engineReport(): EngineReport {
     tfjs: tf.version['tfjs-core'],
     device: backend.isUsingGpuDevice ? 'GPU' : 'CPU',
     threads: Number(process.env.TF_NUM_INTRAOP_THREADS ?? cpus().length),
-    oneDNN: process.env.TF_ENABLE_ONEDNN_OPTS !== '0' && process.arch === 'x64',
+    oneDNN: !/^(0|false)$/i.test(process.env.TF_ENABLE_ONEDNN_OPTS!) && process.arch === 'x64',
   };
 }
 

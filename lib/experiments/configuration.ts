@@ -13,6 +13,7 @@ import {
 } from '../training';
 import type {Network} from './networks';
 import {frozenStages, type Regime, regimeName} from './regimes';
+import {batchesPerEpoch} from './sources';
 import type {Workspace} from './workspace';
 
 /** An experiment as a notebook's cell states it: one backbone under one regime. */
@@ -118,7 +119,7 @@ export function completeExperiment(
     patience: patience ?? null,
     seed,
   };
-  const stepsPerEpoch = Math.ceil(split.parts.train.length / batchSize);
+  const stepsPerEpoch = batchesPerEpoch(split.parts.train.length, batchSize);
   checkTraining(trainingOptions(experiment, workspace), {stepsPerEpoch, classes: split.classes.length});
   return experiment;
 }

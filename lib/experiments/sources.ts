@@ -1,5 +1,13 @@
 /** Parts of a split as sources for training: photos decoded on the way, or frozen features read from their stores. */
-import {type Augmentation, batches, type BatchItem, type Preprocessing} from '../batches';
+import {
+  type Augmentation,
+  batchCount,
+  batches,
+  type BatchItem,
+  type Partition,
+  partition,
+  type Preprocessing,
+} from '../batches';
 import {tf} from '../engine';
 import type {FeatureStore} from '../features';
 import {fnv1a, mulberry32, shuffled} from '../random';
@@ -10,6 +18,13 @@ function epochOrder(count: number, seed: number, epoch: number | 'evaluation'): 
   const indices = Array.from({length: count}, (_, index) => index);
   return epoch === 'evaluation' ? indices : shuffled(indices, mulberry32(fnv1a(`order ${seed} ${epoch}`)));
 }
+
+/** A photo left alone has no statistics to train a BatchNorm with, so it joins the batch before it. */
+const intoBatches = (batchSize: number): Partition => ({batchSize, joinSingle: true});
+
+/** How many batches a source makes of so many photos. */
+export const batchesPerEpoch = (count: number, batchSize: number): number =>
+  batchCount(count, intoBatches(batchSize));
 
 export interface PhotoSourceOptions {
   preprocessing: Preprocessing;
@@ -23,11 +38,17 @@ export function photoSource(photos: readonly BatchItem[], options: PhotoSourceOp
   const {preprocessing, augmentation, batchSize, seed} = options;
   return {
     size: photos.length,
-    batchSize,
+    batchesPerEpoch: batchesPerEpoch(photos.length, batchSize),
     async *batches(epoch, signal) {
       const view = epoch === 'evaluation' ? epoch : {augmentation, seed: fnv1a(`view ${seed} ${epoch}`)};
       const order = epochOrder(photos.length, seed, epoch);
-      const stream = batches(photos, {preprocessing, view: () => view, batchSize, order, signal});
+      const stream = batches(photos, {
+        ...intoBatches(batchSize),
+        preprocessing,
+        view: () => view,
+        order,
+        signal,
+      });
       for await (const {images, labels} of stream) {
         const {crop} = preprocessing;
         yield {x: tf.tensor4d(images, [labels.length, crop, crop, 3]), labels};
@@ -44,12 +65,12 @@ export function featureSource(
 ): Source {
   return {
     size: photos.length,
-    batchSize,
+    batchesPerEpoch: batchesPerEpoch(photos.length, batchSize),
     *batches(epoch) {
       const store = views[epoch === 'evaluation' ? 0 : (epoch - 1) % views.length];
       const order = epochOrder(photos.length, seed, epoch);
-      for (let start = 0; start < order.length; start += batchSize) {
-        const part = order.slice(start, start + batchSize).map((index) => photos[index]);
+      for (const indices of partition(order, intoBatches(batchSize))) {
+        const part = indices.map((index) => photos[index]);
         const values = store.read(part.map(({key}) => key));
         yield {
           x: tf.tensor(values, [part.length, ...store.shape]),

@@ -43,13 +43,17 @@ export class Classifier {
     return found;
   }
 
-  /** Logits [batch, classes] on the gradient tape, and what must be done after the step: move running statistics. */
-  forTraining(random: () => number): {logits(x: Tensor): Tensor; applyUpdates(): void} {
+  /**
+   * Logits [batch, classes] on the gradient tape, and what must be done after the step: move running statistics, or,
+   * where it failed, forget them.
+   */
+  forTraining(random: () => number): {logits(x: Tensor): Tensor; applyUpdates(): void; dispose(): void} {
     const body = this.backbone.training({random});
     const top = new TrainingNet(this.head.weights, {random});
     return {
       logits: (x) => this.head.logits(top, this.isFrozen ? x : this.rest(body, x)),
       applyUpdates: () => body.applyUpdates(),
+      dispose: () => body.dispose(),
     };
   }
 

@@ -1,8 +1,8 @@
 import {tf, type Tensor} from '../engine';
 import type {Classifier} from '../heads';
 import {confusionMatrix} from '../metrics';
-import {divergence} from './losses';
-import type {Source} from './source';
+import {checkLabels, divergence} from './losses';
+import {type Source, spending} from './source';
 
 export interface Evaluation {
   /** Mean cross-entropy in nats, without smoothing or class weights. */
@@ -15,7 +15,7 @@ export interface Evaluation {
   probabilities: Float32Array;
 }
 
-/** Classifies every photo of a source with the weights as they are now. */
+/** Classifies every photo of a source with the weights as they are now. Throws a LabError on a label that is no class. */
 export async function evaluate(
   classifier: Classifier,
   source: Source,
@@ -28,9 +28,7 @@ export async function evaluate(
   const network = classifier.forInference();
   try {
     for await (const {x, labels} of source.batches('evaluation', hooks.signal)) {
-      const logits = network.logits(x);
-      x.dispose();
-      const rows = logProbabilities(logits);
+      const rows = spending(x, () => logProbabilities(() => network.logits(x), labels));
       labels.forEach((label, row) => {
         const best = rows[row].indexOf(Math.max(...rows[row]));
         if (best === -1) throw divergence('The logits became NaN');
@@ -49,12 +47,16 @@ export async function evaluate(
   return {loss: loss / done, confusion, truth, predicted, probabilities};
 }
 
-/** Log-probabilities of logits, a row for each photo; disposes the logits. */
-function logProbabilities(logits: Tensor): number[][] {
-  const logs = tf.logSoftmax(logits);
+/** Log-probabilities of logits that labels belong to, a row for each photo. */
+function logProbabilities(logits: () => Tensor, labels: Int32Array): number[][] {
+  const logs = tf.tidy(() => {
+    const computed = logits();
+    checkLabels(labels, computed);
+    return tf.logSoftmax(computed);
+  });
   const values = logs.dataSync() as Float32Array;
-  const classes = logits.shape[1]!;
-  tf.dispose([logits, logs]);
+  const classes = logs.shape[1]!;
+  logs.dispose();
   return Array.from({length: values.length / classes}, (_, row) =>
     Array.from(values.subarray(row * classes, (row + 1) * classes)),
   );

@@ -8,7 +8,7 @@ import {evaluate} from './evaluate';
 import {checkCrossEntropy, divergence} from './losses';
 import {baseRate} from './optimizers';
 import {learningRateFactor, type Schedule} from './schedules';
-import type {Source} from './source';
+import {type Source, spending} from './source';
 import {type StateTensor, type StepOptions, Stepper} from './step';
 
 export interface TrainingOptions extends StepOptions {
@@ -72,7 +72,7 @@ export async function train(
 ): Promise<TrainingOutcome> {
   const {epochs, schedule, patience = Infinity} = options;
   const {signal, resume} = hooks;
-  const stepsPerEpoch = Math.ceil(data.train.size / data.train.batchSize);
+  const stepsPerEpoch = data.train.batchesPerEpoch;
   checkTraining(options, {stepsPerEpoch, classes: classifier.head.classes});
   const stepper = new Stepper(classifier, options);
   if (resume) stepper.restore(resume.optimizer);
@@ -91,8 +91,7 @@ export async function train(
         factor = learningRateFactor(schedule, step, stepsPerEpoch, epochs);
         step++;
         const batch = step - state.epoch * stepsPerEpoch;
-        const batchLoss = stepper.step(x, labels, random, factor, step);
-        x.dispose();
+        const batchLoss = spending(x, () => stepper.step(x, labels, random, factor, step));
         if (!Number.isFinite(batchLoss)) {
           throw divergence(`The loss became ${batchLoss} in epoch ${epoch}, batch ${batch}`);
         }

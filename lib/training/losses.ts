@@ -26,13 +26,28 @@ export function checkCrossEntropy(
   }
 }
 
+/** Throws a LabError that names value and position unless there is a class index for each row of logits. */
+export function checkLabels(labels: ArrayLike<number>, {shape: [rows, classes]}: Tensor): void {
+  if (labels.length !== rows) {
+    throw new LabError(`${labels.length} labels cannot go with ${rows} rows of logits. Give one for each.`);
+  }
+  for (let row = 0; row < labels.length; row++) {
+    const label = labels[row];
+    if (Number.isInteger(label) && label >= 0 && label < classes!) continue;
+    throw new LabError(
+      `Label ${label} at position ${row} of the batch is none of ${classes} classes. Give 0 to ${classes! - 1}.`,
+    );
+  }
+}
+
 /**
  * Mean cross-entropy of logits [batch, classes] against class indices, a scalar in nats, as
- * torch.nn.CrossEntropyLoss computes it.
+ * torch.nn.CrossEntropyLoss computes it. Throws a LabError on a label that is no class, and on a batch without weight.
  */
 export function crossEntropy(logits: Tensor, labels: Int32Array, options: CrossEntropyOptions = {}): Tensor {
   const classes = logits.shape[1]!;
   checkCrossEntropy(options, classes);
+  checkLabels(labels, logits);
   const {labelSmoothing = 0, classWeights} = options;
   return tf.tidy(() => {
     const weights = classWeights ?? new Array<number>(classes).fill(1);
@@ -44,6 +59,11 @@ export function crossEntropy(logits: Tensor, labels: Int32Array, options: CrossE
       targets[start + label] += (1 - labelSmoothing) * weights[label];
       total += weights[label];
     });
+    if (total === 0) {
+      throw new LabError(
+        'No photo of a batch has a class weight above 0. Leave the classes without weight out, or give larger batches.',
+      );
+    }
     const entropies = tf.mul(tf.logSoftmax(logits), tf.tensor2d(targets, [labels.length, classes]));
     return tf.mul(tf.sum(entropies), -1 / total);
   });

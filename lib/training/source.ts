@@ -10,7 +10,8 @@ export interface SourceBatch {
 /** A part of the data set, ready for a classifier: photos decoded on the way, or frozen features read from disk. */
 export interface Source {
   size: number;
-  batchSize: number;
+  /** How many batches `batches` gives. */
+  batchesPerEpoch: number;
   /**
    * All photos once: in the given order for evaluation; for an epoch (from 1) of training shuffled and augmented by
    * the source's seed, so that an epoch is the same whenever it is run.
@@ -19,4 +20,13 @@ export interface Source {
     epoch: number | 'evaluation',
     signal?: AbortSignal,
   ): AsyncIterable<SourceBatch> | Iterable<SourceBatch>;
+}
+
+/** What `use` makes of a batch; the batch is disposed, however that ends. */
+export function spending<Result>(x: Tensor, use: () => Result): Result {
+  try {
+    return use();
+  } finally {
+    x.dispose();
+  }
 }

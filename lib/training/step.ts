@@ -1,4 +1,4 @@
-import {tf, type Tensor} from '../engine';
+import {gradients, tf, type Tensor} from '../engine';
 import type {Classifier} from '../heads';
 import {crossEntropy, type CrossEntropyOptions} from './losses';
 import {baseRate, makeOptimizer, type OptimizerOptions} from './optimizers';
@@ -41,28 +41,38 @@ export class Stepper {
    * training. Returns the loss before the step.
    */
   step(x: Tensor, labels: Int32Array, random: () => number, factor: number, count: number): number {
-    const network = this.classifier.forTraining(random);
-    const variables = [...this.trainable.values()].map(({variable}) => variable);
-    const {value, grads} = tf.variableGrads(
-      () => crossEntropy(network.logits(x), labels, this.options) as never,
-      variables,
-    );
-    network.applyUpdates();
-    const loss = value.dataSync()[0];
-    value.dispose();
-    const scale = this.clippingScale(Object.values(grads));
-    for (const [name, {variable, part}] of this.trainable) {
-      const rate = baseRate(this.options.optimizer, part) * factor;
-      const old = this.states.get(name)!;
-      const [next, ...state] = tf.tidy(() => {
-        const gradient = scale < 1 ? tf.mul(grads[variable.name], scale) : grads[variable.name];
-        return this.optimizer.update(variable, gradient, old, rate, count);
-      });
-      variable.assign(next);
-      tf.dispose([next, old, grads[variable.name]]);
-      this.states.set(name, state);
+    const {value, grads} = this.gradients(x, labels, random);
+    try {
+      const loss = value.dataSync()[0];
+      const scale = this.clippingScale(Object.values(grads));
+      for (const [name, {variable, part}] of this.trainable) {
+        const rate = baseRate(this.options.optimizer, part) * factor;
+        const old = this.states.get(name)!;
+        const [next, ...state] = tf.tidy(() => {
+          const gradient = scale < 1 ? tf.mul(grads[variable.name], scale) : grads[variable.name];
+          return this.optimizer.update(variable, gradient, old, rate, count);
+        });
+        variable.assign(next);
+        tf.dispose([next, old, grads[variable.name]]);
+        this.states.set(name, state);
+      }
+      return loss;
+    } finally {
+      tf.dispose([value, grads]);
     }
-    return loss;
+  }
+
+  /** The loss of a batch and its slopes; the running statistics are moved. */
+  private gradients(x: Tensor, labels: Int32Array, random: () => number) {
+    const network = this.classifier.forTraining(random);
+    try {
+      const variables = [...this.trainable.values()].map(({variable}) => variable);
+      const result = gradients(() => crossEntropy(network.logits(x), labels, this.options), variables);
+      network.applyUpdates();
+      return result;
+    } finally {
+      network.dispose();
+    }
   }
 
   /** The optimizer's state, each tensor in the engine's layout. */

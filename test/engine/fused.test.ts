@@ -1,6 +1,7 @@
+import assert from 'node:assert/strict';
 import test from 'node:test';
 import {type Activation, activate, fusedConv2d, tf, type Tensor} from '../../lib/engine';
-import {assertSameValue, tensor} from './compare';
+import {assertSameValue, tensor, withoutLeaks} from './compare';
 import {convolution, depthwise, plain, type Window} from './windows';
 
 const activations: (Activation | undefined)[] = [
@@ -55,3 +56,24 @@ for (const [kind, channels, filterShape] of kinds) {
     });
   }
 }
+
+test('a residual of another shape than the output is refused, beyond whose end oneDNN would read', () => {
+  withoutLeaks(() =>
+    tf.tidy(() => {
+      const [x, bias] = [tensor([2, 7, 6, 4]), tensor([4])];
+      const window: Window = {strides: [2, 1], padding: [1, 0, 0, 1], dilations: [2, 1]};
+      for (const isDepthwise of [false, true]) {
+        const filter = tensor([3, 2, 4, isDepthwise ? 1 : 4], 2);
+        const fuse = (shape: number[]) =>
+          fusedConv2d(x, filter, bias, window, {isDepthwise, residual: tensor(shape, 3), activation: 'relu'});
+        assert.deepEqual(fuse([2, 2, 6, 4]).shape, [2, 2, 6, 4]);
+        for (const shape of [[2, 2, 5, 4], [1, 1, 1, 4], [4]]) {
+          assert.throws(
+            () => fuse(shape),
+            new RegExp(`A residual \\[${shape.join(', ')}\\] .* output \\[2, 2, 6, 4\\]`),
+          );
+        }
+      }
+    }),
+  );
+});

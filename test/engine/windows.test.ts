@@ -2,6 +2,7 @@ import test from 'node:test';
 import {
   averagePool,
   conv2d,
+  fusedConv2d,
   globalAverage,
   maxPool,
   pad,
@@ -9,6 +10,7 @@ import {
   tf,
   type Tensor,
 } from '../../lib/engine';
+import {LabError} from '../../lib/errors';
 import {assertSame, assertSameValue, tensor, withoutLeaks} from './compare';
 import {average, convolution, depthwise, maximum, plain, type Window} from './windows';
 import assert from 'node:assert/strict';
@@ -19,6 +21,7 @@ const windows: Record<string, Partial<Window>> = {
   'padding after the last row and column alone, stride 2': {strides: [2, 2], padding: [0, 1, 0, 1]},
   'another padding on each side, stride 3': {strides: [3, 3], padding: [0, 1, 2, 1]},
   'dilation 2': {padding: [2, 2, 2, 2], dilations: [2, 2]},
+  'another dilation on each axis, stride 2': {strides: [2, 2], padding: [1, 2, 0, 3], dilations: [3, 2]},
 };
 
 /** Each kind of convolution: the channels that come in, and the filter's shape. */
@@ -66,12 +69,12 @@ for (const [height, width] of [
       const filters = [tensor([kernel, kernel, 12, 4], 2), tensor([kernel, kernel, 12, 1], 3)];
       assertSame(
         (image, filter) => conv2d(image, filter, window),
-        (image, filter) => tf.conv2d(image as tf.Tensor4D, filter as tf.Tensor4D, 2, 'same'),
+        (image, filter) => tf.conv2d(image as never, filter as never, 2, 'same'),
         [x, filters[0]],
       );
       assertSame(
         (image, filter) => conv2d(image, filter, window, true),
-        (image, filter) => tf.depthwiseConv2d(image as tf.Tensor4D, filter as tf.Tensor4D, 2, 'same'),
+        (image, filter) => tf.depthwiseConv2d(image as never, filter as never, 2, 'same'),
         [x, filters[1]],
       );
       tf.dispose([x, filters]);
@@ -128,4 +131,61 @@ test('pad fills and gives the same tensor when there is nothing to add', () => {
   assertSameValue((image) => pad(image, [1, 2, 0, 1], 5), expected, [x]);
   assert.equal(pad(x, [0, 0, 0, 0]), x);
   x.dispose();
+});
+
+/** What no window can be, and what the error says of it. */
+const impossible: [Partial<Window>, RegExp][] = [
+  [{strides: [0, 1]}, /stride of \[0, 1\]/],
+  [{strides: [1, -1]}, /stride of \[1, -1\]/],
+  [{strides: [1.5, 1]}, /stride of \[1\.5, 1\]/],
+  [{strides: [NaN, 1]}, /stride of \[NaN, 1\]/],
+  [{padding: [0, 0, -1, 1]}, /padding of \[0, 0, -1, 1\]/],
+  [{padding: [0.5, 0, 0, 0]}, /padding of \[0\.5, 0, 0, 0\]/],
+];
+
+test('impossible windows are refused by value', () => {
+  withoutLeaks(() =>
+    tf.tidy(() => {
+      const [x, bias] = [tensor([1, 4, 3, 2]), tensor([2])];
+      const filters = {false: tensor([3, 3, 2, 2]), true: tensor([3, 3, 2, 1])};
+      const refuse = (error: RegExp, run: () => unknown) =>
+        assert.throws(run, (thrown) => thrown instanceof LabError && error.test(thrown.message));
+      const convolve = (error: RegExp, image: Tensor, changes: Partial<Window>, size?: [number, number]) => {
+        const window = {...plain, ...changes};
+        for (const isDepthwise of [false, true]) {
+          const filter = size ? tensor([...size, 2, isDepthwise ? 1 : 2]) : filters[`${isDepthwise}`];
+          refuse(error, () => conv2d(image, filter, window, isDepthwise));
+          refuse(error, () => fusedConv2d(image, filter, bias, window, {isDepthwise}));
+        }
+      };
+      const reduce = (error: RegExp, image: Tensor, changes: Partial<Window>, size: [number, number]) => {
+        for (const pool of [maxPool, averagePool])
+          refuse(error, () => pool(image, size, {...plain, ...changes}));
+      };
+      for (const [changes, error] of impossible) {
+        convolve(error, x, changes);
+        reduce(error, x, changes, [2, 2]);
+      }
+      convolve(/dilation of \[0, 1\]/, x, {dilations: [0, 1]});
+      convolve(/dilation of \[1, -2\]/, x, {dilations: [1, -2]});
+      convolve(/5 high does not fit into an image of 4 rows/, x, {}, [5, 1]);
+      convolve(/4 wide does not fit into an image of 3 columns/, x, {}, [1, 4]);
+      convolve(/7 high does not fit into an image of 6 rows/, x, {padding: [1, 1, 3, 3], dilations: [3, 3]});
+      convolve(/window of \[0, 3\]/, x, {}, [0, 3]);
+      reduce(/window of \[0, 1\]/, x, {}, [0, 1]);
+      reduce(/4 wide does not fit into an image of 3 columns/, x, {}, [2, 4]);
+      convolve(/tensor \[4, 3, 2\] is no image/, tensor([4, 3, 2]), {});
+      reduce(/tensor \[4, 3, 2\] is no image/, tensor([4, 3, 2]), {}, [2, 2]);
+      for (const shape of [
+        [3, 3, 3, 1],
+        [1, 1, 1, 3],
+        [1, 1, 2, 0],
+        [3, 3, 2],
+      ]) {
+        refuse(/A filter \[.*\] /, () => conv2d(x, tensor(shape), plain));
+      }
+      refuse(/A filter \[1, 1, 1, 2\] .* one by one/, () => conv2d(x, tensor([1, 1, 1, 2]), plain, true));
+      refuse(/padding of \[1, -1, 0, 0\]/, () => pad(x, [1, -1, 0, 0]));
+    }),
+  );
 });

@@ -33,6 +33,24 @@ test('an abort while frozen features are computed keeps those, and the run can b
   assert.ok(first[0] > kept, `the second run began anew with ${first[0]} of which ${kept} were kept`);
 });
 
+test('a photo left alone joins the batch before it, so that a BatchNorm on a map of one place can be trained', async () => {
+  const workspace = await drawnWorkspace();
+  const photos = workspace.split.parts.train.length;
+  const narrow: ExperimentOptions = {...small, backbone: 'mobilenet_v2', size: 32, regime: lastStages(2)};
+  const batches: number[] = [];
+  const {record} = await run({...narrow, batchSize: photos - 1}, workspace, {
+    onBatch: ({batches: count}) => batches.push(count),
+  });
+  assert.equal(record.status, 'complete');
+  assert.deepEqual(batches, [1]);
+  let steps = 0;
+  await assert.rejects(
+    run({...narrow, batchSize: 1}, workspace, {onBatch: () => steps++}),
+    /a batch of one photo has no statistics here\. .* a batch size of 2 or more\.$/,
+  );
+  assert.equal(steps, 0);
+});
+
 test('what is kept of a run are the tensors that were trained, of the best epoch', async () => {
   const workspace = await drawnWorkspace();
   const {record} = await run({...small, regime: lastStages(2)}, workspace);

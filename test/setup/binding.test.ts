@@ -9,10 +9,11 @@ import {enginePackage} from '../../setup/project.mjs';
 
 const source = readFileSync(path.join(enginePackage, 'binding', patchedFile), 'utf8');
 
-test('the patch adds the two lists to the published source and takes nothing away', () => {
+test('the patch adds the two lists and the check to the published source and takes nothing away', () => {
   const patched = patchBackend(source);
   assert.equal(patched.match(/TFE_OpSetAttrStringList/g)?.length, 1);
   assert.equal(patched.match(/TFE_OpSetAttrTypeList/g)?.length, 1);
+  assert.equal(patched.match(/TFE_OpGetAttrType\(/g)?.length, 1);
   const kept = new Set(patched.split('\n'));
   assert.ok(source.split('\n').every((line) => kept.has(line)));
 });

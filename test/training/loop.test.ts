@@ -12,6 +12,7 @@ import {
   evaluate,
   oneCycle,
   sgd,
+  type Source,
   type StateTensor,
   Stepper,
   train,
@@ -335,3 +336,27 @@ test('an evaluation says what the logits say', async () => {
     softmax.forEach((row, item) => assert.ok(Math.abs(probabilities[item] - row[best[item]]) < 1e-5));
   });
 });
+
+/** A source of which the second batch has a label that is no class. */
+const mislabelled = (source: Source, label: number): Source => ({
+  ...source,
+  async *batches(epoch) {
+    let batch = 0;
+    for await (const {x, labels} of source.batches(epoch)) {
+      yield {x, labels: batch++ === 1 ? labels.with(2, label) : labels};
+    }
+  },
+});
+
+for (const label of [-1, 3]) {
+  test(`label ${label} of three classes ends training and evaluation by its name, and leaves no tensor`, async () => {
+    const named = (error: unknown) =>
+      error instanceof LabError &&
+      error.message.startsWith(`Label ${label} at position 2 of the batch is none of 3 classes.`);
+    await withClassifier(async (classifier) => {
+      const train28 = mislabelled(data.train, label);
+      await assert.rejects(train(classifier, {...data, train: train28}, options), named);
+      await assert.rejects(evaluate(classifier, mislabelled(data.val, label)), named);
+    });
+  });
+}

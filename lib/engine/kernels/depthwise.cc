@@ -10,7 +10,8 @@ struct Window {
   int64_t strideY, strideX, top, bottom, left, right;
 
   explicit Window(Attributes& attributes) {
-    const std::vector<int64_t> strides = attributes.integers("strides", 2), padding = attributes.integers("padding", 4);
+    const std::vector<int64_t> strides = attributes.integers("strides", 2, 1);
+    const std::vector<int64_t> padding = attributes.integers("padding", 4, 0);
     strideY = strides[0], strideX = strides[1];
     top = padding[0], bottom = padding[1], left = padding[2], right = padding[3];
   }
@@ -20,17 +21,18 @@ struct Window {
 struct Sizes {
   int64_t batch, height, width, channels, filterHeight, filterWidth, outHeight, outWidth;
 
-  Sizes(const Shape& image, const Shape& filter, const Window& window)
-      : batch(image.at(0)), height(image.at(1)), width(image.at(2)), channels(image.at(3)), filterHeight(filter.at(0)),
-        filterWidth(filter.at(1)),
-        outHeight((height + window.top + window.bottom - filterHeight) / window.strideY + 1),
-        outWidth((width + window.left + window.right - filterWidth) / window.strideX + 1) {
-    if (filter.at(2) != channels || filter.at(3) != 1) {
+  Sizes(const Shape& image, const Shape& filter, const Window& window) {
+    if (image.size() != 4 || filter.size() != 4) throw std::invalid_argument("image and filter must have four axes");
+    batch = image[0], height = image[1], width = image[2], channels = image[3];
+    filterHeight = filter[0], filterWidth = filter[1];
+    if (filter[2] != channels || filter[3] != 1) {
       throw std::invalid_argument("the filter is not one of " + std::to_string(channels) + " channels");
     }
-    if (height + window.top + window.bottom < filterHeight || width + window.left + window.right < filterWidth) {
-      throw std::invalid_argument("the filter is larger than the image");
-    }
+    const int64_t roomY = height + window.top + window.bottom - filterHeight;
+    const int64_t roomX = width + window.left + window.right - filterWidth;
+    if (filterHeight < 1 || filterWidth < 1) throw std::invalid_argument("the filter is empty");
+    if (roomY < 0 || roomX < 0) throw std::invalid_argument("the filter is larger than the image");
+    outHeight = roomY / window.strideY + 1, outWidth = roomX / window.strideX + 1;
   }
 
   Shape output() const { return {batch, outHeight, outWidth, channels}; }
@@ -156,7 +158,7 @@ struct DepthwiseGradInput {
     Window around = window;
     around.top = s.filterHeight - 1 - window.top, around.bottom = s.filterHeight - 1 - window.bottom;
     around.left = s.filterWidth - 1 - window.left, around.right = s.filterWidth - 1 - window.right;
-    filterImages(dy.data, half.data(), nullptr, Sizes(dy.shape, filter.shape, around), around, Identity{}, dx);
+    filterImages(dy.data, half.data(), nullptr, Sizes(s.output(), filter.shape, around), around, Identity{}, dx);
   }
 
   void gathered(const float* dy, const float* filter, const Sizes& s, float* dx) const {

@@ -100,7 +100,8 @@ struct ChannelScaleGrad {
 
   void compute(Call& call) const {
     const Input x = call.input(1), dy = call.input(0, x.size());
-    const int64_t photos = x.shape.at(0), channels = x.channels();
+    if (x.shape.empty()) throw std::invalid_argument("a single number has no channels");
+    const int64_t photos = x.shape[0], channels = x.channels();
     const Input factor = call.input(2, photos * channels);
     const int64_t places = photos == 0 ? 0 : x.rows() / photos;
     float* dx = call.output(0, x.shape);

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -25,6 +27,46 @@ inline int64_t sizeOf(const Shape& shape) {
   return size;
 }
 
+// An error that TensorFlow itself has reported, under its own code.
+struct Failure : std::runtime_error {
+  TF_Code code;
+
+  explicit Failure(const TF_Status* status) : std::runtime_error(TF_Message(status)), code(TF_GetCode(status)) {}
+};
+
+class Status {
+ public:
+  Status() : status_(TF_NewStatus()) {}
+  Status(const Status&) = delete;
+  ~Status() { TF_DeleteStatus(status_); }
+
+  operator TF_Status*() const { return status_; }
+
+  void check() const {
+    if (TF_GetCode(status_) != TF_OK) throw Failure(status_);
+  }
+
+  // Takes over what has just been caught.
+  void setToException() {
+    try {
+      throw;
+    } catch (const Failure& error) {
+      TF_SetStatus(status_, error.code, error.what());
+    } catch (const std::invalid_argument& error) {
+      TF_SetStatus(status_, TF_INVALID_ARGUMENT, error.what());
+    } catch (const std::bad_alloc&) {
+      TF_SetStatus(status_, TF_RESOURCE_EXHAUSTED, "there is not enough memory");
+    } catch (const std::exception& error) {
+      TF_SetStatus(status_, TF_INTERNAL, error.what());
+    } catch (...) {
+      TF_SetStatus(status_, TF_INTERNAL, "an error without a description");
+    }
+  }
+
+ private:
+  TF_Status* status_;
+};
+
 struct Input {
   const float* data;
   Shape shape;
@@ -37,21 +79,23 @@ struct Input {
 // One execution of an operation: its inputs and outputs.
 class Call {
  public:
-  explicit Call(TF_OpKernelContext* context) : context_(context), status_(TF_NewStatus()) {}
+  explicit Call(TF_OpKernelContext* context) : context_(context) {}
   Call(const Call&) = delete;
   ~Call() {
     for (TF_Tensor* tensor : tensors_) TF_DeleteTensor(tensor);
-    TF_DeleteStatus(status_);
   }
 
-  // Whether there is an input of this number: the last one may be a list of none or one.
-  bool has(int index) const { return index < TF_NumInputs(context_); }
+  // Whether there is an input of this number, the last, which is a list of none or one.
+  bool has(int index) const {
+    const int count = TF_NumInputs(context_) - index;
+    if (count > 1) throw std::invalid_argument("input " + std::to_string(index) + " is a list of " + std::to_string(count));
+    return count == 1;
+  }
 
   Input input(int index) {
-    TF_Tensor* tensor = nullptr;
+    TF_Tensor*& tensor = tensors_.emplace_back(nullptr);
     TF_GetInput(context_, index, &tensor, status_);
-    check();
-    tensors_.push_back(tensor);
+    status_.check();
     Shape shape(TF_NumDims(tensor));
     for (size_t i = 0; i < shape.size(); ++i) shape[i] = TF_Dim(tensor, static_cast<int>(i));
     return {static_cast<const float*>(TF_TensorData(tensor)), shape};
@@ -68,51 +112,74 @@ class Call {
   }
 
   float* output(int index, const Shape& shape) {
-    TF_Tensor* tensor = TF_AllocateOutput(context_, index, TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
-                                          sizeOf(shape) * sizeof(float), status_);
-    check();
-    tensors_.push_back(tensor);
+    // TensorFlow ends the process when it is asked for more than it can count.
+    int64_t bytes = sizeof(float);
+    for (int64_t length : shape) {
+      if (length < 0 || __builtin_mul_overflow(bytes, length, &bytes)) throw std::bad_alloc();
+    }
+    TF_Tensor*& tensor = tensors_.emplace_back(nullptr);
+    tensor = TF_AllocateOutput(context_, index, TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
+                               static_cast<size_t>(bytes), status_);
+    status_.check();
     return static_cast<float*>(TF_TensorData(tensor));
   }
 
  private:
-  void check() const {
-    if (TF_GetCode(status_) != TF_OK) throw std::runtime_error(TF_Message(status_));
-  }
-
   TF_OpKernelContext* context_;
-  TF_Status* status_;
+  Status status_;
   std::vector<TF_Tensor*> tensors_;
 };
 
 // Reads an operation's attributes when its kernel is made.
 class Attributes {
  public:
-  explicit Attributes(TF_OpKernelConstruction* construction) : construction_(construction), status_(TF_NewStatus()) {}
+  explicit Attributes(TF_OpKernelConstruction* construction) : construction_(construction) {}
   Attributes(const Attributes&) = delete;
-  ~Attributes() { TF_DeleteStatus(status_); }
 
   float number(const char* name) {
     float value = 0;
     TF_OpKernelConstruction_GetAttrFloat(construction_, name, &value, status_);
+    status_.check();
     return value;
   }
 
   std::string text(const char* name) {
-    char value[32] = {};
-    TF_OpKernelConstruction_GetAttrString(construction_, name, value, sizeof value - 1, status_);
+    std::string value(sizes(name).total, '\0');
+    TF_OpKernelConstruction_GetAttrString(construction_, name, &value[0], value.size(), status_);
+    status_.check();
     return value;
   }
 
-  std::vector<int64_t> integers(const char* name, int count) {
+  // A list of so many whole numbers, none of which is below `least`.
+  std::vector<int64_t> integers(const char* name, int count, int64_t least) {
+    const int given = sizes(name).list;
+    if (given != count) {
+      throw std::invalid_argument(std::string(name) + " is a list of " + std::to_string(given) + " numbers in place of " +
+                                  std::to_string(count));
+    }
     std::vector<int64_t> values(count);
     TF_OpKernelConstruction_GetAttrInt64List(construction_, name, values.data(), count, status_);
+    status_.check();
+    for (int64_t value : values) {
+      if (value < least) throw std::invalid_argument(std::string(name) + " holds " + std::to_string(value));
+    }
     return values;
   }
 
  private:
+  struct Sizes {
+    int32_t list, total;
+  };
+
+  Sizes sizes(const char* name) {
+    Sizes sizes{0, 0};
+    TF_OpKernelConstruction_GetAttrSize(construction_, name, &sizes.list, &sizes.total, status_);
+    status_.check();
+    return sizes;
+  }
+
   TF_OpKernelConstruction* construction_;
-  TF_Status* status_;
+  Status status_;
 };
 
 // What an operation is called with; each entry is 'name: type'.
@@ -127,32 +194,44 @@ struct Signature {
 template <class Kernel>
 struct Registration {
   Registration(const char* name, const Signature& signature) {
-    TF_Status* status = TF_NewStatus();
+    const Status status;
     TF_OpDefinitionBuilder* definition = TF_NewOpDefinitionBuilder(name);
     for (const char* input : signature.inputs) TF_OpDefinitionBuilderAddInput(definition, input);
     for (const char* output : signature.outputs) TF_OpDefinitionBuilderAddOutput(definition, output);
     for (const char* attribute : signature.attributes) TF_OpDefinitionBuilderAddAttr(definition, attribute);
     TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, &TF_ShapeInferenceContextSetUnknownShape);
     TF_RegisterOpDefinition(definition, status);
+    report(name, status);
     TF_RegisterKernelBuilder(name, TF_NewKernelBuilder(name, "CPU", &create, &compute, &destroy), status);
-    TF_DeleteStatus(status);
+    report(name, status);
   }
 
  private:
+  // Nothing can be thrown while the library is loaded; the operation will be missing when it is called.
+  static void report(const char* name, const Status& status) {
+    if (TF_GetCode(status) != TF_OK) std::fprintf(stderr, "%s is not registered: %s\n", name, TF_Message(status));
+  }
+
   static void* create(TF_OpKernelConstruction* construction) {
-    Attributes attributes(construction);
-    return new Kernel(attributes);
+    try {
+      Attributes attributes(construction);
+      return new Kernel(attributes);
+    } catch (...) {
+      Status status;
+      status.setToException();
+      TF_OpKernelConstruction_Failure(construction, status);
+      return nullptr;
+    }
   }
 
   static void compute(void* kernel, TF_OpKernelContext* context) {
     try {
       Call call(context);
       static_cast<const Kernel*>(kernel)->compute(call);
-    } catch (const std::exception& error) {
-      TF_Status* status = TF_NewStatus();
-      TF_SetStatus(status, TF_INVALID_ARGUMENT, error.what());
+    } catch (...) {
+      Status status;
+      status.setToException();
       TF_OpKernelContext_Failure(context, status);
-      TF_DeleteStatus(status);
     }
   }
 

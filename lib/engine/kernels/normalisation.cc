@@ -40,6 +40,7 @@ struct BatchNorm {
   void compute(Call& call) const {
     const Input x = call.input(0);
     const int64_t rows = x.rows(), channels = x.channels();
+    if (rows == 0) throw std::invalid_argument("an empty batch has no statistics");
     const Input scale = call.input(1, channels), offset = call.input(2, channels);
     const Input runningMean = call.input(3, channels), runningVariance = call.input(4, channels);
     const float* residual = inputResidual(call, 5, x);

@@ -4,8 +4,11 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 namespace lab {
 namespace {
@@ -16,7 +19,11 @@ using Work = std::function<void(int64_t, int64_t, int64_t)>;
 class Pool {
  public:
   Pool() {
-    for (int thread = 1; thread < threadCount(); ++thread) std::thread(&Pool::serve, this).detach();
+    try {
+      for (; helpers_ < threadCount() - 1; ++helpers_) std::thread(&Pool::serve, this).detach();
+    } catch (const std::system_error&) {
+      // Where the system gives no more threads, those there are do the work.
+    }
   }
 
   void run(const Pieces& pieces, const Work& work) {
@@ -26,13 +33,14 @@ class Pool {
       work_ = &work;
       pieces_ = &pieces;
       next_ = 0;
-      busy_ = threadCount() - 1;
+      busy_ = helpers_;
       ++generation_;
     }
     wake_.notify_all();
     takePieces();
     std::unique_lock<std::mutex> lock(mutex_);
     done_.wait(lock, [this] { return busy_ == 0; });
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
@@ -50,12 +58,19 @@ class Pool {
     }
   }
 
+  // After an exception no more pieces are begun; `run` throws the first one.
   void takePieces() {
-    for (;;) {
-      const int64_t piece = next_.fetch_add(1);
-      if (piece >= pieces_->number) return;
-      const int64_t begin = piece * pieces_->length;
-      (*work_)(piece, begin, std::min(begin + pieces_->length, pieces_->count));
+    try {
+      for (;;) {
+        const int64_t piece = next_.fetch_add(1);
+        if (piece >= pieces_->number) return;
+        const int64_t begin = piece * pieces_->length;
+        (*work_)(piece, begin, std::min(begin + pieces_->length, pieces_->count));
+      }
+    } catch (...) {
+      next_ = pieces_->number;
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (!error_) error_ = std::current_exception();
     }
   }
 
@@ -64,7 +79,8 @@ class Pool {
   const Work* work_ = nullptr;
   const Pieces* pieces_ = nullptr;
   std::atomic<int64_t> next_{0};
-  int busy_ = 0;
+  std::exception_ptr error_;
+  int helpers_ = 0, busy_ = 0;
   uint64_t generation_ = 0;
 };
 

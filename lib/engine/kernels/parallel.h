@@ -17,8 +17,8 @@ struct Pieces {
   Pieces(int64_t count, int64_t grain);
 };
 
-// Calls `work(piece, begin, end)` for every piece, in several threads; returns when all is done. What sums up over pieces
-// one by one, in their order, is the same at every call.
+// Calls `work(piece, begin, end)` for every piece, in several threads; returns when all is done, or throws what `work` has
+// thrown first. What sums up over pieces one by one, in their order, is the same at every call.
 void parallel(const Pieces& pieces, const std::function<void(int64_t piece, int64_t begin, int64_t end)>& work);
 
 }  // namespace lab

@@ -19,25 +19,19 @@ import {
   text,
 } from './native';
 import {pad, type Padding, samePadding} from './padding';
+import {checkConvolution, checkResidual, type Window} from './window';
 
-/** Where a window stands: PyTorch's symmetric padding, or another amount after the last row and column. */
-export interface Window {
-  strides: [number, number];
-  padding: Padding;
-  dilations: [number, number];
-}
-
-const spread = (pair: readonly number[]): number[] => [1, pair[0], pair[1], 1];
+const everyAxis = (pair: readonly number[]): number[] => [1, pair[0], pair[1], 1];
 
 function windowAttributes({strides, padding, dilations}: Window, named?: 'SAME' | 'VALID'): Attribute[] {
   const padded = padding.some((amount) => amount > 0);
   return [
     T,
-    integer('strides', spread(strides)),
+    integer('strides', everyAxis(strides)),
     text('padding', named ?? (padded ? 'EXPLICIT' : 'VALID')),
     ...(padded && !named ? [integer('explicit_paddings', [0, 0, ...padding, 0, 0])] : []),
     text('data_format', 'NHWC'),
-    integer('dilations', spread(dilations)),
+    integer('dilations', everyAxis(dilations)),
   ];
 }
 
@@ -134,20 +128,39 @@ function runDepthwise(
   return execute('LabDepthwise', attributes, [x, filter, ...inputs]);
 }
 
-/** TensorFlow's gradients of a depthwise convolution ignore dilation; there it is one in as many groups as channels. */
 const isDilated = ({dilations}: Window): boolean => dilations.some((dilation) => dilation > 1);
+
+/** The filter with zeros between its places: without dilation it does what the given one does with it. */
+function spread(filter: Tensor, [dilationY, dilationX]: readonly number[]): Tensor {
+  const [height, width, channels, out] = filter.shape as [number, number, number, number];
+  const [reachY, reachX] = [(height - 1) * dilationY + 1, (width - 1) * dilationX + 1];
+  const between = (dilation: number): [number, number][] => [
+    [0, 0],
+    [0, dilation - 1],
+    [0, 0],
+  ];
+  const rows = tf.pad(filter.reshape([height, 1, width * channels * out]), between(dilationY));
+  const tall = tf.slice(rows.reshape([height * dilationY, -1]), [0, 0], [reachY, -1]);
+  const columns = tf.pad(tall.reshape([reachY * width, 1, channels * out]), between(dilationX));
+  const whole = columns.reshape([reachY, width * dilationX, channels, out]);
+  return tf.slice(whole, [0, 0, 0, 0], [reachY, reachX, channels, out]);
+}
 
 /**
  * Convolution without bias. `filter` is [height, width, in / groups, out] (the number of groups follows from its
- * shape), or [height, width, channels, multiplier] when `isDepthwise`.
+ * shape), or [height, width, channels, multiplier] when `isDepthwise`. Throws a LabError that names the value when
+ * window, filter and image do not go together.
  */
 export function conv2d(x: Tensor, filter: Tensor, window: Window, isDepthwise = false): Tensor {
-  const [height, width, channels, multiplier] = filter.shape;
-  if (isDepthwise && !isDilated(window)) {
-    const runsInLab = hasLabKernels() && multiplier === 1;
-    return (runsInLab ? labDepthwise : nativeDepthwise)({x, filter}, window)[0];
+  checkConvolution(x, filter, window, isDepthwise);
+  // Only oneDNN has the gradients of a dilated convolution, and nobody those of a depthwise one.
+  if (isDilated(window) && (isDepthwise || !hasOneDNN())) {
+    const undilated: Window = {...window, dilations: [1, 1]};
+    return conv2d(x, spread(filter, window.dilations), undilated, isDepthwise);
   }
-  return grouped(x, isDepthwise ? filter.reshape([height, width, 1, channels * multiplier]) : filter, window);
+  if (!isDepthwise) return grouped(x, filter, window);
+  const runsInLab = hasLabKernels() && filter.shape[3] === 1;
+  return (runsInLab ? labDepthwise : nativeDepthwise)({x, filter}, window)[0];
 }
 
 function grouped(x: Tensor, filter: Tensor, window: Window): Tensor {
@@ -175,7 +188,7 @@ export interface FusedOptions {
 
 /**
  * Convolution, bias, residual sum and activation in one pass over memory, for inference (no gradient). What oneDNN
- * cannot fuse runs as separate operations.
+ * cannot fuse runs as separate operations. Throws a LabError as `conv2d` does.
  */
 export function fusedConv2d(
   x: Tensor,
@@ -184,6 +197,8 @@ export function fusedConv2d(
   window: Window,
   {isDepthwise = false, residual, activation}: FusedOptions = {},
 ): Tensor {
+  checkConvolution(x, filter, window, isDepthwise);
+  if (residual) checkResidual(residual, x, filter, window, isDepthwise);
   return tf.tidy(() => {
     if (isDepthwise && !isDilated(window) && hasLabKernels() && filter.shape[3] === 1 && !residual) {
       return runDepthwise(x, filter, window, bias, activation)[0];

@@ -3,7 +3,7 @@
  * [batch, height, width, channel].
  */
 export {type Activation, activate} from './activations';
-export {conv2d, fusedConv2d, type FusedOptions, type Window} from './convolution';
+export {conv2d, fusedConv2d, type FusedOptions} from './convolution';
 export {affine, biasAdd, fusedLinear, linear} from './dense';
 export {dropoutMask} from './dropout';
 export {multiply} from './gating';
@@ -19,3 +19,4 @@ export {adamStep, type AdamSettings, sgdStep, type SgdSettings} from './optimize
 export {pad, type Padding, samePadding} from './padding';
 export {averagePool, globalAverage, maxPool} from './pooling';
 export {softmax} from './softmax';
+export type {Window} from './window';

@@ -61,7 +61,8 @@ export const binary = (name: string, a: Tensor, b: Tensor): Tensor => execute(na
 export const scalar = (value: number): Tensor => tf.scalar(value);
 export const shapeTensor = (shape: readonly number[]): Tensor => tf.tensor1d([...shape], 'int32');
 
-let spent: Tensor[] = [];
+/** What the gradient of a pass's last operation needed, by the pass's scope: gone with it, however the pass ends. */
+const spent = new WeakMap<object, Tensor[]>();
 
 /**
  * tfjs keeps everything that a backward pass has touched until its end. An operation's gradient is complete when the
@@ -70,8 +71,8 @@ let spent: Tensor[] = [];
  */
 function releaseAfterNext(slopes: Tensor[], saved: Tensor[]): void {
   const {activeScope} = tf.engine().state;
-  tf.dispose(spent);
-  spent = [...slopes.filter(({scopeId}) => scopeId === activeScope.id), ...saved];
+  tf.dispose(spent.get(activeScope) ?? []);
+  spent.set(activeScope, [...slopes.filter(({scopeId}) => scopeId === activeScope.id), ...saved]);
 }
 
 export interface Kernel<Options> {

@@ -1,6 +1,5 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {type Attribute, tf} from '../tensorflow';
-import type {Window} from './convolution';
 import {
   binary,
   execute,
@@ -15,6 +14,7 @@ import {
   text,
 } from './native';
 import {pad} from './padding';
+import {checkWindow, type Window} from './window';
 
 interface PoolOptions {
   size: [number, number];
@@ -59,13 +59,17 @@ const averagePooling = operation<PoolOptions & {inputShape: number[]}>('AverageP
   }),
 });
 
-/** Largest value of each window; what `padding` adds never wins. Without `gradient` it takes half the time. */
+/**
+ * Largest value of each window; what `padding` adds never wins. Without `gradient` it takes half the time. Throws a
+ * LabError that names the value when the window cannot be moved over the image.
+ */
 export function maxPool(
   x: Tensor,
   size: [number, number],
   {strides, padding}: Omit<Window, 'dilations'>,
   {gradient = true} = {},
 ): Tensor {
+  checkWindow(x, size, {strides, padding});
   const padded = pad(x, padding, -Infinity);
   if (!hasOneDNN() || !gradient) return maxPooling({x: padded}, {size, strides})[0];
   const [y, places] = notedMaxPooling({x: padded}, {size, strides});
@@ -73,12 +77,16 @@ export function maxPool(
   return y;
 }
 
-/** Mean of each window; the zeros that `padding` adds count, as in PyTorch's default. */
+/**
+ * Mean of each window; the zeros that `padding` adds count, as in PyTorch's default. Throws a LabError that names the
+ * value when the window cannot be moved over the image.
+ */
 export function averagePool(
   x: Tensor,
   size: [number, number],
   {strides, padding}: Omit<Window, 'dilations'>,
 ): Tensor {
+  checkWindow(x, size, {strides, padding});
   const padded = pad(x, padding);
   return averagePooling({x: padded}, {size, strides, inputShape: padded.shape})[0];
 }

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {
+  activate,
+  batchNorm,
+  biasAdd,
+  conv2d,
+  gradients,
+  inDoublePrecision,
+  linear,
+  maxPool,
+  tf,
+  type Tensor,
+  type Variable,
+} from '../../lib/engine';
+import {tensor, withoutLeaks} from './compare';
+import {plain} from './windows';
+
+/** A function whose gradient cannot be computed. */
+const withoutGradient = tf.customGrad((x) => ({
+  value: (x as Tensor).clone(),
+  gradFunc: (): Tensor => {
+    throw new Error('in the backward pass');
+  },
+}));
+
+/** A network of this project's operations; `middle` stands between its layers. */
+function loss([filter, bias, weight]: Variable[], middle: (x: Tensor) => Tensor): Tensor {
+  const x = tensor([2, 6, 6, 3]);
+  const convolved = middle(activate(biasAdd(conv2d(x, filter, plain), bias), 'silu'));
+  const ones = {scale: tf.ones([4]), offset: tf.zeros([4]), mean: tf.zeros([4]), variance: tf.ones([4])};
+  const {y} = batchNorm(convolved, ones, {epsilon: 1e-5, momentum: 0.1, activation: 'relu'});
+  const pooled = maxPool(y, [2, 2], {...plain, strides: [2, 2]});
+  return tf.sum(tf.square(linear(pooled.reshape([2, -1]), weight)));
+}
+
+function withVariables(action: (variables: Variable[]) => void): void {
+  withoutLeaks(() => {
+    const variables = [tensor([3, 3, 3, 4], 2), tensor([4], 3), tensor([5, 16], 4)].map((initial) => {
+      const variable = tf.variable(initial);
+      initial.dispose();
+      return variable;
+    });
+    try {
+      action(variables);
+    } finally {
+      tf.dispose(variables);
+    }
+  });
+}
+
+/** The values of a pass that succeeds. */
+function numbersOf(variables: Variable[]): number[][] {
+  const {value, grads} = gradients(() => loss(variables, (x) => x), variables);
+  const numbers = [value, ...variables.map(({name}) => grads[name])].map((slope) => [...slope.dataSync()]);
+  tf.dispose([value, grads]);
+  return numbers;
+}
+
+const failing: [string, RegExp, (x: Tensor) => Tensor][] = [
+  [
+    'the forward pass',
+    /in the forward pass/,
+    () => {
+      throw new Error('in the forward pass');
+    },
+  ],
+  ['the backward pass', /in the backward pass/, withoutGradient],
+  ['an operation', /cannot filter an image of 4 channels/, (x) => conv2d(x, tensor([1, 1, 3, 3]), plain)],
+];
+
+for (const [where, message, middle] of failing) {
+  test(`an error in ${where} leaves no tensor behind, and the next pass is as if nothing had been`, () => {
+    withVariables((variables) => {
+      const before = numbersOf(variables);
+      for (let i = 0; i < 2; i++) {
+        withoutLeaks(() => {
+          assert.throws(() => gradients(() => loss(variables, middle), variables), message);
+        });
+      }
+      const kept = tensor([2, 3], 7);
+      assert.deepEqual(
+        withoutLeaks(() => numbersOf(variables)),
+        before,
+      );
+      assert.equal(kept.dataSync().length, 6);
+      kept.dispose();
+    });
+  });
+}
+
+test('an error in double precision leaves single precision behind it, and no tensor', () => {
+  withVariables((variables) => {
+    const before = numbersOf(variables);
+    withoutLeaks(() => {
+      assert.throws(
+        () =>
+          inDoublePrecision(() => {
+            withVariables((inDouble) => gradients(() => loss(inDouble, withoutGradient), inDouble));
+          }),
+        /in the backward pass/,
+      );
+    });
+    assert.deepEqual(numbersOf(variables), before);
+  });
+});

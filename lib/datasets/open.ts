@@ -1,16 +1,9 @@
 import {readFile, stat, writeFile} from 'node:fs/promises';
 import * as path from 'node:path';
 
-import {
-  fetchFile,
-  FileUnavailable,
-  forgetChecksum,
-  isUrl,
-  mirrorOf,
-  writingError,
-  type FetchedFile,
-} from '../downloads';
+import {fetchFile, FileUnavailable, forgetChecksum, isUrl, mirrorOf, type FetchedFile} from '../downloads';
 import {LabError} from '../errors';
+import {writingError} from '../storage';
 import {nearest} from '../nearest';
 import {fnv1a} from '../random';
 import {unzip} from './archive';

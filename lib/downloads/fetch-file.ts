@@ -4,7 +4,7 @@ import * as path from 'node:path';
 
 import {LabError} from '../errors';
 import {parseChecksums, sha256File} from './checksum';
-import {requireSpace, writingError} from './disk';
+import {requireSpace, writingError} from '../storage';
 import {discardPart, PlaceFailed, transfer, type TransferOptions} from './transfer';
 
 /** What vouches for a file's checksum: the catalogue, the mirror's SHA256SUMS, or only the first download itself. */

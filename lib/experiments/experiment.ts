@@ -29,7 +29,7 @@ export interface ExperimentHooks {
   onFeatures?: (done: number, total: number) => void;
   onBatch?: (progress: BatchProgress) => void;
   onEpoch?: (epoch: Epoch, improved: boolean) => void;
-  /** Told that the weights cannot be had and what stands in for them. */
+  /** Told that the weights cannot be had and what stands in for them, and what another kernel is waited for. */
   onWarning?: (message: string) => void;
   signal?: AbortSignal;
 }
@@ -230,6 +230,7 @@ async function openSources(
         folder: workspace.featuresFolder,
         onProgress: (done) => hooks.onFeatures?.(before + done, total),
         signal: hooks.signal,
+        onWait: hooks.onWarning,
       });
       before += photos.length;
       stores.push(opened.pop()!);

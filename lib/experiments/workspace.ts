@@ -9,6 +9,8 @@ import {
   storedSplit,
   subsetSplit,
 } from '../datasets';
+import {LabError} from '../errors';
+import {prune} from '../features';
 import {RunStore} from '../runs';
 
 /** Where experiments happen: the photos and their split, and the folders that hold weights, features and runs. */
@@ -41,14 +43,37 @@ export interface WorkspaceOptions {
   signal?: AbortSignal;
 }
 
+/** Bytes that frozen features may take: the environment's `LAB_FEATURES_LIMIT`, in GB, else 20 GB. */
+function featuresLimit(): number {
+  const text = process.env.LAB_FEATURES_LIMIT || '20';
+  const gigabytes = Number(text);
+  if (gigabytes >= 0) return gigabytes * 1e9;
+  throw new LabError(`LAB_FEATURES_LIMIT is "${text}". Give a number of gigabytes, such as 20.`);
+}
+
+/** Removes the frozen features used longest ago, beyond the limit, and tells of it. */
+function keepFeaturesWithin(limit: number, folder: string, onWarning?: (message: string) => void): void {
+  const removed = prune(folder, limit);
+  if (removed.length === 0) return;
+  const gigabytes = (bytes: number) => `${+(bytes / 1e9).toPrecision(3)} GB`;
+  onWarning?.(
+    `${removed.length} of the folders of frozen features, those used longest ago, were removed from ${folder}: ` +
+      `${gigabytes(removed.reduce((sum, {bytes}) => sum + bytes, 0))}. They are computed anew when they are needed; ` +
+      `LAB_FEATURES_LIMIT, in GB, lets more of them stay (now ${gigabytes(limit)}).`,
+  );
+}
+
 /**
  * Opens the photos (fetched, scanned and split the first time). When they can be had neither here nor from a mirror
- * nor from the network, drawings made here stand in for them.
+ * nor from the network, drawings made here stand in for them. Frozen features beyond the environment's
+ * `LAB_FEATURES_LIMIT` (GB, default 20) are removed, those used longest ago first, but none in use.
  */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   const {folder, mirror, onProgress, signal, seed, photosPerClass = Infinity} = options;
   const dataFolder = join(folder, 'data');
   const models = join(folder, 'models');
+  const featuresFolder = join(models, 'features');
+  keepFeaturesWithin(featuresLimit(), featuresFolder, options.onWarning);
   let demonstration: string | null = null;
   let dataset: Dataset;
   try {
@@ -65,7 +90,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     split: Number.isFinite(photosPerClass) ? subsetSplit(whole, photosPerClass) : whole,
     runs: new RunStore(join(models, 'runs'), options.onWarning),
     weightsFolder: join(models, 'weights'),
-    featuresFolder: join(models, 'features'),
+    featuresFolder,
     mirror,
     demonstration,
   };

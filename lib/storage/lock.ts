@@ -24,7 +24,9 @@ import {moveUnlessThere, partOf} from './replace';
 
 const renewEveryMs = 5_000;
 const silenceLimitMs = 60_000;
-const pollEveryMs = 250;
+/** Between looks at a lock that is waited for: soon at first, for most are held for a moment only. */
+const pollMs = {first: 10, most: 250};
+const tellAfterMs = 500;
 
 export interface LockHolder extends Owner {
   /** What it is held for, as the beginning of a sentence: 'Run x is being trained'. */
@@ -122,19 +124,23 @@ export function tryLock(file: string, purpose: string): Lock | null {
 export interface WaitOptions {
   /** Ends the waiting with its reason. */
   signal?: AbortSignal;
-  /** Told once whom the waiting is for, when there is any. */
+  /** Told once whom the waiting is for, when it takes longer than half a second. */
   onWait?: (message: string) => void;
 }
 
 /** Takes a lock as soon as it is free. Throws the signal's reason, and a LabError when the lock cannot be written. */
 export async function waitForLock(file: string, purpose: string, options: WaitOptions = {}): Promise<Lock> {
   const {signal, onWait} = options;
-  for (let waited = false; ; waited = true) {
+  const start = performance.now();
+  for (let [pause, told] = [pollMs.first, false]; ; pause = Math.min(2 * pause, pollMs.most)) {
     signal?.throwIfAborted();
     const lock = attempt(file, purpose);
     if (lock instanceof Lock) return lock;
-    if (!waited) onWait?.(`${sentenceOf(lock)}. Waiting for it.`);
-    await sleep(pollEveryMs, undefined, {signal}).catch(() => undefined);
+    if (!told && performance.now() - start > tellAfterMs) {
+      told = true;
+      onWait?.(`${sentenceOf(lock)}. Waiting for it.`);
+    }
+    await sleep(pause, undefined, {signal}).catch(() => undefined);
   }
 }
 

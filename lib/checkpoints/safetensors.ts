@@ -2,11 +2,8 @@
  * The safetensors format (https://github.com/huggingface/safetensors, "Format"): 8 bytes hold the header's length N,
  * little-endian; N bytes of JSON name each tensor's dtype, shape and byte range; the tensors follow without gaps.
  */
-import * as fs from 'node:fs';
-import * as path from 'node:path';
-
-import {writingError} from '../downloads';
 import {LabError} from '../errors';
+import {replaceFile} from '../storage';
 import type {Checkpoint} from './checkpoint';
 import {dtypes, type DType} from './dtypes';
 import type {Source} from './source';
@@ -140,24 +137,8 @@ export function writeSafetensors(
 ): void {
   const list = [...tensors];
   const header = encodeHeader(file, list, metadata);
-  const temporary = `${file}.${process.pid}.part`;
-  try {
-    fs.mkdirSync(path.dirname(file), {recursive: true});
-    const descriptor = fs.openSync(temporary, 'w');
-    try {
-      writeFully(descriptor, header);
-      for (const {values} of list) {
-        writeFully(descriptor, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-      }
-      fs.fsyncSync(descriptor);
-    } finally {
-      fs.closeSync(descriptor);
-    }
-    fs.renameSync(temporary, file);
-  } catch (error) {
-    fs.rmSync(temporary, {force: true});
-    throw writingError(error, file);
-  }
+  const bytes = list.map(({values}) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  replaceFile(file, [header, ...bytes]);
 }
 
 /** The length and the JSON text, padded with spaces so that the data start at a multiple of 8 bytes. */
@@ -181,10 +162,4 @@ function encodeHeader(file: string, tensors: NamedValues[], metadata: Record<str
   header.writeBigUInt64LE(BigInt(header.length - 8));
   json.copy(header, 8);
   return header;
-}
-
-function writeFully(descriptor: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) {
-    done += fs.writeSync(descriptor, bytes, done, Math.min(bytes.length - done, 2 ** 30));
-  }
 }

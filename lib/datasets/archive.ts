@@ -5,7 +5,7 @@ import {Transform} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {openPromise, type Entry, type ZipFile} from 'yauzl';
 
-import {requireSpace, writingError} from '../downloads';
+import {requireSpace, writingError} from '../storage';
 import {LabError} from '../errors';
 import {crc32} from './crc32';
 import {isLitter} from './layout';

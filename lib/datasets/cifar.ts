@@ -9,7 +9,7 @@ import * as path from 'node:path';
 import sharp from 'sharp';
 import {list} from 'tar';
 
-import {writingError} from '../downloads';
+import {writingError} from '../storage';
 import {LabError} from '../errors';
 import {cifar10Classes} from './catalogue';
 import {inParallel} from './parallel';

@@ -7,7 +7,7 @@ import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
 import sharp from 'sharp';
 
-import {writingError} from '../downloads';
+import {writingError} from '../storage';
 import {fnv1a, mulberry32} from '../random';
 import {garbageClasses} from './catalogue';
 import {inParallel} from './parallel';

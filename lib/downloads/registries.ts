@@ -9,7 +9,7 @@ import * as path from 'node:path';
 import {pipeline} from 'node:stream/promises';
 import {openPromise} from 'yauzl';
 
-import {writingError} from './disk';
+import {writingError} from '../storage';
 import {progressMeter, type OnDownloadProgress} from './progress';
 import {PlaceFailed} from './transfer';
 

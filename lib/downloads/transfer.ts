@@ -6,7 +6,7 @@ import {open, readFile, rm, stat, writeFile} from 'node:fs/promises';
 import * as path from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 
-import {requireSpace, writingError} from './disk';
+import {requireSpace, writingError} from '../storage';
 import {connectionReason, noteAnswer, noteSilence, patienceWith} from './hosts';
 import {progressMeter, type OnDownloadProgress} from './progress';
 

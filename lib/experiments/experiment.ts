@@ -176,6 +176,7 @@ async function openSources(
         folder: workspace.featuresFolder,
         onProgress: (done) => hooks.onFeatures?.(before + done, total),
         signal: hooks.signal,
+        onWait: hooks.onWarning,
       });
       before += photos.length;
       stores.push(opened.pop()!);

@@ -17,7 +17,7 @@ export interface Network {
 
 export interface NetworkHooks {
   onDownload?: (file: string, progress: DownloadProgress) => void;
-  /** Told that the weights cannot be had and what stands in for them, or what of them is not used. */
+  /** Told that the weights cannot be had and what stands in for them, what of them is not used, and what another kernel is waited for. */
   onWarning?: (message: string) => void;
   signal?: AbortSignal;
 }

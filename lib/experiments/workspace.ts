@@ -12,6 +12,8 @@ import {
   storedSplit,
   subsetSplit,
 } from '../datasets';
+import {LabError} from '../errors';
+import {prune} from '../features';
 import {RunStore} from '../runs';
 import {foreseeStandIns, reasonInOneLine, type StandIn} from './stand-ins';
 
@@ -45,14 +47,38 @@ export interface WorkspaceOptions {
   signal?: AbortSignal;
 }
 
+/** Bytes that frozen features may take: the environment's `LAB_FEATURES_LIMIT`, in GB, else 20 GB. */
+function featuresLimit(): number {
+  const text = process.env.LAB_FEATURES_LIMIT || '20';
+  const gigabytes = Number(text);
+  if (gigabytes >= 0) return gigabytes * 1e9;
+  throw new LabError(`LAB_FEATURES_LIMIT is "${text}". Give a number of gigabytes, such as 20.`);
+}
+
+/** Removes the frozen features used longest ago, beyond the limit, and tells of it. */
+function keepFeaturesWithin(limit: number, folder: string, onWarning?: (message: string) => void): void {
+  const removed = prune(folder, limit);
+  if (removed.length === 0) return;
+  const gigabytes = (bytes: number) => `${+(bytes / 1e9).toPrecision(3)} GB`;
+  onWarning?.(
+    `${removed.length} of the folders of frozen features, those used longest ago, were removed from ${folder}: ` +
+      `${gigabytes(removed.reduce((sum, {bytes}) => sum + bytes, 0))}. They are computed anew when they are needed; ` +
+      `LAB_FEATURES_LIMIT, in GB, lets more of them stay (now ${gigabytes(limit)}).`,
+  );
+}
+
 /**
  * Opens the photos (fetched, scanned and split the first time). When they can be had neither here nor from a mirror
  * nor from the network, those of the data set that stands in for them, and where these cannot be had either, drawings.
+ * Frozen features beyond the environment's `LAB_FEATURES_LIMIT` (GB, default 20) are removed, those used longest ago
+ * first, but none in use.
  */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   const {folder, mirror, onProgress, signal, seed, photosPerClass = Infinity} = options;
   const dataFolder = join(folder, 'data');
   const models = join(folder, 'models');
+  const featuresFolder = join(models, 'features');
+  keepFeaturesWithin(featuresLimit(), featuresFolder, options.onWarning);
   const foreseen = await foreseeStandIns(options.dataset, {folder, mirror, signal});
   const {dataset, reason} = await openPhotos(options.dataset, {dataFolder, mirror, onProgress, signal});
   const whole = await storedSplit(dataset, {seed, folder: dataFolder});
@@ -61,7 +87,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     split: Number.isFinite(photosPerClass) ? subsetSplit(whole, photosPerClass) : whole,
     runs: new RunStore(join(models, 'runs'), options.onWarning),
     weightsFolder: join(models, 'weights'),
-    featuresFolder: join(models, 'features'),
+    featuresFolder,
     mirror,
     standIns: standInsWith(dataset, options.dataset, reason, foreseen),
   };

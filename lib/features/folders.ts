@@ -1,7 +1,21 @@
-import {createHash} from 'node:crypto';
+import {createHash, randomBytes} from 'node:crypto';
 import * as fs from 'node:fs';
 import {basename, join, resolve} from 'node:path';
+import {canonicalJson} from '../canonical-json';
 import {LabError} from '../errors';
+import {
+  type Lock,
+  lockHolder,
+  type LockHolder,
+  replaceFile,
+  setAside,
+  takeLock,
+  tryLock,
+  type WaitOptions,
+  waitForLock,
+  writing,
+} from '../storage';
+import {readIndex, type SegmentFiles, segmentsIn} from './segment';
 
 /** Plain JSON that says what the features are of. Two keys are the same whatever the order of their properties. */
 export type FeatureKey = Record<string, unknown>;
@@ -15,44 +29,52 @@ export interface FeatureFolder {
   lastUsed: Date;
 }
 
-const FOLDER_NAME = /^[0-9a-f]{16}(\.damaged-\d+)?$/;
-
-/** The folders that stores of this process have open. */
-const claimed = new Set<string>();
+const folderName = /^[0-9a-f]{16}(\.(damaged|pruned)-\w+)*$/;
 
 /** The folder of a key below `parent`: the first 16 hex digits of the SHA-256 of its JSON. */
 export function folderOf(parent: string, key: FeatureKey): string {
-  return resolve(parent, createHash('sha256').update(canonicalJson(key)).digest('hex').slice(0, 16));
+  const hash = createHash('sha256').update(canonicalJson(key, 'key of frozen features')).digest('hex');
+  return resolve(parent, hash.slice(0, 16));
+}
+
+/** A folder that one store has open. */
+export interface OpenedFolder {
+  /** Held as long as the store is open, so that nobody removes the folder. */
+  use: Lock;
+  /** The name of the segment that the store may begin. */
+  segment: SegmentFiles;
+  /** A sentence about a damaged folder that was set aside, or null. */
+  warning: string | null;
 }
 
 /**
- * Makes a key's folder ready and claims it for one store. Returns null, or a sentence about a damaged folder that was
- * set aside. Throws a LabError when another store has the folder open.
+ * Makes a key's folder ready and marks it as in use. Throws a LabError when it is damaged while others have it open, and
+ * as `waitForLock`.
  */
-export function claimFolder(folder: string, key: FeatureKey, shape: readonly number[]): string | null {
-  const writer = writerOf(folder);
-  if (writer !== null) {
-    throw new LabError(
-      `${folder}: these frozen features are in use by ${writer === process.pid ? 'this process' : `process ${writer}`}. ` +
-        `Wait until it is done or restart its kernel; if there is no such process, delete ${join(folder, 'writer.txt')}.`,
-    );
+export async function openFolder(
+  folder: string,
+  key: FeatureKey,
+  shape: readonly number[],
+  options: WaitOptions,
+): Promise<OpenedFolder> {
+  const door = await waitForLock(
+    doorOf(folder),
+    `The frozen features in ${folder} are being opened`,
+    options,
+  );
+  try {
+    const description = canonicalJson({key, shape});
+    const damage = findDamage(folder, description);
+    const warning = damage === null ? null : putAway(folder, damage);
+    const file = join(folder, 'key.json');
+    if (fs.existsSync(file)) fs.utimesSync(file, new Date(), new Date());
+    else replaceFile(file, description);
+    const name = randomBytes(6).toString('hex');
+    const use = takeLock(join(folder, `${name}.lock`), `The frozen features in ${folder} are in use`);
+    return {use, segment: {records: `${name}.bin`, index: `${name}.txt`}, warning};
+  } finally {
+    door.release();
   }
-  const description = canonicalJson({key, shape});
-  const damage = findDamage(folder, description);
-  const warning = damage === null ? null : setAside(folder, damage);
-  fs.mkdirSync(folder, {recursive: true});
-  fs.rmSync(join(folder, 'writer.txt'), {force: true});
-  fs.writeFileSync(join(folder, 'writer.txt'), String(process.pid), {flag: 'wx'});
-  fs.writeFileSync(join(folder, 'key.json.part'), description);
-  fs.renameSync(join(folder, 'key.json.part'), join(folder, 'key.json'));
-  claimed.add(folder);
-  return warning;
-}
-
-/** Gives a claimed folder back. */
-export function releaseFolder(folder: string): void {
-  fs.rmSync(join(folder, 'writer.txt'), {force: true});
-  claimed.delete(folder);
 }
 
 /** The stores below `parent`, those set aside as damaged included, the least recently used first. */
@@ -60,34 +82,64 @@ export function featureFolders(parent: string): FeatureFolder[] {
   if (!fs.existsSync(parent)) return [];
   return fs
     .readdirSync(parent, {withFileTypes: true})
-    .filter((entry) => entry.isDirectory() && FOLDER_NAME.test(entry.name))
+    .filter((entry) => entry.isDirectory() && folderName.test(entry.name))
     .map((entry) => describeFolder(resolve(parent, entry.name)))
     .sort((a, b) => a.lastUsed.getTime() - b.lastUsed.getTime());
 }
 
 /**
  * Removes the least recently used stores below `parent` until the rest take at most `maximumBytes`, and returns those
- * it removed. A store that is open stays.
+ * it removed. A store that any process has open stays. Throws a LabError when the folder forbids it.
  */
 export function prune(parent: string, maximumBytes: number): FeatureFolder[] {
   const folders = featureFolders(parent);
   let total = folders.reduce((sum, {bytes}) => sum + bytes, 0);
   return folders.filter(({folder, bytes}) => {
-    if (total <= maximumBytes || writerOf(folder) !== null) return false;
-    fs.rmSync(folder, {recursive: true});
+    if (total <= maximumBytes || !remove(folder)) return false;
     total -= bytes;
     return true;
   });
 }
 
+/** Removes a folder; false when it is in use. A killed removal leaves a name that no store has. */
+function remove(folder: string): boolean {
+  const door = tryLock(doorOf(folder), `The frozen features in ${folder} are being removed`);
+  if (!door) return false;
+  const gone = `${folder}.pruned-${randomBytes(4).toString('hex')}`;
+  try {
+    if (!fs.existsSync(folder) || usersOf(folder).length > 0) return false;
+    writing(folder, () => fs.renameSync(folder, gone));
+  } finally {
+    door.release();
+  }
+  fs.rmSync(gone, {recursive: true, force: true});
+  return true;
+}
+
+/** The lock of whoever opens, sets aside or removes a folder; it lies beside it. */
+const doorOf = (folder: string) => `${folder}.lock`;
+
+/** Who has a folder open; marks that killed processes left are removed. To be called behind the door. */
+function usersOf(folder: string): LockHolder[] {
+  return fs
+    .readdirSync(folder)
+    .filter((name) => name.endsWith('.lock'))
+    .flatMap((name) => {
+      const user = lockHolder(join(folder, name));
+      if (!user) writing(folder, () => fs.rmSync(join(folder, name), {force: true}));
+      return user ?? [];
+    });
+}
+
+/** Sizes and dates; of files that another process just removes, nothing. */
 function describeFolder(folder: string): FeatureFolder {
-  const files = fs.readdirSync(folder).map((name) => fs.statSync(join(folder, name)));
-  const key = basename(folder).includes('.damaged-') ? null : readKey(folder);
+  const stat = (path: string) => fs.statSync(path, {throwIfNoEntry: false});
+  const names = stat(folder) ? fs.readdirSync(folder) : [];
   return {
     folder,
-    key,
-    bytes: files.reduce((sum, file) => sum + file.size, 0),
-    lastUsed: (fs.statSync(join(folder, 'key.json'), {throwIfNoEntry: false}) ?? fs.statSync(folder)).mtime,
+    key: basename(folder).includes('.') ? null : readKey(folder),
+    bytes: names.reduce((sum, name) => sum + (stat(join(folder, name))?.size ?? 0), 0),
+    lastUsed: (stat(join(folder, 'key.json')) ?? stat(folder))?.mtime ?? new Date(0),
   };
 }
 
@@ -104,49 +156,26 @@ function findDamage(folder: string, description: string): string | null {
   const entry = fs.statSync(folder, {throwIfNoEntry: false});
   if (entry === undefined) return null;
   if (!entry.isDirectory()) return 'is not a folder';
-  const names = fs.readdirSync(folder);
-  if (!names.includes('key.json')) return names.includes('features.bin') ? 'has no key.json' : null;
-  if (fs.readFileSync(join(folder, 'key.json'), 'utf8') !== description)
-    return 'has a key.json of other features';
-  const entries = readIndex(folder);
-  return entries.includes('') || new Set(entries).size < entries.length ? 'has a spoilt index.txt' : null;
-}
-
-/** The entries of a store in the order of its records; a last line that was not finished is left out. */
-export function readIndex(folder: string): string[] {
-  const file = join(folder, 'index.txt');
-  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
-}
-
-function setAside(folder: string, damage: string): string {
-  let number = 1;
-  while (fs.existsSync(`${folder}.damaged-${number}`)) number++;
-  const aside = `${folder}.damaged-${number}`;
-  fs.renameSync(folder, aside);
-  return `${folder} ${damage}; it was renamed to ${basename(aside)} and its features are computed anew.`;
-}
-
-/** The id of the living process whose store has the folder open, or null. */
-function writerOf(folder: string): number | null {
-  if (claimed.has(folder)) return process.pid;
-  const file = join(folder, 'writer.txt');
-  const writer = fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8')) : 0;
-  // An earlier process, killed, may have had the id of this one.
-  return writer > 0 && writer !== process.pid && isAlive(writer) ? writer : null;
-}
-
-function isAlive(processId: number): boolean {
-  try {
-    return process.kill(processId, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  const segments = segmentsIn(folder);
+  const file = join(folder, 'key.json');
+  if (!fs.existsSync(file)) return segments.length > 0 ? 'has no key.json' : null;
+  if (fs.readFileSync(file, 'utf8') !== description) return 'has a key.json of other features';
+  for (const segment of segments) {
+    const names = readIndex(folder, segment);
+    if (names.includes('') || new Set(names).size < names.length) return `has a spoilt ${segment.index}`;
   }
+  return null;
 }
 
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    part !== null && typeof part === 'object' && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
+/** Sets a damaged folder aside and tells of it. */
+function putAway(folder: string, damage: string): string {
+  const [user] = fs.statSync(folder).isDirectory() ? usersOf(folder) : [];
+  if (user) {
+    throw new LabError(
+      `${folder} ${damage}, while process ${user.process} on host ${user.host} has it open. ` +
+        `Run again when that is done; the folder is then set aside and computed anew.`,
+    );
+  }
+  const aside = basename(setAside(folder) ?? folder);
+  return `${folder} ${damage}; it was renamed to ${aside} and its features are computed anew.`;
 }

@@ -22,6 +22,8 @@ export interface FrozenOptions {
   batchSize?: number;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
+  /** Told once when another kernel keeps a store from being opened. */
+  onWait?: (message: string) => void;
 }
 
 const defaultBatchSize = 32;
@@ -45,19 +47,20 @@ function outputShape({backbone, preprocessing}: FrozenOptions, stage: number): n
 /**
  * Opens the stores of the given stages and computes what they lack of these photos, each photo from the output that the
  * store in front of the first that lacks it holds. What is computed is stored at once, so that an interruption loses
- * nothing. On an error no store stays open.
+ * nothing. Others may compute and read the same stores at the same time, in this process or another. On an error no
+ * store stays open.
  */
 export async function frozenFeatures(
   photos: readonly BatchItem[],
   options: FrozenOptions,
 ): Promise<FeatureStore[]> {
-  const {backbone, folder, stages, onProgress, signal} = options;
+  const {backbone, folder, stages, onProgress, signal, onWait} = options;
   const stores: FeatureStore[] = [];
   const net = backbone.inference();
   try {
     for (const stage of stages) {
       const description = {key: storeKey(options, stage), shape: outputShape(options, stage)};
-      stores.push(FeatureStore.open(folder, description));
+      stores.push(await FeatureStore.open(folder, description, {signal, onWait}));
     }
     const firstLacking = ({key}: BatchItem) => stores.findIndex((store) => !store.has(key));
     const lacking = stores.map((_, index) => photos.filter((photo) => firstLacking(photo) === index));
@@ -81,8 +84,14 @@ export async function frozenFeatures(
     net.dispose();
   }
 
-  /** Runs on from the output in front of store `index` and puts what it and each later store lacks into them. */
+  /**
+   * Runs on from the output in front of store `index` and puts what it and each later store lacks into them; nothing of
+   * it when another experiment has put all of it there meanwhile.
+   */
   function fillFrom(index: number, x: Tensor, keys: string[]): void {
+    const lacking = stores.slice(index);
+    for (const store of lacking) store.refresh();
+    if (keys.every((key) => lacking.every((store) => store.has(key)))) return x.dispose();
     let [map, reached] = [x, stages[index - 1] ?? 0];
     for (let i = index; i < stages.length; i++) {
       const next = advanceTo(backbone, net, map, reached, stages[i]);

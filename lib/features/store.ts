@@ -1,49 +1,52 @@
 /*
- * Frozen features on disk. Each key (weights, stage, preprocessing, views) has a folder of its own:
+ * Frozen features on disk, for any number of kernels at once. Each key (weights, stage, preprocessing, views) has a
+ * folder of its own:
  *
  *   <first 16 hex digits of the key's SHA-256>/
- *     key.json      the key and the shape of one record; it is rewritten, so dated anew, whenever the store is opened
- *     features.bin  records of one size, float32, little-endian
- *     index.txt     the name of each record, a line each, in the same order
- *     writer.txt    the id of the process that has the store open
+ *     key.json       the key and the shape of one record; dated anew whenever the store is opened
+ *     <random>.bin   a segment: records of one size, float32, little-endian
+ *     <random>.txt   the name of each of its records, a line each, in the same order
+ *     <random>.lock  a mark of each store that is open, so that the folder is not removed
+ *   <the same>.lock  for a moment: the folder is being opened, set aside or removed
  *
- * Features and index only grow, and a record reaches the disk before its line does. So whatever a killed process
- * leaves behind, the records with a whole line and all their bytes are good, and the rest is cut off at the next
- * opening.
+ * Every store that adds records does so in a segment of its own and reads those of all. So writers need not wait for one
+ * another; what two compute at once is there twice, and either serves. A segment only grows, and a record reaches the disk before
+ * its line does: the records with a whole line are good whenever and wherever they are read, also those of a killed
+ * process. Records of an older layout, one segment called features.bin and index.txt, are read likewise.
  */
-import * as fs from 'node:fs';
-import {join} from 'node:path';
 import {LabError} from '../errors';
-import {type FeatureKey, claimFolder, featureFolders, folderOf, readIndex, releaseFolder} from './folders';
+import {isFull, type WaitOptions, writingError} from '../storage';
+import {type FeatureKey, featureFolders, folderOf, type OpenedFolder, openFolder} from './folders';
+import {Segment, segmentsIn} from './segment';
 
 /** Features by name, all of one shape, kept on disk. */
 export class FeatureStore {
-  private readonly rows = new Map<string, number>();
+  private readonly places = new Map<string, {segment: Segment; row: number}>();
+  private readonly segments = new Map<string, Segment>();
   private readonly recordLength: number;
-  private readonly features: number;
-  private readonly index: number;
-  private indexBytes = 0;
+  /** The segment that this store writes, once it has something to write. */
+  private own: Segment | null = null;
 
   /**
-   * Opens the store of a key below the folder `parent`, or begins it. `shape` is the shape of one record.
-   * Throws a LabError when another store of the same key is open, and when the disk is full.
+   * Opens the store of a key below the folder `parent`, or begins it; others may have it open at the same time. `shape`
+   * is the shape of one record. Throws a LabError when the disk is full or the folder forbidden.
    */
-  static open(parent: string, {key, shape}: {key: FeatureKey; shape: readonly number[]}): FeatureStore {
+  static async open(
+    parent: string,
+    {key, shape}: {key: FeatureKey; shape: readonly number[]},
+    options: WaitOptions = {},
+  ): Promise<FeatureStore> {
     if (shape.length === 0 || !shape.every((size) => Number.isInteger(size) && size > 0)) {
       throw new LabError(
         `frozen features: shape is [${shape.join(', ')}]; give whole numbers of at least 1.`,
       );
     }
     const folder = folderOf(parent, key);
-    return explainFullDisk(parent, () => {
-      const warning = claimFolder(folder, key, shape);
-      try {
-        return new FeatureStore(parent, folder, shape, warning);
-      } catch (error) {
-        releaseFolder(folder);
-        throw error;
-      }
-    });
+    try {
+      return new FeatureStore(parent, folder, shape, await openFolder(folder, key, shape, options));
+    } catch (error) {
+      throw writingFailure(error, parent, folder);
+    }
   }
 
   private constructor(
@@ -51,25 +54,42 @@ export class FeatureStore {
     readonly folder: string,
     /** The shape of one record. */
     readonly shape: readonly number[],
-    /** A sentence about a damaged folder that was renamed to `<folder>.damaged-<n>` when this store was opened. */
-    readonly warning: string | null,
+    private readonly opened: OpenedFolder,
   ) {
     this.recordLength = shape.reduce((product, size) => product * size, 1);
-    const {O_RDWR, O_CREAT} = fs.constants;
-    this.features = fs.openSync(join(folder, 'features.bin'), O_RDWR | O_CREAT);
-    this.index = fs.openSync(join(folder, 'index.txt'), O_RDWR | O_CREAT);
-    const wholeRecords = Math.floor(fs.fstatSync(this.features).size / this.recordBytes);
-    this.remember(readIndex(folder).slice(0, wholeRecords));
-    this.cutUnfinished();
+    try {
+      this.refresh();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** A sentence about a damaged folder that was renamed to `<folder>.damaged-<n>` when this store was opened. */
+  get warning(): string | null {
+    return this.opened.warning;
   }
 
   /** The number of records. */
   get size(): number {
-    return this.rows.size;
+    return this.places.size;
   }
 
+  /** Whether a record was there when the store was opened, last refreshed or appended to. */
   has(entry: string): boolean {
-    return this.rows.has(entry);
+    return this.places.has(entry);
+  }
+
+  /** Looks for what other stores, also of other processes, have added meanwhile. */
+  refresh(): void {
+    this.opened.use.requireHeld();
+    for (const files of segmentsIn(this.folder)) {
+      if (files.records === this.own?.files.records) continue;
+      const segment =
+        this.segments.get(files.records) ?? this.keep(new Segment(this.folder, files, this.recordBytes));
+      const first = segment.count;
+      this.remember(segment, segment.grown(), first);
+    }
   }
 
   /**
@@ -84,41 +104,36 @@ export class FeatureStore {
           `${entries.length * length} numbers, got ${features.length}.`,
       );
     }
-    const places = new Map<string, number>();
-    entries.forEach((entry, place) => {
+    const rows = new Map<string, number>();
+    entries.forEach((entry, row) => {
       if (entry === '' || /[\r\n]/.test(entry)) {
         throw new LabError(`frozen features: ${JSON.stringify(entry)} is no name; give one line of text.`);
       }
-      if (!this.rows.has(entry)) places.set(entry, place);
+      if (!this.has(entry)) rows.set(entry, row);
     });
-    const records = new Float32Array(places.size * length);
-    [...places.values()].forEach((place, row) =>
-      records.set(features.subarray(place * length, (place + 1) * length), row * length),
+    if (rows.size === 0) return;
+    const records = new Float32Array(rows.size * length);
+    [...rows.values()].forEach((row, place) =>
+      records.set(features.subarray(row * length, (row + 1) * length), place * length),
     );
-    this.write([...places.keys()], records);
+    this.write([...rows.keys()], records);
   }
 
   /** The records of the entries, `[entries.length, ...shape]`, row-major. Throws a LabError for one that is not there. */
   read(entries: readonly string[]): Float32Array {
     const features = new Float32Array(entries.length * this.recordLength);
     const bytes = bytesOf(features);
-    entries.forEach((entry, place) => {
-      const row = this.rows.get(entry);
-      if (row === undefined) {
+    entries.forEach((entry, index) => {
+      const place = this.places.get(entry);
+      if (!place) {
         throw new LabError(
           `frozen features: '${entry}' is not in ${this.folder}; append it before reading it.`,
         );
       }
-      const got = fs.readSync(
-        this.features,
-        bytes,
-        place * this.recordBytes,
-        this.recordBytes,
-        row * this.recordBytes,
-      );
-      if (got !== this.recordBytes) {
+      const {segment, row} = place;
+      if (!segment.read(row, bytes.subarray(index * this.recordBytes, (index + 1) * this.recordBytes))) {
         throw new LabError(
-          `${this.folder}: features.bin was cut short while it was open; run again, it is repaired.`,
+          `${this.folder}: ${segment.files.records} was cut short while it was open; run again, what is missing is computed anew.`,
         );
       }
     });
@@ -127,9 +142,8 @@ export class FeatureStore {
 
   /** Closes the files; the store cannot be used after it. */
   close(): void {
-    fs.closeSync(this.features);
-    fs.closeSync(this.index);
-    releaseFolder(this.folder);
+    for (const segment of this.segments.values()) segment.close();
+    this.opened.use.release();
   }
 
   private get recordBytes(): number {
@@ -137,65 +151,43 @@ export class FeatureStore {
   }
 
   private write(entries: readonly string[], records: Float32Array): void {
-    explainFullDisk(this.parent, () => {
-      try {
-        writeAll(this.features, bytesOf(records), this.size * this.recordBytes);
-        fs.fdatasyncSync(this.features);
-        writeAll(this.index, Buffer.from(linesOf(entries)), this.indexBytes);
-      } catch (error) {
-        this.cutUnfinished();
-        throw error;
-      }
-    });
-    this.remember(entries);
-  }
-
-  private remember(entries: readonly string[]): void {
-    for (const entry of entries) this.rows.set(entry, this.rows.size);
-    this.indexBytes += Buffer.byteLength(linesOf(entries));
-  }
-
-  /** Cuts off what stands behind the remembered records and their lines. */
-  private cutUnfinished(): void {
-    for (const [file, bytes] of [
-      [this.features, this.size * this.recordBytes],
-      [this.index, this.indexBytes],
-    ]) {
-      if (fs.fstatSync(file).size > bytes) fs.ftruncateSync(file, bytes);
+    this.opened.use.requireHeld();
+    try {
+      this.own ??= this.keep(Segment.create(this.folder, this.opened.segment, this.recordBytes));
+      this.remember(this.own, entries, this.own.append(entries, bytesOf(records)));
+    } catch (error) {
+      throw writingFailure(error, this.parent, this.folder);
     }
   }
-}
 
-function linesOf(entries: readonly string[]): string {
-  return entries.map((entry) => `${entry}\n`).join('');
+  private keep(segment: Segment): Segment {
+    this.segments.set(segment.files.records, segment);
+    return segment;
+  }
+
+  private remember(segment: Segment, entries: readonly string[], first: number): void {
+    entries.forEach((entry, i) => {
+      if (!this.places.has(entry)) this.places.set(entry, {segment, row: first + i});
+    });
+  }
 }
 
 function bytesOf(numbers: Float32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
 
-function writeAll(file: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length;) {
-    done += fs.writeSync(file, bytes, done, bytes.length - done, position + done);
-  }
-}
-
-/** Runs something that writes below `parent`; a full disk becomes a LabError that says what can be deleted. */
-function explainFullDisk<T>(parent: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    const {code = ''} = error as NodeJS.ErrnoException;
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
-    const folders = featureFolders(parent).sort((a, b) => b.bytes - a.bytes);
-    const total = folders.reduce((sum, {bytes}) => sum + bytes, 0);
-    const largest =
-      folders.length > 0 ? ` (the largest: ${folders[0].folder}, ${megabytes(folders[0].bytes)})` : '';
-    throw new LabError(
-      `no space left on the disk for frozen features (${code}). Those in ${parent} take ${megabytes(total)}${largest}: ` +
-        'delete folders there that you can do without, or free space elsewhere, and run again; what was computed is kept.',
-    );
-  }
+/** What to throw for an error met while writing below `parent`: for a full disk one that says what takes its place. */
+function writingFailure(error: unknown, parent: string, folder: string): unknown {
+  if (!isFull(error)) return writingError(error, folder);
+  const folders = featureFolders(parent).sort((a, b) => b.bytes - a.bytes);
+  const total = folders.reduce((sum, {bytes}) => sum + bytes, 0);
+  const largest =
+    folders.length > 0 ? ` (the largest: ${folders[0].folder}, ${megabytes(folders[0].bytes)})` : '';
+  return new LabError(
+    `no space left on the disk for frozen features (${(error as NodeJS.ErrnoException).code}). Those in ${parent} take ` +
+      `${megabytes(total)}${largest}: delete folders there that you can do without, or free space elsewhere, ` +
+      `and run again; what was computed is kept.`,
+  );
 }
 
 function megabytes(bytes: number): string {

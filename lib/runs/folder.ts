@@ -15,7 +15,7 @@
 import * as fs from 'node:fs';
 import {join} from 'node:path';
 import {openCheckpoint} from '../checkpoints';
-import {writingError} from '../downloads';
+import {replaceFile, writing} from '../storage';
 import type {TrainingState} from '../training';
 import {asConfiguration, asEpoch, asResult, asState, DamagedRun, parseJson} from './guards';
 import {runId, type RunIdentity} from './identity';
@@ -85,17 +85,12 @@ export function keepOnly(folder: string, weights: readonly string[]): void {
   }
 }
 
-/** Writes a value as JSON, whole or not at all. Throws a LabError when the disk is full or the folder forbidden. */
-export function writeJson(file: string, value: unknown): void {
-  replaceFile(file, JSON.stringify(value, null, 2) + '\n');
-}
-
-/** Replaces the history. Throws as `writeJson`. */
+/** Replaces the history. Throws a LabError when the disk is full or the folder forbidden. */
 export function writeHistory(folder: string, history: readonly EpochRecord[]): void {
   replaceFile(join(folder, files.history), history.map(epochLine).join(''));
 }
 
-/** Appends an epoch; the history is unchanged when that fails. Throws as `writeJson`. */
+/** Appends an epoch; the history is unchanged when that fails. Throws as `writeHistory`. */
 export function appendHistory(folder: string, epoch: EpochRecord): void {
   const file = join(folder, files.history);
   writing(file, () => {
@@ -113,30 +108,9 @@ export function appendHistory(folder: string, epoch: EpochRecord): void {
   });
 }
 
-/** Runs what writes `file`; a full disk or a forbidden folder becomes a LabError. */
-export function writing<T>(file: string, write: () => T): T {
-  try {
-    return write();
-  } catch (error) {
-    throw writingError(error, file);
-  }
-}
-
 /** One line of the history. JSON writes a loss that is not finite as null, and it is read as NaN. */
 function epochLine(epoch: EpochRecord): string {
   return JSON.stringify(epoch) + '\n';
-}
-
-function replaceFile(file: string, text: string): void {
-  const temporary = `${file}.${process.pid}.part`;
-  writing(file, () => {
-    try {
-      fs.writeFileSync(temporary, text, {flush: true});
-      fs.renameSync(temporary, file);
-    } finally {
-      fs.rmSync(temporary, {force: true});
-    }
-  });
 }
 
 function readText(folder: string, name: string): string | null {

@@ -2,18 +2,9 @@ import {mkdirSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {openCheckpoint, writeSafetensors, type NamedValues} from '../checkpoints';
 import {LabError} from '../errors';
+import {writeJson, writing, type Lock} from '../storage';
 import type {TrainingState} from '../training';
-import {
-  appendHistory,
-  files,
-  keepOnly,
-  readState,
-  weightsOf,
-  writeHistory,
-  writeJson,
-  writing,
-  type StoredRun,
-} from './folder';
+import {appendHistory, files, keepOnly, readState, weightsOf, writeHistory, type StoredRun} from './folder';
 import {asEpoch, asResult, parseJson} from './guards';
 import {runTitle, type RunIdentity} from './identity';
 import type {EpochRecord, RunRecord, RunResult} from './record';
@@ -27,7 +18,7 @@ export interface ResumePoint {
 /**
  * A run open for training, locked against other kernels until `finish` or `release`; made by `RunStore.open`.
  * After each epoch: `appendEpoch`, then `saveBest` if it is the best so far, then `saveLast`, with which it counts.
- * Throws a LabError, and stays at the last epoch that counts, when the disk is full or the folder forbidden.
+ * Throws a LabError, and stays at the last epoch that counts, when the disk is full, the folder forbidden or the lock lost.
  */
 export class Run {
   private readonly configuration: RunIdentity;
@@ -36,13 +27,13 @@ export class Run {
   private state: TrainingState | null = null;
   private locked = true;
 
-  /** `settle` is called when the run has finished, `unlock` when it is let go. */
+  /** `settle` is called when the run has finished; `lock` is released when it is let go. */
   constructor(
     readonly id: string,
     private readonly folder: string,
     stored: StoredRun,
     private readonly settle: () => void,
-    private readonly unlock: () => void,
+    private readonly lock: Lock,
   ) {
     ({configuration: this.configuration, history: this.history, result: this.result} = stored);
     if (this.result) this.dropResumeFiles(this.result);
@@ -126,7 +117,7 @@ export class Run {
 
   /** Lets the run go, to be called in a `finally`: unless it is complete it is then interrupted and can be resumed. */
   release(): void {
-    if (this.locked) this.unlock();
+    if (this.locked) this.lock.release();
     this.locked = false;
   }
 
@@ -134,6 +125,7 @@ export class Run {
     if (this.result)
       throw new LabError(`Run ${this.id} is complete. Open it with {redo: true} to train it again.`);
     if (!this.locked) throw new LabError(`Run ${this.id} has been released. Open it again to train on.`);
+    this.lock.requireHeld();
   }
 
   /** Drops what the last session left beyond its last epoch that counts. */

@@ -1,17 +1,18 @@
 /**
  * The store of runs, a folder per run: see folder.ts for its files. Beside `<id>` there may lie
  *
- *     <id>.lock-<pid>   a kernel is training it
+ *     <id>.lock         a kernel is training it
+ *     <id>.repair.lock  for a moment: a kernel finishes a redo or sets a damaged run aside
  *     <id>.redo         it is being trained anew; takes the place of <id> once complete
  *     <id>.previous     what <id> was before it was trained anew, until the next time
  *     <id>.damaged-1    it could not be read and was set aside
  */
 import * as fs from 'node:fs';
-import {join} from 'node:path';
-import {files, readRun, writing} from './folder';
+import {basename, join} from 'node:path';
+import {lockHolder, setAside, takeLock, tryLock, writing} from '../storage';
+import {files, readRun} from './folder';
 import {DamagedRun} from './guards';
 import {runId, type RunIdentity} from './identity';
-import {lockHolders, lockRun} from './lock';
 import type {RunRecord} from './record';
 import {createRun, Run, toRecord} from './run';
 
@@ -43,22 +44,28 @@ export class RunStore {
   /**
    * Opens the run of a configuration for training: the stored one, to go on where it stopped, else a new one.
    * With `redo` it is trained anew: the stored one stays in force until the new one is complete, and a redo that was
-   * interrupted goes on. Throws a LabError when a kernel is training it or the folder cannot be written.
+   * interrupted goes on. Throws LockHeld when a kernel is training it, wherever, and a LabError when the folder cannot be
+   * written.
    */
   open(configuration: RunIdentity, {redo = false} = {}): Run {
     const id = runId(configuration);
     this.makeFolder();
-    const unlock = this.lock(id);
+    const lock = takeLock(this.lockFile(id), `Run ${id} is being trained`);
     try {
-      this.settleRedo(id);
-      const name = redo && fs.existsSync(this.path(id)) ? `${id}.redo` : id;
-      const open = () => {
-        const stored = readRun(this.path(name), id) ?? createRun(this.path(name), configuration);
-        return new Run(id, this.path(name), stored, () => this.settleRedo(id), unlock);
-      };
-      return this.orSetAside(name, open) ?? open();
+      const repair = takeLock(...this.repairLock(id), {patienceMs: 10_000});
+      try {
+        this.settleRedo(id);
+        const name = redo && fs.existsSync(this.path(id)) ? `${id}.redo` : id;
+        const open = () => {
+          const stored = readRun(this.path(name), id) ?? createRun(this.path(name), configuration);
+          return new Run(id, this.path(name), stored, () => this.settleRedo(id), lock);
+        };
+        return this.orSetAside(name, open) ?? open();
+      } finally {
+        repair.release();
+      }
     } catch (error) {
-      unlock();
+      lock.release();
       throw error;
     }
   }
@@ -68,33 +75,41 @@ export class RunStore {
   }
 
   private load(id: string): RunRecord | null {
-    if (this.isRedone(id)) this.whenFree(id, () => this.settleRedo(id));
+    if (this.isRedone(id)) this.repair(id, () => this.settleRedo(id));
     const record = (locked: boolean) => {
       const stored = readRun(this.path(id), id);
       return stored && toRecord(id, stored, locked);
     };
     try {
-      return record(lockHolders(this.folder, id).length > 0);
+      return record(this.isTrained(id));
     } catch (error) {
       if (!(error instanceof DamagedRun)) throw error;
       // Another kernel may just have been replacing it, so look again before it is set aside.
-      return this.whenFree(id, () => this.orSetAside(id, () => record(false)));
+      return this.repair(id, () => this.orSetAside(id, () => record(false)));
     }
   }
 
-  /** Runs `action` under a run's lock; null, and nothing done, while a kernel is training it. */
-  private whenFree<T>(id: string, action: () => T): T | null {
-    if (lockHolders(this.folder, id).length > 0) return null;
-    const unlock = this.lock(id);
+  /** Runs what changes a run that nobody trains; null, and nothing done, while a kernel is at it. */
+  private repair<T>(id: string, action: () => T): T | null {
+    const lock = tryLock(...this.repairLock(id));
+    if (!lock) return null;
     try {
-      return action();
+      return this.isTrained(id) ? null : action();
     } finally {
-      unlock();
+      lock.release();
     }
   }
 
-  private lock(id: string): () => void {
-    return writing(this.folder, () => lockRun(this.folder, id));
+  private isTrained(id: string): boolean {
+    return lockHolder(this.lockFile(id)) !== null;
+  }
+
+  private lockFile(id: string): string {
+    return this.path(`${id}.lock`);
+  }
+
+  private repairLock(id: string): [file: string, purpose: string] {
+    return [this.path(`${id}.repair.lock`), `Run ${id} is being looked through`];
   }
 
   private isRedone(id: string): boolean {
@@ -117,14 +132,13 @@ export class RunStore {
       return read();
     } catch (error) {
       if (!(error instanceof DamagedRun)) throw error;
-      let count = 1;
-      while (fs.existsSync(this.path(`${name}.damaged-${count}`))) count++;
-      const aside = `${name}.damaged-${count}`;
-      fs.renameSync(this.path(name), this.path(aside));
-      this.warn(
-        `The stored run ${this.path(name)} is damaged: ${error.message}. ` +
-          `It was set aside as ${aside}; running its experiment trains it anew.`,
-      );
+      const aside = setAside(this.path(name));
+      if (aside) {
+        this.warn(
+          `The stored run ${this.path(name)} is damaged: ${error.message}. ` +
+            `It was set aside as ${basename(aside)}; running its experiment trains it anew.`,
+        );
+      }
       return null;
     }
   }

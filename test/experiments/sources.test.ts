@@ -48,8 +48,8 @@ test('photos: an epoch is the same whenever it is run, and no two are alike', as
 });
 
 /** A store in which photo i has the record [view, i]. */
-function storeOf(parent: string, view: number, photos: BatchItem[]): FeatureStore {
-  const store = FeatureStore.open(parent, {key: {view}, shape: [2]});
+async function storeOf(parent: string, view: number, photos: BatchItem[]): Promise<FeatureStore> {
+  const store = await FeatureStore.open(parent, {key: {view}, shape: [2]});
   store.append(
     photos.map(({key}) => key),
     Float32Array.from(photos.flatMap((_, i) => [view, i])),
@@ -60,7 +60,7 @@ function storeOf(parent: string, view: number, photos: BatchItem[]): FeatureStor
 test('frozen features: each photo once an epoch, shuffled, the views in turn', async () => {
   const parent = fs.mkdtempSync(join(root, 'views-'));
   const photos = Array.from({length: 10}, (_, i) => ({file: `${i}.jpg`, label: i % 3, key: `photo ${i}`}));
-  const views = [0, 1, 2].map((view) => storeOf(parent, view, photos));
+  const views = await Promise.all([0, 1, 2].map((view) => storeOf(parent, view, photos)));
   const source = featureSource(photos, views, {batchSize: 4, seed: 1});
   const epochs: Awaited<ReturnType<typeof drain>>[] = [];
   for (const epoch of [1, 2, 3, 4]) epochs.push(await drain(source, epoch));
@@ -96,7 +96,7 @@ test('a photo left alone joins the batch before it, in photos as in features', a
   const photos = batchItems(workspace, 'val').slice(0, 5);
   const {preprocessing} = smallRelative('mobilenet_v2');
   const augmentation = photoAugmentation();
-  const store = storeOf(fs.mkdtempSync(join(root, 'views-')), 0, photos);
+  const store = await storeOf(fs.mkdtempSync(join(root, 'views-')), 0, photos);
   for (const [count, batchSize, expected] of [
     [5, 4, [5]],
     [5, 2, [2, 3]],

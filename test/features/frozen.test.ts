@@ -207,20 +207,27 @@ test('an abort keeps what was stored, gives the stores back, and the rest is com
   assertClose(values[1], await direct('mobilenet_v2', all, 'evaluation'));
 });
 
-test('a store that is in use is named, and no other stays taken', async () => {
+test('two experiments on the same stores at once both get all of it, and share the work', async () => {
+  const alone = await compute({stages: [12, all]});
+  folder = fs.mkdtempSync(join(root, 'features-'));
+  const options = {
+    weights: 'random',
+    preprocessing: architecture.preprocessing,
+    view: 'evaluation',
+    folder,
+    batchSize: 4,
+  } as const;
   const backbone = Backbone.random(architecture, 1);
-  const options = {backbone, weights: 'random', preprocessing: architecture.preprocessing, folder};
-  const open = (stages: number[]) =>
-    frozenFeatures(photos.slice(0, 1), {...options, view: 'evaluation', stages});
-  const [taken] = await open([all]);
-  await assert.rejects(
-    open([12, all]),
-    (error) =>
-      error instanceof LabError &&
-      error.message.startsWith(`${taken.folder}: these frozen features are in use`),
+  const both = await Promise.all(
+    [1, 2].map(() => frozenFeatures(photos, {backbone, stages: [12, all], ...options})),
   );
-  taken.close();
-  for (const store of await open([12, all])) store.close();
+  for (const stores of both) {
+    stores.forEach((store, i) => assertClose(store.read(photos.map(({key}) => key)), alone.values[i]));
+  }
+  const bytes = featureFolders(folder).reduce((sum, folder) => sum + folder.bytes, 0);
+  const numbers = alone.values.reduce((sum, {length}) => sum + length, 0);
+  assert.ok(bytes < 1.5 * 4 * numbers, `${bytes} bytes for ${numbers} numbers`);
+  for (const store of both.flat()) store.close();
   backbone.dispose();
 });
 

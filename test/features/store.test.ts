@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import {spawn} from 'node:child_process';
-import {once} from 'node:events';
 import * as fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import test, {after, beforeEach} from 'node:test';
 import {LabError} from '../../lib/errors';
-import {type FeatureKey, featureFolders, prune} from '../../lib/features/folders';
+import {type FeatureKey, featureFolders, folderOf, prune} from '../../lib/features/folders';
 import {FeatureStore} from '../../lib/features/store';
 
 const root = fs.mkdtempSync(join(tmpdir(), 'lab-features-'));
@@ -28,16 +26,19 @@ function records(...starts: number[]): Float32Array {
 }
 
 /** Runs an action on a store that is closed after it. */
-function withStore<T>(action: (store: FeatureStore) => T, description = {key, shape}): T {
-  const store = FeatureStore.open(parent, description);
+async function withStore<T>(
+  action: (store: FeatureStore) => T | Promise<T>,
+  description = {key, shape},
+): Promise<T> {
+  const store = await FeatureStore.open(parent, description);
   try {
-    return action(store);
+    return await action(store);
   } finally {
     store.close();
   }
 }
 
-function fill(): string {
+function fill(): Promise<string> {
   return withStore((store) => {
     store.append(names.slice(0, 3), records(100, 200, 300));
     store.append(names.slice(3), records(400));
@@ -45,13 +46,13 @@ function fill(): string {
   });
 }
 
-test('features are read in any order, also after reopening', () => {
-  withStore((store) => {
+test('features are read in any order, also after reopening', async () => {
+  await withStore((store) => {
     store.append(['a', 'b'], records(1, 2));
     store.append(['c'], records(3));
     assert.deepEqual(store.read(['c', 'a', 'c']), records(3, 1, 3));
   });
-  withStore((store) => {
+  await withStore((store) => {
     assert.equal(store.warning, null);
     assert.deepEqual(store.shape, shape);
     assert.equal(store.size, 3);
@@ -63,8 +64,8 @@ test('features are read in any order, also after reopening', () => {
   });
 });
 
-test('an entry that is there already, or comes twice, is stored once', () => {
-  withStore((store) => {
+test('an entry that is there already, or comes twice, is stored once', async () => {
+  await withStore((store) => {
     store.append(['a', 'b', 'a'], records(1, 2, 1));
     store.append(['b', 'c'], records(2, 3));
     assert.equal(store.size, 3);
@@ -72,57 +73,86 @@ test('an entry that is there already, or comes twice, is stored once', () => {
   });
 });
 
-test('a key is the same whatever the order of its properties; another key has another folder', () => {
-  const folder = fill();
+test('a key is the same whatever the order of its properties; another key has another folder', async () => {
+  const folder = await fill();
   const {preprocessing, ...rest} = key;
-  withStore((store) => assert.equal(store.folder, folder), {key: {preprocessing, ...rest}, shape});
-  withStore((store) => assert.equal(store.size, 0), {key: {...key, stage: 'layer4'}, shape});
+  await withStore((store) => assert.equal(store.folder, folder), {key: {preprocessing, ...rest}, shape});
+  await withStore((store) => assert.equal(store.size, 0), {key: {...key, stage: 'layer4'}, shape});
   assert.equal(featureFolders(parent).length, 2);
 });
 
-test('wherever a kill cuts the files, the whole records stay and the rest can be appended again', () => {
-  const folder = fill();
-  const features = fs.readFileSync(join(folder, 'features.bin'));
-  const index = fs.readFileSync(join(folder, 'index.txt'));
-  assert.equal(features.length, 4 * recordBytes);
-  const lineEnds = names.map((_, i) => Buffer.byteLength(names.slice(0, i + 1).join('\n')) + 1);
-  const cuts = [
-    ...Array.from({length: index.length + 1}, (_, bytes) => [features.length, bytes]),
-    ...[0, 1, 2, 3, 4].flatMap((row) =>
-      [-1, 0, 1].map((extra) => [Math.max(0, row * recordBytes + extra), index.length]),
-    ),
-    [2 * recordBytes + 5, lineEnds[0] + 2],
-  ];
-  for (const [featureBytes, indexBytes] of cuts) {
-    // Past its end a file holds what a half-written append left there.
-    fs.writeFileSync(
-      join(folder, 'features.bin'),
-      Buffer.concat([features, Buffer.alloc(9)]).subarray(0, featureBytes),
-    );
-    fs.writeFileSync(join(folder, 'index.txt'), index.subarray(0, indexBytes));
-    const whole = Math.min(
-      Math.floor(Math.min(featureBytes, features.length) / recordBytes),
-      lineEnds.filter((end) => end <= indexBytes).length,
-    );
-    const message = `features.bin cut at ${featureBytes}, index.txt at ${indexBytes}`;
-    withStore((store) => {
-      assert.equal(store.warning, null, message);
-      assert.deepEqual(
-        names.map((name) => store.has(name)),
-        names.map((_, row) => row < whole),
-        message,
-      );
-      assert.deepEqual(
-        store.read(names.slice(0, whole)),
-        records(100, 200, 300, 400).slice(0, whole * 12),
-        message,
-      );
-      store.append(names.slice(whole), records(100, 200, 300, 400).slice(whole * 12));
-    });
-    assert.deepEqual(fs.readFileSync(join(folder, 'features.bin')), features, message);
-    assert.deepEqual(fs.readFileSync(join(folder, 'index.txt')), index, message);
-  }
+test('the folder of a key stays the same from version to version', () => {
+  const view = {augmentation: {flip: true, crop: undefined}, seed: 5};
+  const preprocessing = {resize: 256, crop: 224, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]};
+  const folder = folderOf(parent, {
+    architecture: 'mobilenet_v2',
+    weights: 'f00d',
+    stage: 19,
+    preprocessing,
+    view,
+  });
+  assert.equal(basename(folder), '3eb97083e6b6a437');
 });
+
+/** The names of the segments in a folder, without their ending. */
+function segmentsOf(folder: string): string[] {
+  return fs
+    .readdirSync(folder)
+    .filter((name) => name.endsWith('.bin'))
+    .map((name) => name.replace('.bin', ''));
+}
+
+const layouts = [
+  ['of this layout', (segment: string) => [`${segment}.bin`, `${segment}.txt`]],
+  ['of the older layout', () => ['features.bin', 'index.txt']],
+] as const;
+
+for (const [layout, filesOf] of layouts) {
+  test(`wherever a kill cuts the files ${layout}, the whole records stay and the rest can be added`, async () => {
+    const folder = await fill();
+    const [segment] = segmentsOf(folder);
+    const [features, index] = ['bin', 'txt'].map((ending) =>
+      fs.readFileSync(join(folder, `${segment}.${ending}`)),
+    );
+    const keyJson = fs.readFileSync(join(folder, 'key.json'));
+    assert.equal(features.length, 4 * recordBytes);
+    const lineEnds = names.map((_, i) => Buffer.byteLength(names.slice(0, i + 1).join('\n')) + 1);
+    const cuts = [
+      ...Array.from({length: index.length + 1}, (_, bytes) => [features.length, bytes]),
+      ...[0, 1, 2, 3, 4].flatMap((row) =>
+        [-1, 0, 1].map((extra) => [Math.max(0, row * recordBytes + extra), index.length]),
+      ),
+      [2 * recordBytes + 5, lineEnds[0] + 2],
+    ];
+    for (const [featureBytes, indexBytes] of cuts) {
+      fs.rmSync(folder, {recursive: true});
+      fs.mkdirSync(folder);
+      fs.writeFileSync(join(folder, 'key.json'), keyJson);
+      const [bin, txt] = filesOf(segment).map((name) => join(folder, name));
+      // Past its end a file holds what a half-written append left there.
+      fs.writeFileSync(bin, Buffer.concat([features, Buffer.alloc(9)]).subarray(0, featureBytes));
+      fs.writeFileSync(txt, index.subarray(0, indexBytes));
+      const whole = Math.min(
+        Math.floor(Math.min(featureBytes, features.length) / recordBytes),
+        lineEnds.filter((end) => end <= indexBytes).length,
+      );
+      const message = `records cut at ${featureBytes}, index at ${indexBytes}`;
+      await withStore((store) => {
+        assert.equal(store.warning, null, message);
+        assert.deepEqual(
+          names.map((name) => store.has(name)),
+          names.map((_, row) => row < whole),
+          message,
+        );
+        store.append(names.slice(whole), records(100, 200, 300, 400).slice(whole * 12));
+        assert.deepEqual(store.read(names), records(100, 200, 300, 400), message);
+      });
+      await withStore((store) => assert.deepEqual(store.read(names), records(100, 200, 300, 400), message));
+    }
+  });
+}
+
+const indexOf = (folder: string) => join(folder, `${segmentsOf(folder)[0]}.txt`);
 
 const damages: [name: string, reason: RegExp, damage: (folder: string) => void][] = [
   [
@@ -132,59 +162,79 @@ const damages: [name: string, reason: RegExp, damage: (folder: string) => void][
   ],
   ['half a key', /key\.json of other features/, (folder) => fs.truncateSync(join(folder, 'key.json'), 10)],
   ['no key', /has no key\.json/, (folder) => fs.rmSync(join(folder, 'key.json'))],
-  ['a repeated line', /spoilt index\.txt/, (folder) => fs.appendFileSync(join(folder, 'index.txt'), 'c\n')],
-  ['an empty line', /spoilt index\.txt/, (folder) => fs.appendFileSync(join(folder, 'index.txt'), '\n')],
+  ['a repeated line', /spoilt \w+\.txt/, (folder) => fs.appendFileSync(indexOf(folder), 'c\n')],
+  ['an empty line', /spoilt \w+\.txt/, (folder) => fs.appendFileSync(indexOf(folder), '\n')],
 ];
 
 for (const [name, reason, damage] of damages) {
-  test(`a damaged folder is set aside, not fatal: ${name}`, () => {
+  test(`a damaged folder is set aside, not fatal: ${name}`, async () => {
     for (const number of [1, 2]) {
-      const folder = fill();
+      const folder = await fill();
       damage(folder);
-      withStore((store) => {
+      await withStore((store) => {
         assert.match(store.warning ?? '', reason);
         assert.ok(store.warning?.includes(`${basename(folder)}.damaged-${number}`));
         assert.equal(store.size, 0);
       });
-      assert.ok(fs.existsSync(join(`${folder}.damaged-${number}`, 'features.bin')));
+      assert.equal(segmentsOf(`${folder}.damaged-${number}`).length, 1);
     }
   });
 }
 
-test('features of another shape are set aside', () => {
-  fill();
-  withStore((store) => assert.match(store.warning ?? '', /key\.json of other features/), {key, shape: [4]});
+test('features of another shape are set aside', async () => {
+  await fill();
+  await withStore((store) => assert.match(store.warning ?? '', /key\.json of other features/), {
+    key,
+    shape: [4],
+  });
 });
 
-test('a store killed before it had a key begins again', () => {
-  const folder = fill();
+test('a store killed before it had a key begins again', async () => {
+  const folder = await fill();
   for (const name of fs.readdirSync(folder)) fs.rmSync(join(folder, name));
   fs.writeFileSync(join(folder, 'key.json.part'), '{"key"');
-  withStore((store) => assert.deepEqual([store.size, store.warning], [0, null]));
+  await withStore((store) => assert.deepEqual([store.size, store.warning], [0, null]));
 });
 
-test('one store at a time has a folder open', async () => {
-  const folder = withStore((store) => {
-    assert.throws(() => FeatureStore.open(parent, {key, shape}), /in use by this process/);
+test('stores of one key are open at once, write at once and see what the others add', async () => {
+  await withStore((first) =>
+    withStore((second) => {
+      first.append(['a', 'b'], records(1, 2));
+      assert.equal(second.has('a'), false);
+      second.append(['c', 'b'], records(3, 2));
+      for (const store of [first, second]) {
+        store.refresh();
+        assert.deepEqual(store.read(['a', 'b', 'c']), records(1, 2, 3));
+      }
+      first.append(['c', 'd'], records(3, 4));
+      second.refresh();
+      assert.deepEqual(second.read(['d', 'c']), records(4, 3));
+      assert.equal(second.size, 4);
+    }),
+  );
+  await withStore((store) => assert.deepEqual(store.read(['d', 'b']), records(4, 2)));
+});
+
+test('a folder that another has open is not removed, and one found damaged then not set aside', async () => {
+  const folder = await withStore(async (store) => {
+    assert.deepEqual(prune(parent, 0), []);
+    store.append(['a'], records(1));
+    fs.truncateSync(join(store.folder, 'key.json'), 10);
+    await assert.rejects(
+      FeatureStore.open(parent, {key, shape}),
+      new RegExp(`key\\.json of other features, while process ${process.pid} on host .* has it open`),
+    );
     return store.folder;
   });
-  const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
-  try {
-    fs.writeFileSync(join(folder, 'writer.txt'), String(other.pid));
-    assert.throws(
-      () => FeatureStore.open(parent, {key, shape}),
-      new RegExp(`in use by process ${other.pid}`),
-    );
-    assert.deepEqual(prune(parent, 0), []);
-  } finally {
-    other.kill('SIGKILL');
-    await once(other, 'exit');
-  }
-  withStore((store) => assert.equal(store.folder, folder));
+  await withStore((store) => assert.match(store.warning ?? '', /set aside|renamed to/));
+  assert.deepEqual(
+    prune(parent, 0).map((pruned) => pruned.folder),
+    [`${folder}.damaged-1`, folder],
+  );
 });
 
-test('what cannot be stored or read is refused, with the value', () => {
-  withStore((store) => {
+test('what cannot be stored or read is refused, with the value', async () => {
+  await withStore((store) => {
     store.append(['a'], records(1));
     assert.throws(
       () => store.append(['b', 'c'], records(1)),
@@ -194,47 +244,54 @@ test('what cannot be stored or read is refused, with the value', () => {
     assert.throws(() => store.append([''], records(1)), LabError);
     assert.throws(() => store.read(['a', 'z']), /'z' is not in/);
     assert.equal(store.size, 1);
-    fs.truncateSync(join(store.folder, 'features.bin'), recordBytes - 1);
-    assert.throws(() => store.read(['a']), /features\.bin was cut short/);
+    const [segment] = segmentsOf(store.folder);
+    fs.truncateSync(join(store.folder, `${segment}.bin`), recordBytes - 1);
+    assert.throws(() => store.read(['a']), /\w\.bin was cut short/);
   });
   for (const wrong of [[], [0], [2.5]]) {
-    assert.throws(() => FeatureStore.open(parent, {key, shape: wrong}), /shape is \[/);
+    await assert.rejects(FeatureStore.open(parent, {key, shape: wrong}), /shape is \[/);
   }
 });
 
-test('a full disk is an error that says what can be deleted', (t) => {
+test('a full disk is an error that says what can be deleted', async (t) => {
   if (!fs.existsSync('/dev/full')) return t.skip('no /dev/full on this system to stand for a full disk');
-  const folder = fill();
-  const other = withStore((store) => store.folder, {key: {...key, stage: 'layer4'}, shape});
-  fs.rmSync(join(other, 'features.bin'));
-  fs.symlinkSync('/dev/full', join(other, 'features.bin'));
-  withStore(
+  const folder = await withStore((store) => {
+    const many = Array.from({length: 100}, (_, i) => `${i}`);
+    store.append(many, records(...many.map(Number)));
+    return store.folder;
+  });
+  await withStore(
     (store) => {
+      store.append(['first'], records(0));
+      const bin = join(store.folder, `${segmentsOf(store.folder)[0]}.bin`);
+      fs.rmSync(bin);
+      fs.symlinkSync('/dev/full', bin);
       const full = (error: unknown) =>
         error instanceof LabError &&
         /^no space left on the disk for frozen features \(ENOSPC\).* delete folders/.test(error.message) &&
         error.message.includes(`the largest: ${folder}, 0.0 MB`);
       assert.throws(() => store.append(['a'], records(1)), full);
       assert.equal(store.has('a'), false);
+      assert.deepEqual(store.read(['first']), records(0));
     },
     {key: {...key, stage: 'layer4'}, shape},
   );
 });
 
-test('the least recently used stores are removed first, until the rest is small enough', () => {
+test('the least recently used stores are removed first, until the rest is small enough', async () => {
   const keyOf = (stage: number) => ({...key, stage: `layer${stage}`});
-  const folders = [1, 2, 3].map((stage) =>
+  const fillStage = (stage: number) =>
     withStore(
       (store) => {
         store.append(['a', 'b'], records(1, 2));
         return store.folder;
       },
       {key: keyOf(stage), shape},
-    ),
-  );
+    );
+  const folders = [await fillStage(1), await fillStage(2), await fillStage(3)];
   fs.mkdirSync(join(parent, 'something else'));
   folders.forEach((folder, i) => fs.utimesSync(join(folder, 'key.json'), 1e9 + i, 1e9 + i));
-  withStore(() => {}, {key: keyOf(1), shape}); // Using a store makes it recent.
+  await withStore(() => {}, {key: keyOf(1), shape}); // Using a store makes it recent.
   const found = featureFolders(parent);
   assert.deepEqual(
     found.map(({folder}) => folder),
@@ -248,7 +305,7 @@ test('the least recently used stores are removed first, until the rest is small 
     prune(parent, found[2].bytes + found[1].bytes).map(({folder}) => folder),
     [folders[1]],
   );
-  withStore(
+  await withStore(
     () =>
       assert.deepEqual(
         prune(parent, 0).map(({folder}) => folder),
@@ -259,9 +316,9 @@ test('the least recently used stores are removed first, until the rest is small 
   assert.deepEqual(fs.readdirSync(parent).sort(), [basename(folders[2]), 'something else'].sort());
 });
 
-test('damaged folders are listed without a key and can be pruned; no folder, no stores', () => {
-  fs.rmSync(join(fill(), 'key.json'));
-  withStore(() => {});
+test('damaged folders are listed without a key and can be pruned; no folder, no stores', async () => {
+  fs.rmSync(join(await fill(), 'key.json'));
+  await withStore(() => {});
   const damaged = featureFolders(parent).filter(({folder}) => folder.includes('.damaged-'));
   assert.deepEqual(
     damaged.map(({key}) => key),
@@ -272,9 +329,9 @@ test('damaged folders are listed without a key and can be pruned; no folder, no 
   assert.deepEqual(featureFolders(join(parent, 'none')), []);
 });
 
-test('a batch of records is read within milliseconds', () => {
+test('a batch of records is read within milliseconds', async () => {
   const large = {key, shape: [7, 7, 512]};
-  withStore((store) => {
+  await withStore((store) => {
     const length = 7 * 7 * 512;
     const features = new Float32Array(64 * length);
     for (let row = 0; row < 64; row++) features.fill(row, row * length, (row + 1) * length);

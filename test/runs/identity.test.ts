@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import {canonicalJson} from '../../lib/canonical-json';
 import {LabError} from '../../lib/errors';
 import {runId, type RunIdentity} from '../../lib/runs';
-import {canonicalJson} from '../../lib/runs/identity';
 import {configuration} from './fixtures/runs';
 
 test('an identifier reads well and stays the same', () => {

@@ -159,7 +159,7 @@ async def foretell(client, notebook):
     """Lets the library print, before the first cell, what will stand in for the notebook's data set, if anything will."""
     dataset = notebook.metadata.get("transfer-lab", {}).get("dataset")
     if dataset:
-        source = f"await (await import('transfer-lab')).tellStandIns({json.dumps(dataset)});"
+        source = f"import {{tellStandIns}} from 'transfer-lab';\nawait tellStandIns({json.dumps(dataset)});"
         await run_cell(client, nbformat.v4.new_code_cell(source), 0, 0, "What stands in")
 
 

@@ -10,7 +10,7 @@ import {
   LEGEND_BELOW,
   type Trace,
 } from './figure';
-import {bestEpoch, byBackbone, standInsOf, kindOf} from './run';
+import {bestEpoch, byBackbone, inTwoLines, standInsOf, kindOf} from './run';
 import {neutralColour, REGIME_KINDS, REGIME_STYLES, type RegimeKind, runColour} from './style';
 import {duration, escapeText, rate, score} from './text';
 
@@ -35,7 +35,7 @@ export function lossPerEpoch(
   const data: Trace[] = [];
   const axes: Record<string, unknown> = {};
   const annotations: unknown[] = [];
-  panels.forEach(([backbone, ofBackbone], panel) => {
+  panels.forEach(([name, ofBackbone], panel) => {
     const suffix = panel === 0 ? '' : String(panel + 1);
     for (const run of ofBackbone) {
       for (const line of LOSSES)
@@ -50,7 +50,7 @@ export function lossPerEpoch(
       ...matching('y'),
     });
     annotations.push({
-      text: `<b>${escapeText(backbone)}</b>`,
+      text: inTwoLines(name),
       xref: `x${suffix} domain`,
       yref: `y${suffix} domain`,
       x: 0,
@@ -67,7 +67,7 @@ export function lossPerEpoch(
     data: [...data, ...lossLegend(runs)],
     height: 190 + 210 * rows,
     layout: {
-      grid: {rows, columns, pattern: 'independent', xgap: 0.06, ygap: 0.28},
+      grid: {rows, columns, pattern: 'independent', xgap: 0.06, ygap: 0.34},
       ...axes,
       annotations,
     },

@@ -56,7 +56,7 @@ export function figure({title, subtitle = '', standIns, data, height, layout = {
         y: 1,
         yref: 'paper',
         yanchor: 'bottom',
-        pad: {b: 56, l: 16},
+        pad: {b: 56 + NOTE_HEIGHT * notes.length, l: 16},
       },
       font: {family: FONT, size: 13, color: INK},
       autosize: true,

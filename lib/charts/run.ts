@@ -40,6 +40,10 @@ export function byBackbone<Run extends RunRecord>(runs: readonly Run[]): Map<str
   return groups;
 }
 
+/** A network's title in bold: 'efficientnet_lite0 for mobilenet_v2' breaks before what it stands in for. */
+export const inTwoLines = (title: string): string =>
+  `<b>${escapeText(title).replace(' for ', '</b><br>for <b>')}</b>`;
+
 /** The epoch of highest validation macro-F1, the earliest of equals; undefined before the first epoch has ended. */
 export function bestEpoch(run: RunRecord): EpochRecord | undefined {
   return run.history.reduce<EpochRecord | undefined>(

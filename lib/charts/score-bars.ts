@@ -13,6 +13,7 @@ import {
 import {
   bestOnValidation,
   byBackbone,
+  inTwoLines,
   type FinishedRun,
   standInsOf,
   isFinished,
@@ -60,7 +61,7 @@ export function testMacroF1Bars(
   for (const [name, ofBackbone] of byBackbone(runs)) {
     ticks.push({
       at: x + (ofBackbone.length - 1) / 2,
-      text: `<b>${escapeText(name).replace(' for ', '</b><br>for <b>')}</b>`,
+      text: inTwoLines(name),
     });
     for (const run of ofBackbone) {
       if (isFinished(run)) bars.push({run, x, interval: intervalOf(run)});

@@ -1,9 +1,9 @@
-import {readFile, stat, writeFile} from 'node:fs/promises';
+import {readFile, stat} from 'node:fs/promises';
 import * as path from 'node:path';
 
 import {fetchFile, FileUnavailable, forgetChecksum, isUrl, mirrorOf, type FetchedFile} from '../downloads';
 import {LabError} from '../errors';
-import {writingError} from '../storage';
+import {replaceFile, withLock} from '../storage';
 import {nearest} from '../nearest';
 import {fnv1a} from '../random';
 import {unzip} from './archive';
@@ -20,6 +20,8 @@ export interface OpenOptions {
   /** The largest share of files that may be skipped as unreadable. Default 0.01. */
   skippedLimit?: number;
   onProgress?: OnDatasetProgress;
+  /** Told once whom the data set is waited for, when another kernel just fetches, unpacks or draws it. */
+  onWait?: (message: string) => void;
   signal?: AbortSignal;
 }
 
@@ -53,9 +55,9 @@ export async function openDataset(nameOrFolder: string, options: OpenOptions): P
 export async function demonstrationDataset(
   options: OpenOptions & Pick<DrawingOptions, 'seed' | 'perClass'>,
 ): Promise<Dataset> {
-  const {dataFolder, seed, perClass, onProgress, signal} = options;
+  const {dataFolder, seed, perClass, onProgress, signal, onWait} = options;
   const home = path.resolve(dataFolder, demonstrationName);
-  await drawPhotos(home, {seed, perClass, signal, onProgress: counted('drawing', onProgress)});
+  await drawPhotos(home, {seed, perClass, signal, onWait, onProgress: counted('drawing', onProgress)});
   return {
     name: demonstrationName,
     ...(await scanFolder(photosIn(home), scanOptions(home, options))),
@@ -68,7 +70,11 @@ export async function demonstrationDataset(
 async function openEntry(entry: CatalogueEntry, options: OpenOptions): Promise<Dataset> {
   const {name, licence, classes, layouts} = entry;
   const home = path.resolve(options.dataFolder, name);
-  if (!(await exists(photosIn(home)))) await unpackEntry(entry, home, options);
+  if (!(await exists(photosIn(home)))) {
+    await withLock(`${home}.lock`, `The data set ${home} is being unpacked`, options, async () => {
+      if (!(await exists(photosIn(home)))) await unpackEntry(entry, home, options);
+    });
+  }
   const scan = await scanFolder(photosIn(home), {...scanOptions(home, options), classes, layouts});
   const source = await readFile(sourceIn(home), 'utf8').catch(() => 'put there by hand');
   return {name, ...scan, licence, source: source.trim(), demonstration: false};
@@ -76,11 +82,7 @@ async function openEntry(entry: CatalogueEntry, options: OpenOptions): Promise<D
 
 async function unpackEntry(entry: CatalogueEntry, home: string, options: OpenOptions): Promise<void> {
   const archive = await fetchArchive(entry, home, options);
-  try {
-    await writeFile(sourceIn(home), `${describeSource(archive)}\n`);
-  } catch (error) {
-    throw writingError(error, sourceIn(home));
-  }
+  replaceFile(sourceIn(home), `${describeSource(archive)}\n`);
   try {
     await unzip(archive.path, photosIn(home), {
       signal: options.signal,

@@ -37,7 +37,7 @@ export interface WorkspaceOptions {
   /** A folder or base URL laid out like a mirror; the environment's `LAB_MIRROR` unless given. */
   mirror?: string;
   onProgress?: OnDatasetProgress;
-  /** Told of what does not stop the work: a damaged run that was set aside, say. */
+  /** Told of what does not stop the work: a damaged run that was set aside, another kernel that is waited for. */
   onWarning?: (message: string) => void;
   /** Stops the fetching, unpacking and scanning; what is done so far is used the next time. */
   signal?: AbortSignal;
@@ -69,7 +69,7 @@ function keepFeaturesWithin(limit: number, folder: string, onWarning?: (message:
  * `LAB_FEATURES_LIMIT` (GB, default 20) are removed, those used longest ago first, but none in use.
  */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
-  const {folder, mirror, onProgress, signal, seed, photosPerClass = Infinity} = options;
+  const {folder, mirror, onProgress, onWarning: onWait, signal, seed, photosPerClass = Infinity} = options;
   const dataFolder = join(folder, 'data');
   const models = join(folder, 'models');
   const featuresFolder = join(models, 'features');
@@ -77,12 +77,12 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   let demonstration: string | null = null;
   let dataset: Dataset;
   try {
-    dataset = await openDataset(options.dataset, {dataFolder, mirror, onProgress, signal});
+    dataset = await openDataset(options.dataset, {dataFolder, mirror, onProgress, onWait, signal});
     if (dataset.demonstration) demonstration = dataset.source;
   } catch (error) {
     if (!(error instanceof DatasetUnavailable)) throw error;
     demonstration = error.message;
-    dataset = await demonstrationDataset({dataFolder, onProgress, signal});
+    dataset = await demonstrationDataset({dataFolder, onProgress, onWait, signal});
   }
   const whole = await storedSplit(dataset, {seed, folder: dataFolder});
   return {

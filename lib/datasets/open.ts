@@ -95,7 +95,7 @@ async function unpackEntry(entry: CatalogueEntry, home: string, options: OpenOpt
 }
 
 async function fetchArchive(entry: CatalogueEntry, home: string, options: OpenOptions): Promise<FetchedFile> {
-  const {mirror, signal, onProgress} = options;
+  const {mirror, signal, onProgress, onWait} = options;
   try {
     return await fetchFile({
       name: entry.title,
@@ -106,6 +106,7 @@ async function fetchArchive(entry: CatalogueEntry, home: string, options: OpenOp
       useInPlace: true,
       mirror,
       signal,
+      onWait,
       onProgress: ({received, total, bytesPerSecond, secondsLeft}) =>
         onProgress?.({
           step: 'downloading',

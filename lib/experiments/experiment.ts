@@ -68,6 +68,7 @@ async function findPretrained(
       folder: weightsFolder,
       mirror,
       signal,
+      onWait: onWarning,
       onProgress: (progress) => onDownload?.(`weights of ${name}`, progress),
     });
     return {architecture, load: () => Backbone.load(architecture, path), weights: sha256};

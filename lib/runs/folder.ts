@@ -81,7 +81,9 @@ export function weightsOf(state: TrainingState | null): string[] {
 export function keepOnly(folder: string, weights: readonly string[]): void {
   for (const name of fs.readdirSync(folder)) {
     const isWeights = /^(best|last)-\d+\.safetensors$/.test(name);
-    if ((isWeights && !weights.includes(name)) || name.endsWith('.part')) fs.rmSync(join(folder, name));
+    if ((isWeights && !weights.includes(name)) || name.endsWith('.part')) {
+      writing(join(folder, name), () => fs.rmSync(join(folder, name)));
+    }
   }
 }
 

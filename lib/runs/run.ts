@@ -1,8 +1,8 @@
-import {mkdirSync, rmSync} from 'node:fs';
+import {rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {openCheckpoint, writeSafetensors, type NamedValues} from '../checkpoints';
 import {LabError} from '../errors';
-import {writeJson, writing, type Lock} from '../storage';
+import {type Lock, writeJson} from '../storage';
 import type {TrainingState} from '../training';
 import {appendHistory, files, keepOnly, readState, weightsOf, writeHistory, type StoredRun} from './folder';
 import {asEpoch, asResult, parseJson} from './guards';
@@ -156,7 +156,6 @@ export class Run {
 
 /** Lays the folder of a new run. */
 export function createRun(folder: string, configuration: RunIdentity): StoredRun {
-  writing(folder, () => mkdirSync(folder, {recursive: true}));
   writeJson(join(folder, files.configuration), configuration);
   return {configuration, history: [], result: null};
 }

@@ -119,11 +119,13 @@ export class RunStore {
   /** A redo that is complete takes its place, also when the kernel was killed on the way. */
   private settleRedo(id: string): void {
     if (!this.isRedone(id)) return;
-    if (fs.existsSync(this.path(id))) {
-      fs.rmSync(this.path(`${id}.previous`), {recursive: true, force: true});
-      fs.renameSync(this.path(id), this.path(`${id}.previous`));
-    }
-    fs.renameSync(this.path(`${id}.redo`), this.path(id));
+    writing(this.path(id), () => {
+      if (fs.existsSync(this.path(id))) {
+        fs.rmSync(this.path(`${id}.previous`), {recursive: true, force: true});
+        fs.renameSync(this.path(id), this.path(`${id}.previous`));
+      }
+      fs.renameSync(this.path(`${id}.redo`), this.path(id));
+    });
   }
 
   /** What `read` gives; null when the folder `name` turns out to be damaged, which is then set aside. */

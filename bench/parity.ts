@@ -9,11 +9,12 @@
  * PyTorch's own float32 is as far from its float64. The line of such an architecture shows both.
  */
 import {readFileSync} from 'node:fs';
-import {Backbone, findArchitecture, type ParameterSpec, Weights} from '../lib/backbones';
-import {formulaInput, formulaProbe, formulaTensor} from '../lib/checkpoints';
-import {gradients as lossGradients, inDoublePrecision, type Tensor, tf} from '../lib/engine';
+import {findArchitecture, type ParameterSpec} from '../lib/backbones';
+import {formulaProbe} from '../lib/checkpoints';
+import {gradients as lossGradients, inDoublePrecision, tf} from '../lib/engine';
 import {LabError} from '../lib/errors';
 import {networkLoss} from '../lib/training';
+import {formulaBackbone, formulaPhotos} from './formula';
 
 interface Reference {
   arch: string;
@@ -75,24 +76,6 @@ function relativeError(actual: ArrayLike<number>, expected: number[]): number {
   return norm(expected.map((value, i) => actual[i] - value)) / norm(expected);
 }
 
-/** What is lost when numbers are rounded to float32. */
-function remainder(values: Float64Array): Float32Array {
-  return new Float32Array(values.map((value) => value - Math.fround(value)));
-}
-
-/** A backbone of formula weights, to the last bit that the precision at hand can hold. */
-function formulaBackbone({arch, salt, stateDict}: Reference): Backbone {
-  const backbone = Backbone.formula(findArchitecture(arch), salt);
-  const {weights} = backbone;
-  compareNames(arch, weights.specs, stateDict);
-  for (const [name, spec] of weights.specs) {
-    const rest = new Weights(new Map([[name, spec]]), () => remainder(formulaTensor(name, spec.shape, salt)));
-    tf.tidy(() => weights.get(name).assign(tf.add(weights.get(name), rest.get(name))));
-    rest.dispose();
-  }
-  return backbone;
-}
-
 /** Shapes and names of the state dict must be those of the reference, no more and no fewer. */
 function compareNames(
   arch: string,
@@ -104,14 +87,6 @@ function compareNames(
   );
   if (differing.length === 0) return;
   throw new LabError(`${arch}: tensors differ from the reference: ${differing.slice(0, 10).join(', ')}`);
-}
-
-function formulaPhotos({input, salt}: Reference): Tensor {
-  return tf.tidy(() => {
-    const values = formulaInput(input, salt);
-    const photos = tf.add(tf.tensor(new Float32Array(values), input), tf.tensor(remainder(values), input));
-    return tf.transpose(photos, [0, 2, 3, 1]);
-  });
 }
 
 function compareGradients(
@@ -131,9 +106,11 @@ function compareGradients(
 }
 
 function compare(reference: Reference): Comparison {
-  const backbone = formulaBackbone(reference);
+  const {arch, salt, input, stateDict} = reference;
+  const backbone = formulaBackbone(findArchitecture(arch), salt);
   const {weights} = backbone;
-  const photos = formulaPhotos(reference);
+  compareNames(arch, weights.specs, stateDict);
+  const photos = formulaPhotos(input, salt);
 
   const inference = backbone.inference();
   const evalLogits = tf.tidy(() => backbone.logits(inference, photos).logits);

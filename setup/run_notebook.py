@@ -160,7 +160,11 @@ async def foretell(client, notebook):
     dataset = notebook.metadata.get("transfer-lab", {}).get("dataset")
     if dataset:
         source = f"import {{tellStandIns}} from 'transfer-lab';\nawait tellStandIns({json.dumps(dataset)});"
-        await run_cell(client, nbformat.v4.new_code_cell(source), 0, 0, "What stands in")
+        notebook.cells.append(nbformat.v4.new_code_cell(source))
+        try:
+            await run_cell(client, notebook.cells[-1], len(notebook.cells) - 1, 0, "What stands in")
+        finally:
+            notebook.cells.pop()
 
 
 async def run_cell(client, cell, index, number, name):

@@ -39,7 +39,7 @@ async function printed(other: Other): Promise<string[]> {
 
 for (const [name, step] of [
   ['garbage', 'unpacking'],
-  ['demonstration', 'drawing'],
+  ['drawings', 'drawing'],
 ]) {
   for (const inNamespace of [false, true]) {
     test(

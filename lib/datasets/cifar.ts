@@ -6,11 +6,11 @@
 import {mkdir, rename, rm, writeFile} from 'node:fs/promises';
 import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
-import sharp from 'sharp';
 import {list} from 'tar';
 
 import {writingError} from '../storage';
 import {LabError} from '../errors';
+import {sharp} from '../pictures';
 import {cifar10Classes} from './catalogue';
 import {inParallel} from './parallel';
 

@@ -1,29 +1,21 @@
 import type {FileUnavailable} from '../downloads';
 import {LabError} from '../errors';
+import type {Picture} from '../pictures';
 
-/** One photo of a data set. */
+/** One picture of a data set and what it shows. */
 export interface Photo {
-  /** Relative to Dataset.folder, '/' separated. */
-  path: string;
+  picture: Picture;
   /** Index into Dataset.classes. */
   label: number;
-  /** Of the file's bytes, 64 hex digits. */
-  sha256: string;
-  /** Pixels, as the photo is displayed (EXIF orientation applied). */
-  width: number;
-  height: number;
   /** 64-bit perceptual hash, 16 hex digits. */
   hash: string;
 }
 
-/** The photos of one folder of class folders. */
+/** Classes and the photos of each. */
 export interface Dataset {
   name: string;
-  /** Absolute; its sub-folders are the classes. */
-  folder: string;
-  /** Sorted by name. */
   classes: string[];
-  /** Sorted by path. */
+  /** Sorted by name. */
   photos: Photo[];
   /** Files that are no readable photos. */
   skipped: {path: string; reason: string}[];

@@ -5,9 +5,9 @@
 import {mkdir, readFile, rename, rm, writeFile} from 'node:fs/promises';
 import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
-import sharp from 'sharp';
 
 import {writingError} from '../storage';
+import {sharp} from '../pictures';
 import {fnv1a, mulberry32} from '../random';
 import {garbageClasses} from './catalogue';
 import {inParallel} from './parallel';

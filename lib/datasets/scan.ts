@@ -6,9 +6,9 @@ import {createHash} from 'node:crypto';
 import {mkdir, readFile, rename, rm, stat, writeFile} from 'node:fs/promises';
 import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
-import sharp from 'sharp';
 
 import {LabError} from '../errors';
+import {PhotoFile, sharp} from '../pictures';
 import type {Dataset, Photo} from './dataset';
 import {duplicateGroups} from './duplicates';
 import {hashedSide, perceptualHash, samePictureBits} from './hash';
@@ -28,16 +28,16 @@ export interface ScanOptions {
   signal?: AbortSignal;
 }
 
-export type Scan = Pick<Dataset, 'folder' | 'classes' | 'photos' | 'skipped' | 'conflicts'>;
+export type Scan = Pick<Dataset, 'classes' | 'photos' | 'skipped' | 'conflicts'>;
 
 /** What a file's content is found to be: a photo, or the reason why not. */
-type Finding = Omit<Photo, 'path' | 'label'> | {reason: string};
+type Finding = {sha256: string; hash: string} | {reason: string};
 /** Findings by path; one holds as long as its file has the same size and date. */
 type Cache = Record<string, {size: number; mtimeMs: number; finding: Finding} | undefined>;
 
 const fewestPhotos = 3;
 /** Raised when what is read from a photo changes, so that older caches are left aside. */
-const cacheVersion = 1;
+const cacheVersion = 2;
 const photoFormats = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif', 'jp2k', 'jxl']);
 
 /**
@@ -58,11 +58,14 @@ export async function scanFolder(folder: string, options: ScanOptions = {}): Pro
   files.forEach((file, index) => {
     const finding = findings[index];
     if ('reason' in finding) skipped.push({path: file.path, reason: finding.reason});
-    else photos.push({...file, ...finding});
+    else {
+      const picture = new PhotoFile(path.join(root, file.path), file.path, finding.sha256);
+      photos.push({picture, label: file.label, hash: finding.hash});
+    }
   });
   checkSkipped(root, skipped, files.length, options.skippedLimit ?? 0.01);
   checkCounts(root, classes, photos);
-  return {folder: root, classes, photos, skipped, conflicts: findConflicts(photos, classes)};
+  return {classes, photos, skipped, conflicts: findConflicts(photos, classes)};
 }
 
 function checkClasses(root: string, classes: string[], expected: readonly string[] | undefined): void {
@@ -148,7 +151,7 @@ async function readPhoto(file: string): Promise<Reading> {
 
 async function examine(bytes: Buffer): Promise<Finding> {
   const image = sharp(bytes, {failOn: 'truncated'});
-  const {format, autoOrient} = await image.metadata();
+  const {format} = await image.metadata();
   if (!photoFormats.has(format)) return {reason: `${format} is not a format of photos`};
   const grey = await image
     .autoOrient()
@@ -160,7 +163,7 @@ async function examine(bytes: Buffer): Promise<Finding> {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   // A flat picture has no shape to compare, so it is the same picture only as the same file.
   const hash = perceptualHash(grey) ?? sha256.slice(0, 16);
-  return {sha256, width: autoOrient.width, height: autoOrient.height, hash};
+  return {sha256, hash};
 }
 
 function checkSkipped(root: string, skipped: Dataset['skipped'], total: number, limit: number): void {
@@ -192,7 +195,7 @@ function findConflicts(photos: Photo[], classes: string[]): Dataset['conflicts']
     .map((group) => group.map((index) => photos[index]))
     .filter((group) => group.some(({label}) => label !== group[0].label))
     .map((group) => ({
-      paths: group.map((photo) => photo.path),
+      paths: group.map(({picture}) => picture.name),
       labels: group.map(({label}) => classes[label]),
     }));
 }

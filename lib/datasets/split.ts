@@ -53,7 +53,7 @@ export function splitPhotos(
 ): Split {
   checkFractions(fractions);
   const {classes} = dataset;
-  const photos = [...dataset.photos].sort(byPath);
+  const photos = [...dataset.photos].sort(byName);
   const groups = groupsOf(photos, dataset.conflicts);
   const places = placesOf(photos, classes.length, fractions);
   const parts: Record<Part, Photo[]> = {train: [], val: [], test: []};
@@ -90,7 +90,7 @@ export function splitPhotos(
   return makeSplit(seed, fractions, classes, parts);
 }
 
-/** A split from its parts; sorts each part by path and derives the id. */
+/** A split from its parts; sorts each part by name and derives the id. */
 export function makeSplit(
   seed: number,
   fractions: Record<Part, number>,
@@ -98,11 +98,13 @@ export function makeSplit(
   parts: Record<Part, Photo[]>,
 ): Split {
   const sorted = {
-    train: [...parts.train].sort(byPath),
-    val: [...parts.val].sort(byPath),
-    test: [...parts.test].sort(byPath),
+    train: [...parts.train].sort(byName),
+    val: [...parts.val].sort(byName),
+    test: [...parts.test].sort(byName),
   };
-  const content = partNames.map((part) => sorted[part].map(({path, sha256, label}) => [path, sha256, label]));
+  const content = partNames.map((part) =>
+    sorted[part].map(({picture, label}) => [picture.name, picture.key, label]),
+  );
   const shares = partNames.map((part) => fractions[part]);
   const hash = createHash('sha256').update(JSON.stringify([seed, shares, classes, content]));
   return {id: hash.digest('hex').slice(0, 12), seed, fractions, classes, parts: sorted};
@@ -123,7 +125,7 @@ export function verifySplit(split: Split): void {
     if (leak) {
       const [a, b] = [photos[leak[0]], others[leak[1]]];
       throw new LabError(
-        `Split ${split.id} leaks: ${a.path} (${part}) and ${b.photo.path} (${b.part}) show the same picture. ` +
+        `Split ${split.id} leaks: ${a.picture.name} (${part}) and ${b.photo.picture.name} (${b.part}) show the same picture. ` +
           `Draw the split anew.`,
       );
     }
@@ -155,7 +157,7 @@ function groupsOf(photos: Photo[], conflicts: Dataset['conflicts']): Group[] {
     const members = indices.map((index) => photos[index]);
     const counts = new Map<number, number>();
     for (const {label} of members) counts.set(label, (counts.get(label) ?? 0) + 1);
-    return {photos: members, counts, conflicting: members.some(({path}) => doubtful.has(path))};
+    return {photos: members, counts, conflicting: members.some(({picture}) => doubtful.has(picture.name))};
   });
 }
 
@@ -209,6 +211,6 @@ function choosePart(
   return roomy.find((part) => (draw -= room(part)) < 0) ?? roomy[roomy.length - 1];
 }
 
-function byPath(a: Photo, b: Photo): number {
-  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+function byName({picture: a}: Photo, {picture: b}: Photo): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }

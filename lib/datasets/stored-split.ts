@@ -55,7 +55,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
 }
 
 async function store(split: Split, file: string): Promise<void> {
-  const brief = (photos: Photo[]) => photos.map(({path, sha256}) => ({path, sha256}));
+  const brief = (photos: Photo[]) => photos.map(({picture}) => ({path: picture.name, sha256: picture.key}));
   const {train, val, test} = split.parts;
   const content: SplitFile = {...split, parts: {train: brief(train), val: brief(val), test: brief(test)}};
   const temporary = `${file}.${process.pid}.part`;
@@ -77,14 +77,14 @@ function restore(text: string, dataset: Dataset, file: string): Split {
   } catch {
     throw new LabError(`${file} is damaged: it is not a stored split. ${remedy}`);
   }
-  const photos = new Map(dataset.photos.map((photo) => [photo.path, photo]));
+  const photos = new Map(dataset.photos.map((photo) => [photo.picture.name, photo]));
   const listed = partNames.flatMap((part) => stored.parts[part]);
   const missing = listed.filter(({path}) => !photos.has(path)).map(({path}) => path);
   const changed = listed
-    .filter(({path, sha256}) => photos.has(path) && photos.get(path)?.sha256 !== sha256)
+    .filter(({path, sha256}) => photos.has(path) && photos.get(path)?.picture.key !== sha256)
     .map(({path}) => path);
   const paths = new Set(listed.map(({path}) => path));
-  const added = dataset.photos.filter(({path}) => !paths.has(path)).map(({path}) => path);
+  const added = [...photos.keys()].filter((path) => !paths.has(path));
   const differences = [
     ...described(missing, 'missing'),
     ...described(changed, 'changed'),
@@ -93,7 +93,7 @@ function restore(text: string, dataset: Dataset, file: string): Split {
   ];
   if (differences.length > 0) {
     throw new LabError(
-      `The stored split ${file} no longer fits the photos of ${dataset.folder}: ${differences.join(', ')}. ${remedy}`,
+      `The stored split ${file} no longer fits the photos of ${dataset.name}: ${differences.join(', ')}. ${remedy}`,
     );
   }
   const restored = (part: Part) => stored.parts[part].map(({path}) => photos.get(path) as Photo);

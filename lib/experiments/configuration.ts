@@ -1,6 +1,6 @@
-import {type Augmentation, photoAugmentation, type Preprocessing} from '../batches';
 import {LabError} from '../errors';
 import type {HeadOptions} from '../heads';
+import {type Augmentation, photoAugmentation, type Preprocessing} from '../pictures';
 import type {RunConfiguration} from '../runs';
 import {
   adamw,

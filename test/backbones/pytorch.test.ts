@@ -6,6 +6,7 @@ import {join} from 'node:path';
 import test from 'node:test';
 import {Backbone, findArchitecture, pretrainedWeights} from '../../lib/backbones';
 import {batches, type BatchItem} from '../../lib/batches';
+import {PhotoFile} from '../../lib/pictures';
 import {formulaInput} from '../../lib/checkpoints';
 import {unzip} from '../../lib/datasets';
 import {tf, type Tensor} from '../../lib/engine';
@@ -101,7 +102,7 @@ async function dogPhotos(folder: string): Promise<BatchItem[]> {
   await unzip(join(process.env.LAB_MIRROR!, 'datasets', 'cats-dogs.zip'), join(folder, 'photos'));
   const dogs = join(folder, 'photos', 'cats-dogs', 'dogs');
   const names = readdirSync(dogs).sort().slice(0, 200);
-  return names.map((name) => ({file: join(dogs, name), label: 0, key: name}));
+  return names.map((name) => ({picture: new PhotoFile(join(dogs, name)), label: 0}));
 }
 
 test('DeiT-Tiny sees dogs in photos of dogs', {skip: needsMirror}, async (t) => {

@@ -35,15 +35,15 @@ const put = (name: string, content: string | Uint8Array) => writeFile(path.join(
 test('lists classes and photos in order, with size, checksum and hash', async () => {
   const reports: [number, number][] = [];
   const scan = await scanFolder(folder, {onProgress: (done, total) => reports.push([done, total])});
-  assert.equal(scan.folder, folder);
+  assert.equal(scan.photos[0].picture.place, path.join(folder, 'glass/glass1.jpg'));
   assert.deepEqual(scan.classes, ['glass', 'metal']);
   assert.deepEqual(
-    scan.photos.map(({path, label}) => [path, label]),
+    scan.photos.map(({picture, label}) => [picture.name, label]),
     [1, 2, 3].map((i) => [`glass/glass${i}.jpg`, 0]).concat([1, 2, 3].map((i) => [`metal/metal${i}.jpg`, 1])),
   );
   const [photo] = scan.photos;
-  assert.deepEqual([photo.width, photo.height], [256, 192]);
-  assert.match(photo.sha256, /^[0-9a-f]{64}$/);
+  assert.deepEqual(await photo.picture.size(), {width: 256, height: 192});
+  assert.match(photo.picture.key, /^[0-9a-f]{64}$/);
   assert.match(photo.hash, /^[0-9a-f]{16}$/);
   assert.deepEqual([scan.skipped, scan.conflicts], [[], []]);
   assert.deepEqual(reports.at(-1), [6, 6]);
@@ -64,12 +64,14 @@ describe('accepts as photos', () => {
       'rotated.JPEG': sharp(original).rotate(90).withMetadata({orientation: 8}).jpeg(),
     };
     for (const [name, image] of Object.entries(odd)) await put(`metal/${name}`, await image.toBuffer());
-    const reference = (await scanFolder(folder)).photos.find(({path}) => path === 'metal/alpha.png')!;
+    const reference = (await scanFolder(folder)).photos.find(
+      ({picture}) => picture.name === 'metal/alpha.png',
+    )!;
     const scan = await scanFolder(folder);
     assert.deepEqual(scan.skipped, []);
     for (const name of Object.keys(odd)) {
-      const photo = scan.photos.find(({path}) => path === `metal/${name}`)!;
-      assert.deepEqual([photo.width, photo.height], [256, 192], name);
+      const photo = scan.photos.find(({picture}) => picture.name === `metal/${name}`)!;
+      assert.deepEqual(await photo.picture.size(), {width: 256, height: 192}, name);
       assert.ok(hashDistance(photo.hash, reference.hash) <= nearDuplicateBits, name);
     }
     const meta = await sharp(path.join(folder, 'metal/16bit.png')).metadata();
@@ -144,7 +146,7 @@ describe('finds the class folders', () => {
     await writeFile(path.join(outer, 'one-indexed-files.txt'), 'glass1.jpg 1');
     await mkdir(path.join(outer, '__MACOSX', 'glass'), {recursive: true});
     await writeFile(path.join(outer, '__MACOSX', 'glass', '._glass1.jpg'), 'litter');
-    assert.equal((await scanFolder(outer)).folder, inner);
+    assert.ok((await scanFolder(outer)).photos.every(({picture}) => picture.place.startsWith(inner)));
     const link = path.join(root, 'link');
     await symlink(outer, link);
     assert.equal((await scanFolder(link)).photos.length, 6);
@@ -153,7 +155,8 @@ describe('finds the class folders', () => {
   test('in the known layout when there are several', async () => {
     for (const name of ['train', 'val']) await cp(sample, path.join(root, 'two', name), {recursive: true});
     const two = path.join(root, 'two');
-    assert.equal((await scanFolder(two, {layouts: ['nowhere', 'val']})).folder, path.join(two, 'val'));
+    const scan = await scanFolder(two, {layouts: ['nowhere', 'val']});
+    assert.equal(scan.photos[0].picture.place, path.join(two, 'val/glass/glass1.jpg'));
     await assert.rejects(scanFolder(two), /^LabError: .*several folders of class folders: train, val\. Name/);
   });
 });
@@ -211,7 +214,7 @@ describe('the cache', () => {
     await rm(path.join(folder, 'metal/metal3.jpg'));
     await put('metal/metal4.jpg', await renderDrawing('metal', 4));
     const second = await scanFolder(folder, {cacheFile});
-    assert.notEqual(second.photos[0].sha256, first.photos[0].sha256);
+    assert.notEqual(second.photos[0].picture.key, first.photos[0].picture.key);
     assert.deepEqual(second.photos.slice(1, 5), first.photos.slice(1, 5));
     assert.deepEqual(second, await scanFolder(folder));
     const {files} = JSON.parse(await readFile(cacheFile, 'utf8')) as {files: object};

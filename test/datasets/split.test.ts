@@ -10,6 +10,7 @@ import {
   type Dataset,
   type Photo,
 } from '../../lib/datasets';
+import {PhotoFile} from '../../lib/pictures';
 import {mulberry32, shuffled} from '../../lib/random';
 
 /** Photos with random hashes (so none are near-duplicates), `sizes[label]` of each class. */
@@ -19,11 +20,12 @@ function photosOf(sizes: number[], seed = 1): Photo[] {
     Array.from({length: count}, () => Math.floor(16 * random()).toString(16)).join('');
   return sizes.flatMap((size, label) =>
     Array.from({length: size}, (_, index) => ({
-      path: `${'abcdef'[label]}/${index}.jpg`,
+      picture: new PhotoFile(
+        `${'abcdef'[label]}/${index}.jpg`,
+        `${'abcdef'[label]}/${index}.jpg`,
+        digits(64),
+      ),
       label,
-      sha256: digits(64),
-      width: 4,
-      height: 3,
       hash: digits(16),
     })),
   );
@@ -55,8 +57,8 @@ describe('splitPhotos', () => {
       [42, 9, 9],
       [96, 21, 20],
     ]);
-    const paths = partNames.flatMap((part) => split.parts[part].map(({path}) => path));
-    assert.deepEqual(paths.sort(), photos.map(({path}) => path).sort());
+    const paths = partNames.flatMap((part) => split.parts[part].map(({picture}) => picture.name));
+    assert.deepEqual(paths.sort(), photos.map(({picture}) => picture.name).sort());
     verifySplit(split);
   });
 
@@ -116,7 +118,7 @@ describe('splitPhotos', () => {
   test('trains on pictures that stand under two labels, and never tests on them', () => {
     const photos = photosOf([30, 30]);
     photos[45].hash = photos[5].hash;
-    const conflicts = [{paths: [photos[5].path, photos[45].path], labels: ['a', 'b']}];
+    const conflicts = [{paths: [photos[5].picture.name, photos[45].picture.name], labels: ['a', 'b']}];
     for (let seed = 0; seed < 10; seed++) {
       const {parts} = splitPhotos(datasetOf(photos, conflicts), {seed});
       assert.ok(parts.train.includes(photos[5]) && parts.train.includes(photos[45]));
@@ -155,7 +157,7 @@ test('verifySplit names the pair that leaks and the class that is missing', () =
   const leaking = {...split, parts: {...split.parts, test: [inTest, ...split.parts.test.slice(1)]}};
   assert.throws(
     () => verifySplit(leaking),
-    new RegExp(`${inTrain.path} \\(train\\) and ${inTest.path} \\(test\\)`),
+    new RegExp(`${inTrain.picture.name} \\(train\\) and ${inTest.picture.name} \\(test\\)`),
   );
   const twice = {...split, parts: {...split.parts, test: [inTrain, ...split.parts.test]}};
   assert.throws(() => verifySplit(twice), /leaks/);

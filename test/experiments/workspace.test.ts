@@ -31,7 +31,7 @@ test('opening a workspace removes frozen features beyond the limit, none that is
   const open = async (limit: string) => {
     process.env.LAB_FEATURES_LIMIT = limit;
     await openWorkspace({
-      dataset: 'demonstration',
+      dataset: 'drawings',
       seed: 1,
       folder,
       onWarning: (message) => warnings.push(message),

@@ -9,6 +9,8 @@ export interface PretrainedOptions {
   folder: string;
   mirror?: string;
   onProgress?: OnDownloadProgress;
+  /** Told once whom the file is waited for, when another kernel just fetches it. */
+  onWait?: (message: string) => void;
   signal?: AbortSignal;
 }
 

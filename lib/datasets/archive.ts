@@ -24,8 +24,8 @@ const fileTypeMask = 0o170000;
 const regularFile = 0o100000;
 
 /**
- * Unpacks a zip archive into the folder `to`, which must not exist: into a temporary sibling first, moved into place
- * when complete. Nothing is written unless every entry is harmless: absolute paths, `..`, backslashes, links, encrypted
+ * Unpacks a zip archive into the folder `to`, which must not exist: into `<to>.part` first, moved into place when complete;
+ * what a killed process left there is removed, so the caller sees to it that one unpacks at a time. Nothing is written unless every entry is harmless: absolute paths, `..`, backslashes, links, encrypted
  * entries and archives that unpack to far more than their size are refused. Operating systems' litter (`__MACOSX`,
  * `.DS_Store`) is left out. Throws LabError for these, and for truncated and damaged archives.
  */
@@ -71,8 +71,9 @@ async function extractAll(
   to: string,
   {onProgress, signal}: UnzipOptions,
 ): Promise<void> {
-  const temporary = `${to}.${process.pid}.part`;
+  const temporary = `${to}.part`;
   try {
+    await rm(temporary, {recursive: true, force: true});
     await makeFolder(temporary);
     const bytes = entries.reduce((sum, entry) => sum + entry.uncompressedSize, 0);
     await requireSpace(temporary, bytes, to);

@@ -6,19 +6,18 @@ import {mkdir, readFile, rename, rm, writeFile} from 'node:fs/promises';
 import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
 
-import {writingError} from '../storage';
 import {sharp} from '../pictures';
 import {fnv1a, mulberry32} from '../random';
+import {type WaitOptions, withLock, writingError} from '../storage';
 import {garbageClasses} from './catalogue';
 import {inParallel} from './parallel';
 
-export interface DrawingOptions {
+export interface DrawingOptions extends WaitOptions {
   /** Default 1. */
   seed?: number;
   /** Pictures of each class. Default 40. */
   perClass?: number;
   onProgress?: (done: number, total: number) => void;
-  signal?: AbortSignal;
 }
 
 export type DrawnClass = (typeof garbageClasses)[number];
@@ -167,13 +166,26 @@ export async function renderDrawing(name: DrawnClass, seed: number): Promise<Buf
  * otherwise is replaced, splits of it included. Throws LabError when the disk does not take them.
  */
 export async function drawPhotos(home: string, options: DrawingOptions = {}): Promise<void> {
-  const {seed = 1, perClass = 40, onProgress, signal} = options;
+  const {seed = 1, perClass = 40} = options;
   const recipe = JSON.stringify({version, seed, perClass});
-  if ((await readFile(path.join(home, 'drawings.json'), 'utf8').catch(() => '')) === recipe) return;
+  const isDrawn = async () =>
+    (await readFile(path.join(home, 'drawings.json'), 'utf8').catch(() => '')) === recipe;
+  if (await isDrawn()) return;
+  await withLock(`${home}.lock`, `The drawings in ${home} are being drawn`, options, async () => {
+    if (!(await isDrawn())) await drawAll(home, recipe, {...options, seed, perClass});
+  });
+}
+
+async function drawAll(
+  home: string,
+  recipe: string,
+  {seed, perClass, onProgress, signal}: DrawingOptions & {seed: number; perClass: number},
+): Promise<void> {
   const wanted = garbageClasses.flatMap((name) => times(perClass, (index) => ({name, index: index + 1})));
-  const temporary = `${home}.${process.pid}.part`;
+  const temporary = `${home}.part`;
   let done = 0;
   try {
+    await rm(temporary, {recursive: true, force: true});
     for (const name of garbageClasses) await mkdir(path.join(temporary, 'photos', name), {recursive: true});
     await inParallel(wanted, availableParallelism(), async ({name, index}) => {
       signal?.throwIfAborted();

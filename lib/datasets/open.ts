@@ -1,10 +1,10 @@
 import {existsSync} from 'node:fs';
-import {mkdir, readFile, stat, writeFile} from 'node:fs/promises';
+import {mkdir, readFile, stat} from 'node:fs/promises';
 import * as path from 'node:path';
 
 import {fetchFile, FileUnavailable, forgetChecksum, mirrorOf, type FetchedFile} from '../downloads';
 import {LabError} from '../errors';
-import {writingError} from '../storage';
+import {replaceFile, withLock} from '../storage';
 import {nearest} from '../nearest';
 import {fnv1a} from '../random';
 import {unzip} from './archive';
@@ -22,6 +22,8 @@ export interface OpenOptions {
   /** The largest share of files that may be skipped as unreadable. Default 0.01. */
   skippedLimit?: number;
   onProgress?: OnDatasetProgress;
+  /** Told once whom the data set is waited for, when another kernel just fetches, unpacks or draws it. */
+  onWait?: (message: string) => void;
   signal?: AbortSignal;
 }
 
@@ -54,9 +56,9 @@ export async function openDataset(nameOrFolder: string, options: OpenOptions): P
 export async function openDrawings(
   options: OpenOptions & Pick<DrawingOptions, 'seed' | 'perClass'>,
 ): Promise<Dataset> {
-  const {dataFolder, seed, perClass, onProgress, signal} = options;
+  const {dataFolder, seed, perClass, onProgress, signal, onWait} = options;
   const home = path.resolve(dataFolder, drawingsName);
-  await drawPhotos(home, {seed, perClass, signal, onProgress: counted('drawing', onProgress)});
+  await drawPhotos(home, {seed, perClass, signal, onWait, onProgress: counted('drawing', onProgress)});
   return {
     name: drawingsName,
     ...(await scanFolder(photosIn(home), scanOptions(home, options))),
@@ -95,7 +97,11 @@ async function openEntry(
   const name = selection ? `${entry.name}-for-${selection.for}` : entry.name;
   const classes = selection ? Object.keys(selection.counts) : entry.classes;
   const home = path.resolve(options.dataFolder, name);
-  if (!(await exists(photosIn(home)))) await unpackEntry(entry, home, options, selection);
+  if (!(await exists(photosIn(home)))) {
+    await withLock(`${home}.lock`, `The data set ${home} is being unpacked`, options, async () => {
+      if (!(await exists(photosIn(home)))) await unpackEntry(entry, home, options, selection);
+    });
+  }
   const layouts = archives.flatMap(({content}) => ('layouts' in content ? content.layouts : []));
   const scan = await scanFolder(photosIn(home), {...scanOptions(home, options), classes, layouts});
   const source = await readFile(sourceIn(home), 'utf8').catch(() => 'put there by hand');
@@ -109,12 +115,8 @@ async function unpackEntry(
   selection?: Selection,
 ): Promise<void> {
   const {archive, file} = await fetchArchive(entry, options);
-  try {
-    await mkdir(home, {recursive: true});
-    await writeFile(sourceIn(home), `${describeSource(file)}\n`);
-  } catch (error) {
-    throw writingError(error, sourceIn(home));
-  }
+  await mkdir(home, {recursive: true});
+  replaceFile(sourceIn(home), `${describeSource(file)}\n`);
   try {
     await unpack(archive, entry, file.path, photosIn(home), options, selection);
   } catch (error) {
@@ -142,7 +144,7 @@ async function fetchArchive(
   entry: CatalogueEntry,
   options: OpenOptions,
 ): Promise<{archive: Archive; file: FetchedFile}> {
-  const {mirror, signal, onProgress, dataFolder} = options;
+  const {mirror, signal, onProgress, onWait, dataFolder} = options;
   const failures: FileUnavailable[] = [];
   for (const archive of entry.archives) {
     try {
@@ -156,6 +158,7 @@ async function fetchArchive(
         useInPlace: true,
         mirror,
         signal,
+        onWait,
         onProgress: ({received, total, bytesPerSecond, secondsLeft}) =>
           onProgress?.({
             step: 'downloading',

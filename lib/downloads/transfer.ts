@@ -16,6 +16,8 @@ export interface TransferOptions {
   signal?: AbortSignal;
   /** Milliseconds without a byte after which a connection counts as broken. Default 30,000. */
   stallTimeout?: number;
+  /** Told once whom the file is waited for, when another kernel just fetches it. */
+  onWait?: (message: string) => void;
   /** How often an address is tried when its connection breaks. Default 5. */
   attempts?: number;
   /** Milliseconds before the second attempt, doubled for each further one. Default 500. */

@@ -99,7 +99,13 @@ async function pretrainedNetwork(
   }
   const sized = boundToSize ? architecture : architectureAt(architecture, {dataset}, size);
   const onProgress = (progress: DownloadProgress) => onDownload?.(`weights of ${name}`, progress);
-  const {path, sha256} = await pretrainedWeights(architecture, {folder, mirror, signal, onProgress});
+  const {path, sha256} = await pretrainedWeights(architecture, {
+    folder,
+    mirror,
+    signal,
+    onProgress,
+    onWait: onWarning,
+  });
   return {
     architecture: sized,
     load: () => Backbone.load(sized, path, {onNote: onWarning}),

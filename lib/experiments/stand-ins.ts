@@ -87,7 +87,8 @@ export function standInsInWords(standIns: readonly StandIn[]): string[] {
     .filter(({what}) => what !== 'random weights')
     .map((each) => `${each.what} for ${each.for}`);
   const random = standIns.filter(({what}) => what === 'random weights').map((each) => each.for);
-  const start = random.length > 0 ? [`random weights to start from for ${random.join(', ')}`] : [];
+  const others = random.length > 3 ? 'every other architecture' : random.join(', ');
+  const start = random.length > 0 ? [`random weights to start from for ${others}`] : [];
   const reasons = new Set(standIns.flatMap(({reason}) => reason.split('; ')));
   return [`Stand-ins: ${[...named, ...start].join('; ')}.`, `Why: ${[...reasons].join('; ')}.`, remedy];
 }

@@ -41,7 +41,7 @@ export interface WorkspaceOptions {
   /** A folder or base URL laid out like a mirror; the environment's `LAB_MIRROR` unless given. */
   mirror?: string;
   onProgress?: OnDatasetProgress;
-  /** Told of what does not stop the work: a damaged run that was set aside, say. */
+  /** Told of what does not stop the work: a damaged run that was set aside, another kernel that is waited for. */
   onWarning?: (message: string) => void;
   /** Stops the fetching, unpacking and scanning; what is done so far is used the next time. */
   signal?: AbortSignal;
@@ -74,13 +74,19 @@ function keepFeaturesWithin(limit: number, folder: string, onWarning?: (message:
  * first, but none in use.
  */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
-  const {folder, mirror, onProgress, signal, seed, photosPerClass = Infinity} = options;
+  const {folder, mirror, onProgress, onWarning: onWait, signal, seed, photosPerClass = Infinity} = options;
   const dataFolder = join(folder, 'data');
   const models = join(folder, 'models');
   const featuresFolder = join(models, 'features');
   keepFeaturesWithin(featuresLimit(), featuresFolder, options.onWarning);
   const foreseen = await foreseeStandIns(options.dataset, {folder, mirror, signal});
-  const {dataset, reason} = await openPhotos(options.dataset, {dataFolder, mirror, onProgress, signal});
+  const {dataset, reason} = await openPhotos(options.dataset, {
+    dataFolder,
+    mirror,
+    onProgress,
+    onWait,
+    signal,
+  });
   const whole = await storedSplit(dataset, {seed, folder: dataFolder});
   return {
     dataset,

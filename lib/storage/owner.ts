@@ -34,7 +34,8 @@ export function thisProcess(): Owner {
 
 /** Whether a process still lives; 'unknown' of one that cannot be seen from here. */
 export function lifeOf(owner: Owner): 'alive' | 'gone' | 'unknown' {
-  if (owner.numbering === null || owner.numbering !== thisProcess().numbering) return 'unknown';
+  const {host, numbering} = thisProcess();
+  if (owner.numbering === null || owner.numbering !== numbering || owner.host !== host) return 'unknown';
   if (!exists(owner.process)) return 'gone';
   const birth = owner.process === process.pid ? thisProcess().birth : birthOf(owner.process);
   if (birth === null || owner.birth === null) return 'unknown';

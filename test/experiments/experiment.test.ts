@@ -4,7 +4,13 @@ import {join} from 'node:path';
 import test from 'node:test';
 import {Backbone, smallRelative, findArchitecture} from '../../lib/backbones';
 import {openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
-import {everything, type ExperimentOptions, featureExtraction, lastStages} from '../../lib/experiments';
+import {
+  everything,
+  type ExperimentOptions,
+  featureExtraction,
+  lastStages,
+  runExperiment,
+} from '../../lib/experiments';
 import type {RunIdentity} from '../../lib/runs';
 import {drawnWorkspace, root, run} from './workspace';
 
@@ -79,6 +85,26 @@ test('feature extraction that shares its pass leaves the experiment on the last 
   assert.equal((await run({...small, regime}, workspace)).counts.features, 0);
   const alone = await run({...small, regime}, await drawnWorkspace());
   assert.ok(alone.counts.features > 0);
+});
+
+test('two experiments on the same frozen features run at once, in one kernel; one run is trained once', async () => {
+  const alone = await run({...small, head: {dropout: 0.5}}, await drawnWorkspace());
+  const workspace = await drawnWorkspace();
+  const [first, second] = await Promise.all([
+    runExperiment(small, workspace),
+    runExperiment({...small, head: {dropout: 0.5}}, workspace),
+  ]);
+  assert.deepEqual([first.status, second.status], ['complete', 'complete']);
+  assert.notEqual(first.id, second.id);
+  const close = (a: number, b: number) => assert.ok(Math.abs(a - b) < 1e-4, `${a} and ${b}`);
+  close(second.history[0].trainLoss, alone.record.history[0].trainLoss);
+  close(second.history[0].valLoss, alone.record.history[0].valLoss);
+  assert.deepEqual(fs.readdirSync(join(workspace.runs.folder)).sort(), [first.id, second.id].sort());
+
+  const twice = await Promise.allSettled([1, 2].map(() => runExperiment({...small, epochs: 2}, workspace)));
+  assert.deepEqual(twice.map(({status}) => status).sort(), ['fulfilled', 'rejected']);
+  const refused = twice.find((outcome) => outcome.status === 'rejected');
+  assert.match(String(refused?.reason), /^LockHeld: Run .* is being trained by this very kernel/);
 });
 
 test('feature extraction may share its pass with a regime that needs no other stage', async () => {

@@ -11,6 +11,7 @@ export {
   imagenet,
 } from './preprocessing';
 export {
+  greyOf,
   interleaved,
   type RecordBlock,
   RecordFile,

@@ -134,3 +134,28 @@ export function separate(pixels: Uint8Array, planes: Uint8Array): void {
       planes[channel * places + place] = pixels[3 * place + channel];
   }
 }
+
+/** sRGB's levels as light (IEC 61966-2-1), and back, in 8 bits. */
+const light = Float64Array.from({length: 256}, (_, level) => {
+  const value = level / 255;
+  return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+});
+const levels = Float64Array.from({length: 257}, (_, i) => {
+  const value = Math.min(i / 255, 1);
+  return 255 * (value <= 0.0031308 ? 12.92 * value : 1.055 * value ** (1 / 2.4) - 0.055);
+});
+
+/** The grey levels `[32, 32]` of planes `[3, 32, 32]`: their luminance, as libvips weighs it. */
+export function greyOf(planes: Uint8Array): Uint8Array {
+  const grey = new Uint8Array(places);
+  for (let place = 0; place < places; place++) {
+    const luminance =
+      255 *
+      (0.2126 * light[planes[place]] +
+        0.7152 * light[planes[places + place]] +
+        0.0722 * light[planes[2 * places + place]]);
+    const below = Math.floor(luminance);
+    grey[place] = Math.round(levels[below] + (levels[below + 1] - levels[below]) * (luminance - below));
+  }
+  return grey;
+}

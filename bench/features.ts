@@ -6,8 +6,7 @@ import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {Backbone, findArchitecture, pretrainedWeights} from '../lib/backbones';
-import type {BatchItem} from '../lib/batches';
-import {openDataset} from '../lib/datasets';
+import {openDataset, type Photo} from '../lib/datasets';
 import {frozenFeatures} from '../lib/features';
 import {startPeer} from './peer';
 import {type Comparison, report} from './results';
@@ -17,7 +16,7 @@ const defaults = ['mobilenet_v2', 'squeezenet1_1', 'efficientnet_b4', 'deit_tiny
 const size = 224;
 
 /** Images per second of one pass over the photos into a fresh store. */
-async function measure(backbone: Backbone, photos: BatchItem[]): Promise<number> {
+async function measure(backbone: Backbone, photos: Photo[]): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'features-'));
   const began = performance.now();
   try {
@@ -38,13 +37,7 @@ async function measure(backbone: Backbone, photos: BatchItem[]): Promise<number>
 
 export async function features(names: string[]): Promise<void> {
   const dataset = await openDataset('garbage', {dataFolder: join(project, 'data')});
-  const photos = [...new Map(dataset.photos.map((photo) => [photo.sha256, photo])).values()].map(
-    ({path, label, sha256}) => ({
-      file: join(dataset.folder, path),
-      label,
-      key: sha256,
-    }),
-  );
+  const photos = [...new Map(dataset.photos.map((photo) => [photo.picture.key, photo])).values()];
   const peer = await startPeer();
   const comparisons: Comparison[] = [];
   try {
@@ -53,7 +46,7 @@ export async function features(names: string[]): Promise<void> {
       const {path} = await pretrainedWeights(architecture, {folder: join(project, 'models', 'weights')});
       const backbone = Backbone.load(architecture, path);
       const {resize, interpolation, mean, std} = architecture.at(size).preprocessing;
-      const files = photos.map(({file}) => file);
+      const files = photos.map(({picture}) => picture.place);
       const request = {
         work: 'features',
         arch: name,

@@ -1,5 +1,5 @@
 /** What an architecture's definition holds, and what follows from it without computing anything. */
-import type {Preprocessing} from '../batches';
+import type {Preprocessing} from '../pictures';
 import {LabError} from '../errors';
 import type {Net, Value} from './net';
 import {type LayerSummary, type ParameterSpec, ShapeNet, sizeOf} from './shapes';

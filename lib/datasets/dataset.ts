@@ -1,34 +1,45 @@
 import type {FileUnavailable} from '../downloads';
 import {LabError} from '../errors';
+import type {Picture} from '../pictures';
 
-/** One photo of a data set. */
+export type Part = 'train' | 'val' | 'test';
+
+export const partNames: readonly Part[] = ['train', 'val', 'test'];
+
+/** One picture of a data set and what it shows. */
 export interface Photo {
-  /** Relative to Dataset.folder, '/' separated. */
-  path: string;
+  picture: Picture;
   /** Index into Dataset.classes. */
   label: number;
-  /** Of the file's bytes, 64 hex digits. */
-  sha256: string;
-  /** Pixels, as the photo is displayed (EXIF orientation applied). */
-  width: number;
-  height: number;
   /** 64-bit perceptual hash, 16 hex digits. */
   hash: string;
+  /** Where its authors put it; null where parts are drawn. */
+  part: Part | null;
 }
 
-/** The photos of one folder of class folders. */
-export interface Dataset {
-  name: string;
-  /** Absolute; its sub-folders are the classes. */
-  folder: string;
-  /** Sorted by name. */
+/** What a folder or files of records are found to hold. */
+export interface Scan {
   classes: string[];
-  /** Sorted by path. */
+  /** What the classes belong to, and which of these each belongs to; null where nothing is told. */
+  groups: {names: string[]; ofClass: number[]} | null;
+  /** By the names of their files, or in the order of their records. */
   photos: Photo[];
-  /** Files that are no readable photos. */
+  /** Pictures that cannot be read, and links and names that lead nowhere. */
   skipped: {path: string; reason: string}[];
+  /** Files that are no pictures, or lie outside the classes. */
+  leftAside: string[];
   /** Pictures that stand under more than one label: `paths[i]` has the class `labels[i]`. */
   conflicts: {paths: string[]; labels: string[]}[];
+  /** What else a reader should know, a sentence each. */
+  notes: string[];
+}
+
+/** Classes and the photos of each. */
+export interface Dataset extends Scan {
+  /** For people. */
+  name: string;
+  /** Its folder under `data/`, where what is found of it and its splits are kept. */
+  home: string;
   licence: string;
   /** Where the photos came from, in words for a reader. */
   source: string;
@@ -36,7 +47,14 @@ export interface Dataset {
   standIn: string | null;
   /** Pixels a side beyond which networks need not see the pictures. */
   largestSize: number | null;
+  nearDuplicates: NearDuplicates;
 }
+
+/**
+ * What keeps pictures together when parts are drawn: 'together' for all that look alike, whatever their colours; 'ignore'
+ * for equal files alone, where colour or light is what tells the classes apart.
+ */
+export type NearDuplicates = 'together' | 'ignore';
 
 /** How far the opening of a data set has come; `total`, `perSecond` and `secondsLeft` where they are known. */
 export interface DatasetProgress {

@@ -5,8 +5,8 @@
 import {mkdir, readFile, rename, rm, writeFile} from 'node:fs/promises';
 import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
-import sharp from 'sharp';
 
+import {sharp} from '../pictures';
 import {fnv1a, mulberry32} from '../random';
 import {type WaitOptions, withLock, writingError} from '../storage';
 import {garbageClasses} from './catalogue';

@@ -27,21 +27,19 @@ export function duplicateGroups(hashes: readonly string[], bits: number): number
 }
 
 /**
- * The first `[i, j]` for which `first[i]` and `second[j]` (16 hex digits each) differ in at most `bits` bits: the lowest
- * i, and of its j the lowest. Undefined when there is none.
+ * The `[i, j]` for which `first[i]` and `second[j]` (16 hex digits each) differ in at most `bits` bits, in rising order;
+ * every j once, with its lowest i.
  */
-export function firstClosePair(
+export function* closePairs(
   first: readonly string[],
   second: readonly string[],
   bits: number,
-): [number, number] | undefined {
+): Generator<[number, number], void, void> {
   const words = wordsOf(first);
   const pool = new HashPool(wordsOf(second), bits);
   for (let index = 0; index < first.length; index++) {
-    const close = pool.take(words, index);
-    if (close.length > 0) return [index, close.reduce((a, b) => Math.min(a, b))];
+    for (const other of pool.take(words, index).sort((a, b) => a - b)) yield [index, other];
   }
-  return undefined;
 }
 
 /** Hashes as integers: the 32-bit halves `2 i` and `2 i + 1` and the 16-bit quarters `4 i` to `4 i + 3` of hash i. */

@@ -8,6 +8,7 @@
  * 33 pairs within 6 bits 30 show the same thing photographed twice; at 8 bits most pairs (6 of 9) are unrelated.
  * A difference hash (dHash) finds 20 pairs at distance 0, most of them unrelated: these photos are too smooth for it.
  */
+import type {NearDuplicates} from './dataset';
 
 /** The side of the grey picture that is hashed, in pixels. */
 export const hashedSide = 32;
@@ -78,6 +79,15 @@ function product(cosine: Float64Array, values: Float64Array, offset: number, str
   for (let i = 0; i < hashedSide; i++) sum += cosine[i] * values[offset + i * stride];
   return sum;
 }
+
+/**
+ * What near-duplicates are found by, 16 hex digits. A flat picture, which has no shape to compare, and any picture where
+ * near-duplicates are ignored, is the same only as an equal file.
+ */
+export const comparedHash = (
+  {sha256, hash}: {sha256: string; hash: string},
+  nearDuplicates: NearDuplicates = 'together',
+): string => (hash === '' || nearDuplicates === 'ignore' ? sha256.slice(0, 16) : hash);
 
 /** The number of bits in which two hashes (16 hex digits each) differ, 0 to 64. */
 export function hashDistance(a: string, b: string): number {

@@ -1,18 +1,18 @@
-/** Data sets: fetched or the user's own, every photo looked at, split without near-duplicates on both sides. */
+/** Data sets: fetched or the user's own, every photo looked at, split as given or without near-duplicates on both sides. */
 export {unzip} from './archive';
 export type {UnzipOptions} from './archive';
 export {catalogue, catalogued} from './catalogue';
 export type {Archive, CatalogueEntry, StandInPhotos} from './catalogue';
-export {DatasetUnavailable} from './dataset';
-export type {Dataset, DatasetProgress, OnDatasetProgress, Photo} from './dataset';
+export {DatasetUnavailable, partNames} from './dataset';
+export type {Dataset, DatasetProgress, NearDuplicates, OnDatasetProgress, Part, Photo, Scan} from './dataset';
 export {duplicateGroups} from './duplicates';
 export {hashDistance, nearDuplicateBits, perceptualHash, samePictureBits} from './hash';
 export {drawingsName, hasPhotos, openDataset, openDrawings, openStandIn} from './open';
 export type {OpenOptions} from './open';
 export {scanFolder} from './scan';
-export type {Scan, ScanOptions} from './scan';
-export {defaultFractions, partNames, splitPhotos, verifySplit} from './split';
-export type {Part, Split, SplitOptions} from './split';
+export type {ScanOptions} from './scan';
+export {defaultFractions, defaultValidation, splitPhotos, verifySplit} from './split';
+export type {Crossing, Split, SplitOptions} from './split';
 export {storedSplit} from './stored-split';
 export type {StoredSplitOptions} from './stored-split';
 export {subsetSplit} from './subset';

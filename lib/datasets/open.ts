@@ -8,19 +8,29 @@ import {replaceFile, withLock} from '../storage';
 import {nearest} from '../nearest';
 import {fnv1a} from '../random';
 import {unzip} from './archive';
-import {type Archive, catalogue, catalogued, type CatalogueEntry, type StandInPhotos} from './catalogue';
-import {unpackCifar10} from './cifar';
-import {DatasetUnavailable, type Dataset, type DatasetProgress, type OnDatasetProgress} from './dataset';
+import {type Archive, catalogue, catalogued, type CatalogueEntry} from './catalogue';
+import {membersOf, unpackRecords} from './cifar';
+import {
+  type Dataset,
+  type DatasetProgress,
+  DatasetUnavailable,
+  type NearDuplicates,
+  type OnDatasetProgress,
+} from './dataset';
 import {drawPhotos, type DrawingOptions} from './drawings';
+import {scanRecords} from './records';
 import {scanFolder, type ScanOptions} from './scan';
+import {selectPhotos} from './selection';
 
 export interface OpenOptions {
   /** The folder of all data sets (`data/`). */
   dataFolder: string;
   /** A folder or base URL laid out like a mirror; the environment's `LAB_MIRROR` unless given, none when empty. */
   mirror?: string;
-  /** The largest share of files that may be skipped as unreadable. Default 0.01. */
+  /** The largest share of pictures that may be skipped as unreadable; one may be in any case. Default 0.01. */
   skippedLimit?: number;
+  /** What keeps pictures together when parts are drawn. Default 'together'. */
+  nearDuplicates?: NearDuplicates;
   onProgress?: OnDatasetProgress;
   /** Told once whom the data set is waited for, when another kernel just fetches, unpacks or draws it. */
   onWait?: (message: string) => void;
@@ -31,16 +41,29 @@ export interface OpenOptions {
 export const drawingsName = 'drawings';
 
 /**
- * Opens a data set: a name of the catalogue (fetched and unpacked under `dataFolder` the first time), `drawings`, or a folder of class folders. Every photo is looked at; what is found is kept, so the next opening is quick. Throws
- * DatasetUnavailable when a catalogued one can be had neither here nor from a public address and no mirror is named,
+ * Opens a data set: a name of the catalogue (fetched and unpacked under `dataFolder` the first time), `drawings`, or a folder of
+ * class folders, of the parts of a split, or of CIFAR's files of records. Every photo is looked at; what is found is kept, so
+ * the next opening is quick. Throws DatasetUnavailable when a catalogued one can be had neither here nor from a public address and no mirror is named,
  * otherwise LabError (see fetchFile, unzip and scanFolder; a misspelt name offers the nearest ones).
  */
 export async function openDataset(nameOrFolder: string, options: OpenOptions): Promise<Dataset> {
+  checkOptions(options);
+  if (nameOrFolder.trim() === '') {
+    throw new LabError(
+      "The data set's name is empty. Give a name of the catalogue or a folder of class folders.",
+    );
+  }
   const entry = catalogued(nameOrFolder);
   if (entry) return openEntry(entry, options);
   if (nameOrFolder === drawingsName) return openDrawings(options);
   const folder = path.resolve(nameOrFolder);
-  if (await exists(folder)) return openFolder(folder, options);
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isFile()) {
+    throw new LabError(
+      `${folder} is a file, not a folder. Name the folder of the class folders; an archive must be unpacked first.`,
+    );
+  }
+  if (found) return openFolder(folder, options);
   if (nameOrFolder !== path.basename(nameOrFolder)) {
     throw new LabError(`The folder ${folder} does not exist. Check its name.`);
   }
@@ -61,11 +84,13 @@ export async function openDrawings(
   await drawPhotos(home, {seed, perClass, signal, onWait, onProgress: counted('drawing', onProgress)});
   return {
     name: drawingsName,
+    home: drawingsName,
     ...(await scanFolder(photosIn(home), scanOptions(home, options))),
     licence: 'MIT (drawn by Transfer Lab itself)',
     source: 'drawn by a seeded generator, no photos',
     standIn: 'drawings',
     largestSize: null,
+    nearDuplicates: options.nearDuplicates ?? 'together',
   };
 }
 
@@ -74,69 +99,66 @@ export async function openStandIn(name: string, options: OpenOptions): Promise<D
   const standIn = catalogued(name)?.standIn;
   const other = standIn && catalogued(standIn.of);
   if (!other) return undefined;
-  const dataset = await openEntry(other, options, {for: name, counts: standIn.counts});
-  return {...dataset, standIn: `${other.title} photos`};
+  const dataset = selectPhotos(await openEntry(other, options), standIn);
+  const home = `${other.name}-for-${name}`;
+  return {...dataset, name: home, home, standIn: `${other.title} photos`};
 }
 
 /** Whether a catalogued data set's photos lie under `dataFolder`. */
-export const hasPhotos = ({name}: CatalogueEntry, dataFolder: string): boolean =>
-  existsSync(photosIn(path.resolve(dataFolder, name)));
+export const hasPhotos = (entry: CatalogueEntry, dataFolder: string): boolean =>
+  existsSync(contentOf(entry, dataFolder));
 
-/** A part of a catalogued data set, kept in a folder of its own. */
-interface Selection {
-  for: string;
-  counts: StandInPhotos['counts'];
-}
+/** Where an entry's photos lie once they are unpacked: class folders, or files of records. */
+const contentOf = ({name, records}: CatalogueEntry, dataFolder: string): string =>
+  path.resolve(dataFolder, name, records ? 'records' : 'photos');
 
-async function openEntry(
-  entry: CatalogueEntry,
-  options: OpenOptions,
-  selection?: Selection,
-): Promise<Dataset> {
-  const {licence, archives, largestSize = null} = entry;
-  const name = selection ? `${entry.name}-for-${selection.for}` : entry.name;
-  const classes = selection ? Object.keys(selection.counts) : entry.classes;
+async function openEntry(entry: CatalogueEntry, options: OpenOptions): Promise<Dataset> {
+  const {name, licence, folders, records, leavesOut, largestSize = null} = entry;
   const home = path.resolve(options.dataFolder, name);
-  if (!(await exists(photosIn(home)))) {
+  const content = contentOf(entry, options.dataFolder);
+  if (!(await exists(content))) {
     await withLock(`${home}.lock`, `The data set ${home} is being unpacked`, options, async () => {
-      if (!(await exists(photosIn(home)))) await unpackEntry(entry, home, options, selection);
+      if (!(await exists(content))) await unpackEntry(entry, content, options);
     });
   }
-  const layouts = archives.flatMap(({content}) => ('layouts' in content ? content.layouts : []));
-  const scan = await scanFolder(photosIn(home), {...scanOptions(home, options), classes, layouts});
+  const scanning = scanOptions(home, options);
+  const scan = records
+    ? await scanRecords(content, records, {...scanning, cacheFolder: content})
+    : await scanFolder(content, {...scanning, ...folders, leavesOut});
   const source = await readFile(sourceIn(home), 'utf8').catch(() => 'put there by hand');
-  return {name, ...scan, licence, source: source.trim(), standIn: null, largestSize};
+  const {nearDuplicates = 'together'} = options;
+  return {
+    name,
+    home: name,
+    ...scan,
+    licence,
+    source: source.trim(),
+    standIn: null,
+    largestSize,
+    nearDuplicates,
+  };
 }
 
-async function unpackEntry(
-  entry: CatalogueEntry,
-  home: string,
-  options: OpenOptions,
-  selection?: Selection,
-): Promise<void> {
+async function unpackEntry(entry: CatalogueEntry, to: string, options: OpenOptions): Promise<void> {
   const {archive, file} = await fetchArchive(entry, options);
+  const home = path.dirname(to);
   await mkdir(home, {recursive: true});
   replaceFile(sourceIn(home), `${describeSource(file)}\n`);
+  const {signal, onProgress} = options;
   try {
-    await unpack(archive, entry, file.path, photosIn(home), options, selection);
+    if (entry.records && archive.form !== 'zip') {
+      const hooks = {signal, onProgress: counted('scanning', onProgress)};
+      await unpackRecords(file.path, to, {
+        title: entry.title,
+        layout: entry.records,
+        form: archive.form,
+        ...hooks,
+      });
+    } else await unzip(file.path, to, {signal, onProgress: counted('unpacking', onProgress)});
   } catch (error) {
     if (file.trust === 'first use') await forgetChecksum(file.path);
     throw error;
   }
-}
-
-async function unpack(
-  {content}: Archive,
-  {classes}: CatalogueEntry,
-  file: string,
-  to: string,
-  {signal, onProgress}: OpenOptions,
-  selection?: Selection,
-): Promise<void> {
-  const hooks = {signal, onProgress: counted('unpacking', onProgress)};
-  if (content.kind === 'class folders') return unzip(file, to, hooks);
-  const all = Object.fromEntries(classes.map((name) => [name, Infinity]));
-  return unpackCifar10(file, content.kind, to, {counts: selection?.counts ?? all, ...hooks});
 }
 
 /** The first of an entry's archives that can be had. */
@@ -154,6 +176,7 @@ async function fetchArchive(
         addresses: archive.addresses,
         package: archive.package,
         sha256: archive.sha256,
+        mirrorMayDiffer: archive.mirrorMayDiffer,
         to: path.resolve(dataFolder, entry.name, archive.file),
         useInPlace: true,
         mirror,
@@ -184,18 +207,41 @@ async function fetchArchive(
 
 /** A folder of the user's own: only read; what is found of it is kept under `dataFolder`. */
 async function openFolder(folder: string, options: OpenOptions): Promise<Dataset> {
-  const readable = path.basename(folder).replace(/[^\w.-]+/g, '_');
-  const name = `${readable}-${fnv1a(folder).toString(16).padStart(8, '0')}`;
-  const home = path.resolve(options.dataFolder, name);
-  const scan = await scanFolder(folder, scanOptions(home, options));
-  return {name, ...scan, licence: 'not known', source: folder, standIn: null, largestSize: null};
+  const name = path.basename(folder);
+  const home = `${name.replace(/[^\w.-]+/g, '_')}-${fnv1a(folder).toString(16).padStart(8, '0')}`;
+  const kept = path.resolve(options.dataFolder, home);
+  const scanning = scanOptions(kept, options);
+  const layout = catalogue
+    .map(({records}) => records)
+    .find(
+      (records) => records && membersOf(records).every((member) => existsSync(path.join(folder, member))),
+    );
+  const scan = layout
+    ? await scanRecords(folder, layout, {...scanning, cacheFolder: kept})
+    : await scanFolder(folder, scanning);
+  const {nearDuplicates = 'together'} = options;
+  const origin = {licence: 'not known', source: folder, standIn: null, largestSize: null};
+  return {name, home, ...scan, ...origin, nearDuplicates};
+}
+
+function checkOptions({skippedLimit = 0, nearDuplicates = 'together'}: OpenOptions): void {
+  if (!(skippedLimit >= 0 && skippedLimit <= 1)) {
+    throw new LabError(`skippedLimit is ${skippedLimit}. Give a share of the pictures, from 0 to 1.`);
+  }
+  if (nearDuplicates !== 'together' && nearDuplicates !== 'ignore') {
+    throw new LabError(`nearDuplicates is '${String(nearDuplicates)}'. Give 'together' or 'ignore'.`);
+  }
 }
 
 const photosIn = (home: string) => path.join(home, 'photos');
 const sourceIn = (home: string) => path.join(home, 'source.txt');
 
-function scanOptions(home: string, {skippedLimit, signal, onProgress}: OpenOptions): ScanOptions {
+function scanOptions(
+  home: string,
+  {skippedLimit, nearDuplicates, signal, onProgress}: OpenOptions,
+): ScanOptions {
   return {
+    nearDuplicates,
     cacheFile: path.join(home, 'scan.json'),
     skippedLimit,
     signal,

@@ -1,106 +1,122 @@
 /**
- * Reads every photo of a folder of class folders once: its header, its checksum, and, by decoding all of it at the small
- * size that the perceptual hash needs, whether its pixels are all there (a header alone does not tell a truncated file).
+ * Reads every picture of a folder of class folders once: its checksum, and all of its pixels with the options of training,
+ * so that what passes here can be trained with (a header alone does not tell a truncated file).
  */
 import {createHash} from 'node:crypto';
-import {readFile, stat} from 'node:fs/promises';
+import {open, readFile, stat} from 'node:fs/promises';
 import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
-import sharp from 'sharp';
 
 import {LabError} from '../errors';
+import {PhotoFile, photoReading, sharp} from '../pictures';
 import {replaceFile} from '../storage';
-import type {Dataset, Photo} from './dataset';
-import {duplicateGroups} from './duplicates';
-import {hashedSide, perceptualHash, samePictureBits} from './hash';
-import {findClassesFolder, list} from './layout';
+import {arrange} from './arrangement';
+import {isNamedAsPicture, mustBeConverted, pictureFormat, sniffedBytes} from './content';
+import {findConflicts} from './conflicts';
+import {type NearDuplicates, partNames, type Photo, type Scan} from './dataset';
+import {comparedHash, hashedSide, perceptualHash} from './hash';
 import {inParallel} from './parallel';
+import {walk} from './walk';
 
 export interface ScanOptions {
   /** Known places of the classes' folder, relative paths; it is searched for when none of them exists. */
   layouts?: readonly string[];
   /** The classes that the folder must have; any when absent. */
   classes?: readonly string[];
+  /** Names of files that are known to be none of its photos. */
+  leavesOut?: readonly string[];
   /** Where results are kept, keyed by path, size and date, so that a second scan is quick. */
   cacheFile?: string;
-  /** The largest share of files that may be skipped. Default 0.01. */
+  /** The largest share of pictures that may be unreadable; one may be in any case. Default 0.01. */
   skippedLimit?: number;
+  /** Default 'together'. */
+  nearDuplicates?: NearDuplicates;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
-export type Scan = Pick<Dataset, 'folder' | 'classes' | 'photos' | 'skipped' | 'conflicts'>;
-
-/** What a file's content is found to be: a photo, or the reason why not. */
-type Finding = Omit<Photo, 'path' | 'label'> | {reason: string};
+/** What a file's content is found to be: a picture, a picture that cannot be read, or no picture. */
+type Finding = {sha256: string; hash: string} | {reason: string} | 'no picture';
 /** Findings by path; one holds as long as its file has the same size and date. */
 type Cache = Record<string, {size: number; mtimeMs: number; finding: Finding} | undefined>;
 
 const fewestPhotos = 3;
 /** Raised when what is read from a photo changes, so that older caches are left aside. */
-const cacheVersion = 1;
-const photoFormats = new Set(['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif', 'jp2k', 'jxl']);
+const cacheVersion = 2;
 
 /**
- * Scans a folder of class folders (or one that holds such a folder). Grey, CMYK, 16-bit, transparent and EXIF-rotated
- * pictures are photos like any other; files that are none are skipped and listed. Throws LabError for a folder that does
- * not exist or may not be read, without class folders, with an empty class folder, a single class, fewer than three
- * photos in a class, or too many skipped files.
+ * Scans a folder of class folders (or one that holds such a folder, or the parts of a split). Grey, CMYK, 16-bit,
+ * transparent and EXIF-rotated pictures are photos like any other, whatever their file's ending; those that cannot be read
+ * are skipped and listed, other files are left aside. Throws LabError for a folder that does not exist or may not be read,
+ * without class folders, with an empty class folder, a single class, fewer than three photos in a class that is to be
+ * divided, or too many unreadable pictures.
  */
 export async function scanFolder(folder: string, options: ScanOptions = {}): Promise<Scan> {
-  const root = await findClassesFolder(path.resolve(folder), options.layouts);
-  const classes = (await list(root)).folders;
-  checkClasses(root, classes, options.classes);
-  const files = await listPhotos(root, classes);
+  const {leavesOut = [], nearDuplicates, signal} = options;
+  const root = await rootOf(path.resolve(folder), options.layouts ?? []);
+  const listing = await walk(root, signal);
+  const isKnown = (file: string) => leavesOut.includes(path.posix.basename(file));
+  const files = listing.files.filter((file) => !isKnown(file));
   const findings = await readAll(root, files, options);
+  const found = new Map(files.map((file, index) => [file, findings[index]]));
 
+  const pictures = files.filter((file) => found.get(file) !== 'no picture');
+  const {classes, placed, leftAside, notes} = arrange(root, pictures, listing);
+  checkClasses(folder, root, classes, options.classes);
   const photos: Photo[] = [];
-  const skipped: Dataset['skipped'] = [];
-  files.forEach((file, index) => {
-    const finding = findings[index];
-    if ('reason' in finding) skipped.push({path: file.path, reason: finding.reason});
-    else photos.push({...file, ...finding});
-  });
-  checkSkipped(root, skipped, files.length, options.skippedLimit ?? 0.01);
+  const unreadable: Scan['skipped'] = [];
+  for (const {path: name, label, part} of placed) {
+    const finding = found.get(name)!;
+    if (finding === 'no picture') continue;
+    if ('reason' in finding) unreadable.push({path: name, reason: finding.reason});
+    else {
+      const picture = new PhotoFile(path.join(root, name), name, finding.sha256);
+      photos.push({picture, label, hash: comparedHash(finding, nearDuplicates), part});
+    }
+  }
+  checkSkipped(root, unreadable, placed.length, options.skippedLimit ?? 0.01);
   checkCounts(root, classes, photos);
-  return {folder: root, classes, photos, skipped, conflicts: findConflicts(photos, classes)};
+  const others = listing.files.filter((file) => isKnown(file) || found.get(file) === 'no picture');
+  return {
+    classes,
+    groups: null,
+    photos,
+    skipped: [...unreadable, ...listing.skipped],
+    leftAside: [...leftAside, ...others].sort(),
+    conflicts: findConflicts(photos, classes),
+    notes,
+  };
 }
 
-function checkClasses(root: string, classes: string[], expected: readonly string[] | undefined): void {
+async function rootOf(folder: string, layouts: readonly string[]): Promise<string> {
+  for (const layout of layouts) {
+    const candidate = path.join(folder, layout);
+    if ((await stat(candidate).catch(() => undefined))?.isDirectory()) return candidate;
+  }
+  return folder;
+}
+
+function checkClasses(
+  folder: string,
+  root: string,
+  classes: string[],
+  expected: readonly string[] | undefined,
+): void {
   if (expected && classes.join('\n') !== [...expected].sort().join('\n')) {
     throw new LabError(
       `${root} has the class folders ${classes.join(', ')}, expected ${expected.join(', ')}. ` +
-        `Delete ${root} to have it unpacked anew.`,
-    );
-  }
-  if (classes.length === 1) {
-    throw new LabError(
-      `${root} has a single class, ${classes[0]}. There is nothing to tell apart: add the folder of a second class.`,
+        `Move ${folder} away to have it unpacked anew.`,
     );
   }
 }
 
-async function listPhotos(root: string, classes: string[]): Promise<{path: string; label: number}[]> {
-  const files: {path: string; label: number}[] = [];
-  for (const [label, name] of classes.entries()) {
-    const inClass = (await list(path.join(root, name))).files;
-    if (inClass.length === 0) {
-      throw new LabError(
-        `The class folder ${path.join(root, name)} is empty. Put photos into it or remove the folder.`,
-      );
-    }
-    files.push(...inClass.map((file) => ({path: `${name}/${file}`, label})));
-  }
-  return files;
-}
-
-async function readAll(root: string, files: {path: string}[], options: ScanOptions): Promise<Finding[]> {
+async function readAll(root: string, files: string[], options: ScanOptions): Promise<Finding[]> {
   const {cacheFile, onProgress, signal} = options;
   const cache = cacheFile ? await readCache(cacheFile) : {};
   const kept: Cache = {};
   let news = false;
   let done = 0;
-  const look = async ({path: name}: {path: string}): Promise<Finding> => {
+  const look = async (name: string): Promise<Finding> => {
     signal?.throwIfAborted();
     const file = path.join(root, name);
     const {size, mtimeMs} = await stat(file);
@@ -118,7 +134,7 @@ async function readAll(root: string, files: {path: string}[], options: ScanOptio
   });
   // libvips keeps one error text for all threads, so the reason of a failure is only sure when nothing else runs.
   for (const [index, finding] of findings.entries()) {
-    if ('reason' in finding) findings[index] = await look(files[index]);
+    if (finding !== 'no picture' && 'reason' in finding) findings[index] = await look(files[index]);
   }
   if (cacheFile && news) writeCache(cacheFile, kept);
   return findings;
@@ -131,14 +147,21 @@ interface Reading {
 }
 
 async function readPhoto(file: string): Promise<Reading> {
+  const isNamed = isNamedAsPicture(file);
   let bytes: Buffer;
+  let format: string | undefined;
   try {
+    format = pictureFormat(await firstBytes(file));
+    if (format === undefined && !isNamed) return {finding: 'no picture', lasting: true};
     bytes = await readFile(file);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    return {finding: {reason: `it cannot be opened (${code})`}, lasting: false};
+    return {finding: isNamed ? {reason: `it cannot be opened (${code})`} : 'no picture', lasting: false};
   }
   if (bytes.length === 0) return {finding: {reason: 'the file is empty'}, lasting: true};
+  if (format !== undefined && mustBeConverted(format)) {
+    return {finding: {reason: `${format} cannot be read here: convert it to JPEG or PNG`}, lasting: true};
+  }
   try {
     return {finding: await examine(bytes), lasting: true};
   } catch (error) {
@@ -147,55 +170,57 @@ async function readPhoto(file: string): Promise<Reading> {
   }
 }
 
+async function firstBytes(file: string): Promise<Uint8Array> {
+  const handle = await open(file);
+  try {
+    const {buffer, bytesRead} = await handle.read(Buffer.alloc(sniffedBytes), 0, sniffedBytes, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
 async function examine(bytes: Buffer): Promise<Finding> {
-  const image = sharp(bytes, {failOn: 'truncated'});
-  const {format, autoOrient} = await image.metadata();
-  if (!photoFormats.has(format)) return {reason: `${format} is not a format of photos`};
-  const grey = await image
+  const grey = await sharp(bytes, photoReading)
     .autoOrient()
     .flatten({background: '#808080'})
     .toColourspace('b-w')
     .resize(hashedSide, hashedSide, {fit: 'fill'})
     .raw({depth: 'uchar'})
     .toBuffer();
+  // Shrunk while it is read, a picture is not read to its end, where it may be cut off; some views in training are.
+  await sharp(bytes, photoReading).raw().toBuffer();
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  // A flat picture has no shape to compare, so it is the same picture only as the same file.
-  const hash = perceptualHash(grey) ?? sha256.slice(0, 16);
-  return {sha256, width: autoOrient.width, height: autoOrient.height, hash};
+  return {sha256, hash: perceptualHash(grey) ?? ''};
 }
 
-function checkSkipped(root: string, skipped: Dataset['skipped'], total: number, limit: number): void {
-  if (skipped.length <= limit * total) return;
+function checkSkipped(root: string, skipped: Scan['skipped'], total: number, limit: number): void {
+  if (skipped.length <= Math.max(1, limit * total)) return;
   const shown = skipped.slice(0, 5).map(({path: name, reason}) => `\n  - ${name}: ${reason}`);
   const more = skipped.length > shown.length ? `\n  - and ${skipped.length - shown.length} more` : '';
   throw new LabError(
-    `${root}: ${skipped.length} of ${total} files are no readable photos (limit ${100 * limit} %):` +
-      `${shown.join('')}${more}\nRemove or replace them, or raise skippedLimit.`,
+    `${root}: ${skipped.length} of ${total} pictures cannot be read (limit ${100 * limit} %):` +
+      `${shown.join('')}${more}\nPut readable ones in their place, or open the data set with a larger skippedLimit ` +
+      `(0.5 lets half of them be skipped).`,
   );
 }
 
 function checkCounts(root: string, classes: string[], photos: Photo[]): void {
-  const counts = classes.map(() => 0);
-  for (const {label} of photos) counts[label]++;
-  for (const [label, name] of classes.entries()) {
-    if (counts[label] < fewestPhotos) {
-      throw new LabError(
-        `The class folder ${path.join(root, name)} has ${counts[label]} readable photos; each class needs at least ` +
-          `${fewestPhotos}, one to train, validate and test. Add photos or remove the folder.`,
-      );
-    }
+  for (const part of [null, ...partNames]) {
+    const inPart = photos.filter((photo) => photo.part === part);
+    if (inPart.length === 0) continue;
+    const counts = classes.map(() => 0);
+    for (const {label} of inPart) counts[label]++;
+    const fewest = part === null ? fewestPhotos : 1;
+    const label = counts.findIndex((count) => count < fewest);
+    if (label < 0) continue;
+    const inWords = part === null ? '' : ` in ${part}`;
+    const why = part === null ? ', one to train, validate and test' : '';
+    throw new LabError(
+      `The class ${classes[label]} of ${root} has ${counts[label]} readable photos${inWords}; each class needs at least ` +
+        `${fewest}${why}. Add photos, or move the folder of the class out of ${root}.`,
+    );
   }
-}
-
-function findConflicts(photos: Photo[], classes: string[]): Dataset['conflicts'] {
-  const hashes = photos.map(({hash}) => hash);
-  return duplicateGroups(hashes, samePictureBits)
-    .map((group) => group.map((index) => photos[index]))
-    .filter((group) => group.some(({label}) => label !== group[0].label))
-    .map((group) => ({
-      paths: group.map((photo) => photo.path),
-      labels: group.map(({label}) => classes[label]),
-    }));
 }
 
 async function readCache(file: string): Promise<Cache> {

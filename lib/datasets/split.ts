@@ -2,29 +2,44 @@ import {createHash} from 'node:crypto';
 
 import {LabError} from '../errors';
 import {fnv1a, mulberry32, shuffled} from '../random';
-import type {Dataset, Photo} from './dataset';
-import {duplicateGroups, firstClosePair} from './duplicates';
+import {type Dataset, type Part, partNames, type Photo} from './dataset';
+import {closePairs, duplicateGroups} from './duplicates';
 import {nearDuplicateBits} from './hash';
-
-export type Part = 'train' | 'val' | 'test';
 
 /** A data set divided into parts. `id` names its content: it changes with any photo, label, part, seed or fraction. */
 export interface Split {
   id: string;
+  /** What the parts that are not given were drawn with. */
   seed: number;
+  /** Shares of the photos. */
   fractions: Record<Part, number>;
   classes: string[];
+  /** A part that is neither given nor drawn, `test`, is empty. */
   parts: Record<Part, Photo[]>;
+  /** The parts that the data set's authors made; the others were drawn. */
+  given: Part[];
+  /** Pictures of one part that also stand, nearly the same, in a part before it; drawn parts have none. */
+  crossing: Crossing;
+}
+
+export interface Crossing {
+  count: number;
+  /** The first of them, by name: [in the part before, in the later one]. */
+  examples: [string, string][];
 }
 
 export interface SplitOptions {
   seed: number;
-  /** Shares of the three parts, each above 0, together 1. Default 0.70, 0.15, 0.15. */
+  /** Shares of the three parts where all are drawn, each above 0, together 1. Default 0.70, 0.15, 0.15. */
   fractions?: Record<Part, number>;
+  /** Share of the training photos that validate, where the data set has parts but none for this. Default 0.1. */
+  validation?: number;
 }
 
-export const partNames: readonly Part[] = ['train', 'val', 'test'];
 export const defaultFractions: Record<Part, number> = {train: 0.7, val: 0.15, test: 0.15};
+export const defaultValidation = 0.1;
+
+const examples = 3;
 
 /** Photos that may only go into the same part together. */
 interface Group {
@@ -37,25 +52,68 @@ interface Group {
 /** The places left in each part, per class: `places[label][part]`. */
 type Places = Record<Part, number>[];
 
+type Splittable = Pick<Dataset, 'classes' | 'photos' | 'conflicts'>;
+
+/** The parts that a data set's authors made; none where all are to be drawn. */
+export const givenParts = ({photos}: Pick<Dataset, 'photos'>): Part[] => {
+  const found = new Set(photos.map(({part}) => part));
+  return partNames.filter((part) => found.has(part));
+};
+
 /**
- * A stratified split: in every class the parts have their fractions of the photos, as nearly as near-duplicates, which
- * always stay in one part, allow; every part has every class. It depends on the seed and the photos alone, not on their
- * order.
+ * A split: as the data set's authors made it, with a missing validation part drawn from their training part, or else
+ * drawn whole. What is drawn is stratified: in every class the parts have their fractions of the photos, as nearly as
+ * near-duplicates, which always stay in one part, allow; every part has every class. It depends on the seed and the photos
+ * alone, not on their order.
  *
  * Pictures that stand under two labels go to training. One of their labels is wrong, so a score that counted them would
  * measure the labels and not the model; in training they are a little noise, and no photo is lost from sight.
  *
- * Throws LabError for fractions that are no shares and for a class with fewer than three distinct pictures.
+ * Throws LabError for fractions that are no shares or where the parts are given, and for a class with fewer distinct
+ * pictures than parts are drawn.
  */
-export function splitPhotos(
-  dataset: Pick<Dataset, 'classes' | 'photos' | 'conflicts'>,
-  {seed, fractions = defaultFractions}: SplitOptions,
-): Split {
+export function splitPhotos(dataset: Splittable, options: SplitOptions): Split {
+  const {seed, fractions = defaultFractions} = options;
+  const given = givenParts(dataset);
+  if (given.length > 0) return givenSplit(dataset, given, options);
   checkFractions(fractions);
+  const parts = drawParts(dataset, {seed, fractions});
+  return makeSplit({seed, fractions, classes: dataset.classes, parts, given});
+}
+
+function givenSplit(dataset: Splittable, given: Part[], options: SplitOptions): Split {
+  const {seed, validation = defaultValidation} = options;
+  if (options.fractions) {
+    throw new LabError(
+      `The data set is split by its authors (${given.join(', ')}), so there are no fractions to draw. Leave them out; ` +
+        `validation is the share of a missing validation part.`,
+    );
+  }
+  if (!(validation > 0 && validation < 1)) {
+    throw new LabError(`validation is ${validation}. Give a share of the training photos, such as 0.1.`);
+  }
+  const of = (part: Part) => dataset.photos.filter((photo) => photo.part === part);
+  const parts = {train: of('train'), val: of('val'), test: of('test')};
+  if (parts.val.length === 0) {
+    const fractions = {train: 1 - validation, val: validation, test: 0};
+    const drawn = drawParts({...dataset, photos: parts.train}, {seed, fractions});
+    Object.assign(parts, {train: drawn.train, val: drawn.val});
+  }
+  const share = (part: Part) => parts[part].length / dataset.photos.length;
+  const fractions = {train: share('train'), val: share('val'), test: share('test')};
+  return makeSplit({seed, fractions, classes: dataset.classes, parts, given});
+}
+
+/** Photos divided at random into the parts whose fractions are above 0. */
+function drawParts(
+  dataset: Splittable,
+  {seed, fractions}: {seed: number; fractions: Record<Part, number>},
+): Record<Part, Photo[]> {
   const {classes} = dataset;
-  const photos = [...dataset.photos].sort(byPath);
+  const drawn = partNames.filter((part) => fractions[part] > 0);
+  const photos = [...dataset.photos].sort(byName);
   const groups = groupsOf(photos, dataset.conflicts);
-  const places = placesOf(photos, classes.length, fractions);
+  const places = placesOf(photos, classes.length, fractions, drawn);
   const parts: Record<Part, Photo[]> = {train: [], val: [], test: []};
   const filled = classes.map(() => new Set<Part>());
   const distinct = classes.map(() => 0);
@@ -78,61 +136,85 @@ export function splitPhotos(
     groups.filter((group) => !assigned.has(group)),
     random,
   ).sort((a, b) => b.photos.length - a.photos.length);
-  for (const group of free) assign(group, choosePart(group, places, filled, groupsLeft, random));
+  for (const group of free) assign(group, choosePart(group, {places, filled, groupsLeft, drawn, random}));
 
   classes.forEach((name, label) => {
-    if (filled[label].size === partNames.length) return;
+    if (filled[label].size === drawn.length) return;
     throw new LabError(
       `The class ${name} cannot be split: it has ${distinct[label]} distinct pictures (near-duplicates count once, and those ` +
-        `that also stand under another label only train), and every part needs one. Add photos or remove the class.`,
+        `that also stand under another label only train), and every part needs one. Add photos, or open the data set with ` +
+        `nearDuplicates: 'ignore' where colour or light tells the classes apart.`,
     );
   });
-  return makeSplit(seed, fractions, classes, parts);
+  return parts;
 }
 
-/** A split from its parts; sorts each part by path and derives the id. */
-export function makeSplit(
-  seed: number,
-  fractions: Record<Part, number>,
-  classes: string[],
-  parts: Record<Part, Photo[]>,
-): Split {
-  const sorted = {
-    train: [...parts.train].sort(byPath),
-    val: [...parts.val].sort(byPath),
-    test: [...parts.test].sort(byPath),
+type Content = Omit<Split, 'id' | 'crossing'>;
+
+/** A split from its parts; sorts each part by name and derives the id, and what crosses from part to part. */
+export function makeSplit(content: Content, known?: Crossing): Split {
+  const {seed, fractions, classes, given} = content;
+  const parts = {
+    train: [...content.parts.train].sort(byName),
+    val: [...content.parts.val].sort(byName),
+    test: [...content.parts.test].sort(byName),
   };
-  const content = partNames.map((part) => sorted[part].map(({path, sha256, label}) => [path, sha256, label]));
+  const photos = partNames.map((part) =>
+    parts[part].map(({picture, label}) => [picture.name, picture.key, label]),
+  );
+  const drawing = given.includes('val') ? 'given' : given.length > 0 ? ['given', seed] : null;
   const shares = partNames.map((part) => fractions[part]);
-  const hash = createHash('sha256').update(JSON.stringify([seed, shares, classes, content]));
-  return {id: hash.digest('hex').slice(0, 12), seed, fractions, classes, parts: sorted};
+  const hash = createHash('sha256').update(
+    JSON.stringify(drawing ? [drawing, classes, photos] : [seed, shares, classes, photos]),
+  );
+  const id = hash.digest('hex').slice(0, 12);
+  const crossing = known ?? (given.length > 0 ? crossingOf(parts) : {count: 0, examples: []});
+  return {...content, id, parts, crossing};
 }
 
-/** Throws LabError when a photo or near-duplicates of it lie in more than one part, or a part lacks a class. */
-export function verifySplit(split: Split): void {
+function* crossings(parts: Record<Part, Photo[]>) {
   for (const [index, part] of partNames.entries()) {
-    const photos = split.parts[part];
+    const photos = parts[part];
     const others = partNames
       .slice(index + 1)
-      .flatMap((other) => split.parts[other].map((photo) => ({photo, part: other})));
-    const leak = firstClosePair(
-      photos.map(({hash}) => hash),
-      others.map(({photo}) => photo.hash),
-      nearDuplicateBits,
-    );
-    if (leak) {
-      const [a, b] = [photos[leak[0]], others[leak[1]]];
-      throw new LabError(
-        `Split ${split.id} leaks: ${a.path} (${part}) and ${b.photo.path} (${b.part}) show the same picture. ` +
-          `Draw the split anew.`,
-      );
+      .flatMap((other) => parts[other].map((photo) => ({photo, part: other})));
+    const hashes = photos.map(({hash}) => hash);
+    const otherHashes = others.map(({photo}) => photo.hash);
+    for (const [i, j] of closePairs(hashes, otherHashes, nearDuplicateBits)) {
+      yield {earlier: {photo: photos[i], part}, later: others[j]};
     }
   }
+}
+
+function crossingOf(parts: Record<Part, Photo[]>): Crossing {
+  const pairs = [...crossings(parts)].map(({earlier, later}): [string, string] => [
+    earlier.photo.picture.name,
+    later.photo.picture.name,
+  ]);
+  return {count: new Set(pairs.map(([, later]) => later)).size, examples: pairs.slice(0, examples)};
+}
+
+/**
+ * Throws LabError when a photo or near-duplicates of it lie in more than one part that was drawn, or a part lacks a class.
+ * What crosses between given parts is their authors' affair (see Split.crossing).
+ */
+export function verifySplit(split: Split): void {
+  const {given, parts, classes, id} = split;
+  const drawn = given.length === 0 ? parts : {...parts, test: []};
+  const leak = given.includes('val') ? undefined : crossings(drawn).next().value;
+  if (leak) {
+    const {earlier, later} = leak;
+    throw new LabError(
+      `Split ${id} leaks: ${earlier.photo.picture.name} (${earlier.part}) and ${later.photo.picture.name} (${later.part}) show the ` +
+        `same picture. Draw the split anew.`,
+    );
+  }
   for (const part of partNames) {
-    const labels = new Set(split.parts[part].map(({label}) => label));
-    const missing = split.classes.find((_, label) => !labels.has(label));
+    if (part === 'test' && given.length > 0 && parts.test.length === 0) continue;
+    const labels = new Set(parts[part].map(({label}) => label));
+    const missing = classes.find((_, label) => !labels.has(label));
     if (missing !== undefined) {
-      throw new LabError(`Split ${split.id} has no photo of ${missing} in ${part}. Draw the split anew.`);
+      throw new LabError(`Split ${id} has no photo of ${missing} in ${part}. Draw the split anew.`);
     }
   }
 }
@@ -155,24 +237,29 @@ function groupsOf(photos: Photo[], conflicts: Dataset['conflicts']): Group[] {
     const members = indices.map((index) => photos[index]);
     const counts = new Map<number, number>();
     for (const {label} of members) counts.set(label, (counts.get(label) ?? 0) + 1);
-    return {photos: members, counts, conflicting: members.some(({path}) => doubtful.has(path))};
+    return {photos: members, counts, conflicting: members.some(({picture}) => doubtful.has(picture.name))};
   });
 }
 
-/** Largest-remainder shares of every class's photos, at least one place in each part. */
-function placesOf(photos: Photo[], classCount: number, fractions: Record<Part, number>): Places {
+/** Largest-remainder shares of every class's photos, at least one place in each part that is drawn. */
+function placesOf(
+  photos: Photo[],
+  classCount: number,
+  fractions: Record<Part, number>,
+  drawn: readonly Part[],
+): Places {
   const sizes = new Array<number>(classCount).fill(0);
   for (const {label} of photos) sizes[label]++;
   return sizes.map((size) => {
     const places = {train: 0, val: 0, test: 0};
-    for (const part of partNames) places[part] = Math.floor(size * fractions[part]);
-    const byRemainder = [...partNames].sort(
+    for (const part of drawn) places[part] = Math.floor(size * fractions[part]);
+    const byRemainder = [...drawn].sort(
       (a, b) => size * fractions[b] - places[b] - (size * fractions[a] - places[a]),
     );
-    const left = size - partNames.reduce((sum, part) => sum + places[part], 0);
+    const left = size - drawn.reduce((sum, part) => sum + places[part], 0);
     for (const part of byRemainder.slice(0, left)) places[part]++;
-    for (const part of partNames) {
-      const largest = partNames.reduce((a, b) => (places[b] > places[a] ? b : a));
+    for (const part of drawn) {
+      const largest = drawn.reduce((a, b) => (places[b] > places[a] ? b : a));
       if (places[part] === 0 && places[largest] > 1) {
         places[part]++;
         places[largest]--;
@@ -182,25 +269,27 @@ function placesOf(photos: Photo[], classCount: number, fractions: Record<Part, n
   });
 }
 
+interface Drawing {
+  places: Places;
+  filled: Set<Part>[];
+  groupsLeft: number[];
+  drawn: readonly Part[];
+  random: () => number;
+}
+
 /**
  * Draws a part with a chance in proportion to the places left, among those with room for the whole group; where none
  * has room, the emptiest. When a class has no more groups to spare than parts without it, those parts come first.
  */
-function choosePart(
-  group: Group,
-  places: Places,
-  filled: Set<Part>[],
-  groupsLeft: number[],
-  random: () => number,
-): Part {
+function choosePart(group: Group, {places, filled, groupsLeft, drawn, random}: Drawing): Part {
   const labels = [...group.counts.keys()];
   const room = (part: Part) => Math.min(...labels.map((label) => places[label][part]));
-  const waiting = partNames.filter((part) =>
+  const waiting = drawn.filter((part) =>
     labels.some(
-      (label) => !filled[label].has(part) && groupsLeft[label] <= partNames.length - filled[label].size,
+      (label) => !filled[label].has(part) && groupsLeft[label] <= drawn.length - filled[label].size,
     ),
   );
-  const candidates = waiting.length > 0 ? waiting : partNames;
+  const candidates = waiting.length > 0 ? waiting : drawn;
   const roomy = candidates.filter((part) =>
     labels.every((label) => places[label][part] >= (group.counts.get(label) ?? 0)),
   );
@@ -209,6 +298,6 @@ function choosePart(
   return roomy.find((part) => (draw -= room(part)) < 0) ?? roomy[roomy.length - 1];
 }
 
-function byPath(a: Photo, b: Photo): number {
-  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+function byName({picture: a}: Photo, {picture: b}: Photo): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }

@@ -1,5 +1,6 @@
 import {LabError} from '../errors';
-import {type Part, partNames, type Split} from './split';
+import {type Part, partNames} from './dataset';
+import type {Split} from './split';
 
 /**
  * A smaller split for quick trials: at most `perClass` photos of each class, in the split's own fractions and at least

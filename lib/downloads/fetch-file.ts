@@ -24,6 +24,8 @@ export interface FileRequest extends TransferOptions {
   package?: RegistryPackage;
   /** The SHA-256 that the file must have wherever it comes from (64 hex digits). */
   sha256?: string;
+  /** Lets a mirror, or a hand, give another file than the one of `sha256`: a smaller one of the same layout. */
+  mirrorMayDiffer?: boolean;
   /** Its first digits, where only these are known (torchvision writes eight into its file names). */
   sha256Prefix?: string;
   /** A folder or an http(s) base URL; the environment's `LAB_MIRROR` unless given, none when empty. */
@@ -148,7 +150,8 @@ async function alreadyInPlace(request: FileRequest): Promise<FetchedFile | undef
   if (!found) return undefined;
   if (!found.isFile()) throw new LabError(`${name}: ${to} is in the way: it is not a file. Move it away.`);
   const stamp = await readStamp(to);
-  const expected = pinned(request) ?? (stamp && {digits: stamp.sha256, by: stamp.trust});
+  const recorded = stamp && {digits: stamp.sha256, by: stamp.trust};
+  const expected = request.mirrorMayDiffer ? recorded : (pinned(request) ?? recorded);
   const untouched = stamp?.size === found.size && stamp.mtimeMs === found.mtimeMs;
   const sha256 = untouched ? stamp.sha256 : await sha256File(to);
   if (expected && !sha256.startsWith(expected.digits)) {
@@ -260,7 +263,8 @@ function pinned({sha256, sha256Prefix}: FileRequest): Expected | undefined {
 /** A checksum that is pinned holds for the mirror's file too; otherwise the mirror's own list vouches for it. */
 function expectedOfMirror(request: FileRequest, sums: string, mirrorPath: string): Expected | undefined {
   const listed = parseChecksums(sums).get(mirrorPath);
-  return pinned(request) ?? (listed ? {digits: listed, by: 'mirror'} : undefined);
+  const always = request.mirrorMayDiffer ? undefined : pinned(request);
+  return always ?? (listed ? {digits: listed, by: 'mirror'} : undefined);
 }
 
 /** What an earlier download of the same address recorded, should its file be gone since. */

@@ -1,6 +1,6 @@
-import {type Augmentation, photoAugmentation, type Preprocessing} from '../batches';
 import {LabError} from '../errors';
 import type {HeadOptions} from '../heads';
+import {type Augmentation, photoAugmentation, type Preprocessing} from '../pictures';
 import type {RunConfiguration} from '../runs';
 import {
   adamw,
@@ -48,7 +48,6 @@ export interface ExperimentOptions {
 
 /** Everything a run's outcome depends on, complete with defaults; plain JSON. */
 export interface Experiment extends RunConfiguration {
-  dataset: string;
   split: string;
   weights: string;
   preprocessing: Preprocessing;
@@ -101,7 +100,6 @@ export function completeExperiment(
     network: architecture.name,
     standIns: [dataset.standIn, standIn].filter((each) => each !== null),
     classes: split.classes,
-    dataset: dataset.name,
     split: split.id,
     weights,
     preprocessing: architecture.preprocessing,

@@ -1,10 +1,10 @@
 /** One experiment from configuration to stored result: weights, frozen features, training, a single look at the test part. */
-import type {BatchItem, View} from '../batches';
-import type {Part} from '../datasets';
+import type {Part, Photo} from '../datasets';
 import {type FeatureStore, frozenFeatures} from '../features';
 import {openCheckpoint} from '../checkpoints';
 import {Classifier, Head} from '../heads';
 import {macroF1} from '../metrics';
+import type {View} from '../pictures';
 import {fnv1a} from '../random';
 import {type Run, type RunRecord, runTitle} from '../runs';
 import {type BatchProgress, type Epoch, evaluate, isOptimizerState, type Source, train} from '../training';
@@ -92,8 +92,8 @@ async function trainAndTest(
       testMacroF1: macroF1(confusion),
       testAccuracy: correct / truth.length,
       confusion,
-      predictions: workspace.split.parts.test.map(({path}, i) => ({
-        path,
+      predictions: workspace.split.parts.test.map(({picture}, i) => ({
+        path: picture.name,
         truth: truth[i],
         predicted: predicted[i],
         probability: probabilities[i],
@@ -126,15 +126,6 @@ function restoreFile(classifier: Classifier, file: string): void {
   }
 }
 
-/** The photos of a part as batches take them. */
-export function batchItems({dataset, split}: Workspace, part: Part): BatchItem[] {
-  return split.parts[part].map(({path, label, sha256}) => ({
-    file: `${dataset.folder}/${path}`,
-    label,
-    key: sha256,
-  }));
-}
-
 /** The three parts as sources: photos when nothing is frozen, else frozen features, computed where they are missing. */
 async function openSources(
   {backbone}: Classifier,
@@ -144,11 +135,7 @@ async function openSources(
   hooks: ExperimentHooks,
 ): Promise<{sources: Record<Part, Source>; close: () => void}> {
   const {preprocessing, augmentation, batchSize, seed, frozen, weights, views} = experiment;
-  const items = {
-    train: batchItems(workspace, 'train'),
-    val: batchItems(workspace, 'val'),
-    test: batchItems(workspace, 'test'),
-  };
+  const items = workspace.split.parts;
   if (frozen === 0) {
     const source = (part: Part) => photoSource(items[part], {preprocessing, augmentation, batchSize, seed});
     return {sources: {train: source('train'), val: source('val'), test: source('test')}, close: () => {}};
@@ -157,7 +144,7 @@ async function openSources(
     augmentation,
     seed: fnv1a(`view ${view}`),
   }));
-  const passes: {view: View; photos: BatchItem[]}[] = [
+  const passes: {view: View; photos: Photo[]}[] = [
     {view: 'evaluation', photos: [...(views === 0 ? items.train : []), ...items.val, ...items.test]},
     ...augmented.map((view) => ({view, photos: items.train})),
   ];

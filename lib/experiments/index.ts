@@ -1,6 +1,6 @@
 /** Experiments: one backbone under one regime, from configuration to stored result. */
 export type {Experiment, ExperimentOptions} from './configuration';
-export {batchItems, type ExperimentHooks, runExperiment} from './experiment';
+export {type ExperimentHooks, runExperiment} from './experiment';
 export {architectureAt, architectureIn} from './networks';
 export {everything, featureExtraction, frozenStages, lastStages, type Regime, regimeName} from './regimes';
 export {foreseeStandIns, type StandIn, standInsInWords} from './stand-ins';

@@ -1,15 +1,8 @@
 /** Parts of a split as sources for training: photos decoded on the way, or frozen features read from their stores. */
-import {
-  type Augmentation,
-  batchCount,
-  batches,
-  type BatchItem,
-  type Partition,
-  partition,
-  type Preprocessing,
-} from '../batches';
+import {batchCount, batches, type BatchItem, type Partition, partition} from '../batches';
 import {tf} from '../engine';
 import type {FeatureStore} from '../features';
+import type {Augmentation, Preprocessing} from '../pictures';
 import {fnv1a, mulberry32, shuffled} from '../random';
 import type {Source} from '../training';
 
@@ -71,7 +64,7 @@ export function featureSource(
       const order = epochOrder(photos.length, seed, epoch);
       for (const indices of partition(order, intoBatches(batchSize))) {
         const part = indices.map((index) => photos[index]);
-        const values = store.read(part.map(({key}) => key));
+        const values = store.read(part.map(({picture}) => picture.key));
         yield {
           x: tf.tensor(values, [part.length, ...store.shape]),
           labels: Int32Array.from(part, ({label}) => label),

@@ -3,6 +3,7 @@ import {
   catalogued,
   type Dataset,
   DatasetUnavailable,
+  type NearDuplicates,
   type OnDatasetProgress,
   openDataset,
   openDrawings,
@@ -36,6 +37,12 @@ export interface WorkspaceOptions {
   seed: number;
   /** At most so many photos of each class take part. Default: all. */
   photosPerClass?: number;
+  /** Share of the training photos that validate, where the data set has parts but none for this. Default: 0.1. */
+  validation?: number;
+  /** 'ignore' where colour or light tells the classes apart: pictures that look alike may then be in any part. Default: 'together'. */
+  nearDuplicates?: NearDuplicates;
+  /** The largest share of pictures that may be unreadable; one may be in any case. Default: 0.01. */
+  skippedLimit?: number;
   /** The project's folder: `data/` and `models/` lie in it. */
   folder: string;
   /** A folder or base URL laid out like a mirror; the environment's `LAB_MIRROR` unless given. */
@@ -75,6 +82,7 @@ function keepFeaturesWithin(limit: number, folder: string, onWarning?: (message:
  */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   const {folder, mirror, onProgress, onWarning: onWait, signal, seed, photosPerClass = Infinity} = options;
+  const {validation, nearDuplicates, skippedLimit} = options;
   const dataFolder = join(folder, 'data');
   const models = join(folder, 'models');
   const featuresFolder = join(models, 'features');
@@ -83,11 +91,13 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const {dataset, reason} = await openPhotos(options.dataset, {
     dataFolder,
     mirror,
+    nearDuplicates,
+    skippedLimit,
     onProgress,
     onWait,
     signal,
   });
-  const whole = await storedSplit(dataset, {seed, folder: dataFolder});
+  const whole = await storedSplit(dataset, {seed, validation, folder: dataFolder});
   return {
     dataset,
     split: Number.isFinite(photosPerClass) ? subsetSplit(whole, photosPerClass) : whole,

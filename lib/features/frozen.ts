@@ -1,8 +1,9 @@
 /** What is frozen is computed once: the output of frozen stages per photo and view, kept on disk. */
 import {setImmediate} from 'node:timers/promises';
 import type {Backbone, InferenceNet} from '../backbones';
-import {batches, type BatchItem, type Preprocessing, type View} from '../batches';
+import {batches, type BatchItem} from '../batches';
 import {tf, type Tensor} from '../engine';
+import type {Preprocessing, View} from '../pictures';
 import {FeatureStore} from './store';
 
 export interface FrozenOptions {
@@ -62,7 +63,7 @@ export async function frozenFeatures(
       const description = {key: storeKey(options, stage), shape: outputShape(options, stage)};
       stores.push(await FeatureStore.open(folder, description, {signal, onWait}));
     }
-    const firstLacking = ({key}: BatchItem) => stores.findIndex((store) => !store.has(key));
+    const firstLacking = ({picture}: BatchItem) => stores.findIndex((store) => !store.has(picture.key));
     const lacking = stores.map((_, index) => photos.filter((photo) => firstLacking(photo) === index));
     let done = photos.length - lacking.flat().length;
     for (const [index, items] of lacking.entries()) {
@@ -135,7 +136,7 @@ function* storedOutputs(
   {batchSize = defaultBatchSize}: FrozenOptions,
 ): Generator<Output> {
   for (let start = 0; start < photos.length; start += batchSize) {
-    const keys = photos.slice(start, start + batchSize).map(({key}) => key);
+    const keys = photos.slice(start, start + batchSize).map(({picture}) => picture.key);
     yield {x: tf.tensor(store.read(keys), [keys.length, ...store.shape]), keys};
   }
 }
@@ -148,7 +149,7 @@ async function* decodedPhotos(
   for await (const {images, items} of batches(photos, {preprocessing, view: () => view, batchSize, signal})) {
     yield {
       x: tf.tensor4d(images, [items.length, crop, crop, 3]),
-      keys: items.map((item) => photos[item].key),
+      keys: items.map((item) => photos[item].picture.key),
     };
   }
 }

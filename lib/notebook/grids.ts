@@ -1,17 +1,9 @@
 /** Grids of photos for a cell: samples with labels, an augmented batch, the worst mistakes. */
-import {join} from 'node:path';
-import {
-  type Augmentation,
-  batches,
-  denormalise,
-  describeBatch,
-  photoAugmentation,
-  type Preprocessing,
-  thumbnail,
-} from '../batches';
+import {batches, denormalise, describeBatch} from '../batches';
 import {imageGrid, worstMistakes} from '../charts';
 import type {Dataset} from '../datasets';
-import {batchItems, type Workspace} from '../experiments';
+import type {Workspace} from '../experiments';
+import {type Augmentation, photoAugmentation, type Preprocessing, thumbnail} from '../pictures';
 import {mulberry32, shuffled} from '../random';
 import type {RunRecord} from '../runs';
 
@@ -28,10 +20,10 @@ export async function sampleGrid({dataset, split}: Workspace, perClass: number):
       mulberry32(split.seed),
     ).slice(0, perClass),
   );
-  const items = photos.map(async ({path, label}) => ({
-    image: await thumbnail(join(dataset.folder, path), pixels),
+  const items = photos.map(async ({picture, label}) => ({
+    image: await thumbnail(picture, pixels),
     caption: split.classes[label],
-    detail: path.split('/').at(-1),
+    detail: picture.name.split('/').at(-1),
   }));
   return imageGrid(await Promise.all(items), {
     title: `${perClass} training photos of each class`,
@@ -47,8 +39,7 @@ export async function augmentedBatchGrid(
   {augmentation, seed = 1}: {augmentation?: Partial<Augmentation>; seed?: number},
 ): Promise<string> {
   const view = {augmentation: photoAugmentation(augmentation), seed};
-  const photos = batchItems(workspace, 'train');
-  const stream = batches(photos, {
+  const stream = batches(workspace.split.parts.train, {
     preprocessing,
     view: () => view,
     batchSize: 16,
@@ -73,11 +64,12 @@ export async function augmentedBatchGrid(
 }
 
 /** Test photos that a run got wrong, the surest first. */
-export async function mistakeGrid({dataset}: Workspace, run: RunRecord, count: number): Promise<string> {
-  const items = worstMistakes(run, count).map(async (mistake) => ({
-    ...mistake,
-    image: await thumbnail(join(dataset.folder, mistake.path), pixels),
-  }));
+export async function mistakeGrid({split}: Workspace, run: RunRecord, count: number): Promise<string> {
+  const pictures = new Map(split.parts.test.map(({picture}) => [picture.name, picture]));
+  const items = worstMistakes(run, count).flatMap((mistake) => {
+    const picture = pictures.get(mistake.path);
+    return picture ? [thumbnail(picture, pixels).then((image) => ({...mistake, image}))] : [];
+  });
   return imageGrid(await Promise.all(items), {
     title: `The mistakes ${run.title} was surest of`,
     subtitle: 'Above: what was predicted, with its probability; below: the label.',

@@ -2,7 +2,7 @@
 import {existsSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import * as charts from '../charts';
-import {partNames} from '../datasets';
+import {type NearDuplicates, partNames, type Split} from '../datasets';
 import {engineReport, peakMemory, tf} from '../engine';
 import {
   architectureAt,
@@ -38,6 +38,12 @@ export interface LabOptions {
   seed?: number;
   /** At most so many photos of each class take part. Default: all. */
   photosPerClass?: number;
+  /** Share of the training photos that validate, where the data set has parts but none for this. Default: 0.1. */
+  validation?: number;
+  /** 'ignore' where colour or light tells the classes apart: pictures that look alike may then be in any part. Default: 'together'. */
+  nearDuplicates?: NearDuplicates;
+  /** The largest share of pictures that may be unreadable; one may be in any case. Default: 0.01. */
+  skippedLimit?: number;
   /** Where `data/` and `models/` lie. Default: the environment's `LAB_HOME`, else the project: the nearest folder above with a package.json. */
   folder?: string;
   /** A folder or base URL laid out like a mirror; the environment's `LAB_MIRROR` unless given. */
@@ -160,8 +166,7 @@ export class Lab {
   showOverview(): void {
     const {dataset, split, standIns} = this.workspace;
     const engine = engineReport();
-    const parts = partNames.map((part) => `${part} ${split.parts[part].length}`).join(', ');
-    const conflicts = dataset.conflicts.map(({paths}) => paths.join(' = ')).join('; ');
+    const conflicts = dataset.conflicts.map(({paths}) => paths.join(' = '));
     const rows: [string, string][] = [
       [
         'Engine',
@@ -171,10 +176,17 @@ export class Lab {
         'Photos',
         `${dataset.name}: ${dataset.photos.length} in ${dataset.classes.length} classes (${dataset.source}; ${dataset.licence})`,
       ],
-      ['Split', `seed ${split.seed}: ${parts}`],
-      ['Skipped files', dataset.skipped.map(({path, reason}) => `${path} (${reason})`).join('; ') || 'none'],
-      ['One picture, two labels', conflicts || 'none'],
+      ['Split', splitInWords(split)],
+      ['Skipped files', firstOf(dataset.skipped.map(({path, reason}) => `${path} (${reason})`))],
+      ['One picture, two labels', firstOf(conflicts)],
     ];
+    if (dataset.leftAside.length > 0) rows.push(['Left aside', firstOf(dataset.leftAside)]);
+    if (dataset.notes.length > 0) rows.push(['Notes', dataset.notes.join('\n')]);
+    if (split.crossing.count > 0) {
+      const pairs = split.crossing.examples.map((pair) => pair.join(' = ')).join('; ');
+      const count = `${split.crossing.count} pictures also stand, nearly the same, in a part before theirs`;
+      rows.push(['Near-duplicates across parts', `${count}: ${pairs}`]);
+    }
     if (standIns.length > 0) rows.push(['Stand-ins', standInsInWords(standIns).join('\n')]);
     const cells = ([name, value]: [string, string]) =>
       `<tr><th style="text-align:left;vertical-align:top">${escapeHtml(name)}</th><td${name === 'Stand-ins' ? ' class="stand-ins"' : ''} style="text-align:left;white-space:pre-line">${escapeHtml(value)}</td></tr>`;
@@ -183,8 +195,9 @@ export class Lab {
 
   showClassBalance(): void {
     const {classes, parts} = this.workspace.split;
+    const present = partNames.filter((part) => parts[part].length > 0);
     const counts = Object.fromEntries(
-      partNames.map((part) => [
+      present.map((part) => [
         part,
         classes.map((_, label) => parts[part].filter((photo) => photo.label === label).length),
       ]),
@@ -254,6 +267,25 @@ export class Lab {
       `<div>${numTensors} tensors alive, peak memory ${(peakMemory() / 2 ** 30).toFixed(2)} GiB</div>`,
     );
   }
+}
+
+/** 'seed 42: train 10, val 5, test 5'; 'as its authors made it: ...'. */
+function splitInWords({seed, given, parts}: Split): string {
+  const present = partNames.filter((part) => parts[part].length > 0);
+  const sizes = present.map((part) => `${part} ${parts[part].length}`).join(', ');
+  if (given.length === 0) return `seed ${seed}: ${sizes}`;
+  const drawn = given.includes('val')
+    ? ''
+    : `, the validation part drawn from the training part with seed ${seed}`;
+  const absent = parts.test.length === 0 ? '; there is no test part' : '';
+  return `as its authors made it${drawn}: ${sizes}${absent}`;
+}
+
+/** A list in words, its end left out where it is long. */
+function firstOf(items: readonly string[], most = 20): string {
+  if (items.length === 0) return 'none';
+  const more = items.length > most ? `; and ${items.length - most} more` : '';
+  return items.slice(0, most).join('; ') + more;
 }
 
 function amount(title: string, unit: 'bytes' | 'images', done: number, total?: number | null): Progress {

@@ -32,9 +32,9 @@ export function asConfiguration(value: unknown, what: string): RunIdentity {
   };
 }
 
-/** What runs stored by version 0.1 tell of stand-ins: whether they were a demonstration. */
-const earlierStandIns = ({demonstration}: Record<string, unknown>): string[] =>
-  demonstration === true ? ['drawings', 'small networks with random weights'] : [];
+/** What runs stored by version 0.1 tell of stand-ins: whether they were a drawings. */
+const earlierStandIns = ({drawings}: Record<string, unknown>): string[] =>
+  drawings === true ? ['drawings', 'small networks with random weights'] : [];
 
 export function asEpoch(value: unknown, what: string): EpochRecord {
   const fields = asObject(value, what);

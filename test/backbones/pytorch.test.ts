@@ -8,6 +8,7 @@ import {Backbone, findArchitecture, pretrainedWeights} from '../../lib/backbones
 import {batches, type BatchItem} from '../../lib/batches';
 import {formulaBackbone, formulaPhotos} from '../../bench/formula';
 import {formulaProbe} from '../../lib/checkpoints';
+import {PhotoFile} from '../../lib/pictures';
 import {unzip} from '../../lib/datasets';
 import {gradients, inDoublePrecision, tf, type Tensor} from '../../lib/engine';
 import {networkLoss} from '../../lib/training';
@@ -157,7 +158,7 @@ async function dogPhotos(folder: string): Promise<BatchItem[]> {
   await unzip(join(process.env.LAB_MIRROR!, 'datasets', 'cats-dogs.zip'), join(folder, 'photos'));
   const dogs = join(folder, 'photos', 'cats-dogs', 'dogs');
   const names = readdirSync(dogs).sort().slice(0, 200);
-  return names.map((name) => ({file: join(dogs, name), label: 0, key: name}));
+  return names.map((name) => ({picture: new PhotoFile(join(dogs, name)), label: 0}));
 }
 
 test('DeiT-Tiny sees dogs in photos of dogs', {skip: needsMirror}, async (t) => {

@@ -7,33 +7,29 @@ import {
   type Batch,
   type BatchItem,
   type BatchOptions,
-  type View,
   batches,
-  decodePhoto,
   denormalise,
   describeBatch,
-  imagenet,
-  photoAugmentation,
 } from '../../lib/batches';
 import {LabError} from '../../lib/errors';
-import {draw, temporaryFolder, texture} from './photos';
+import {type View, decodePicture, imagenet, photoAugmentation, PhotoFile} from '../../lib/pictures';
+import {draw, temporaryFolder, texture} from '../pictures/photos';
 
 const folder = temporaryFolder();
 const preprocessing = imagenet({resize: 36, crop: 32});
 const augmentation = photoAugmentation();
 const items: BatchItem[] = Array.from({length: 23}, (_, i) => ({
-  file: join(folder, `${i}.jpg`),
+  picture: new PhotoFile(join(folder, `${i}.jpg`), `${i}.jpg`, `photo ${i}`),
   label: i % 3,
-  key: `photo ${i}`,
 }));
 const evaluation = {preprocessing, view: (): View => 'evaluation', batchSize: 5};
 
 before(async () => {
   await Promise.all(
-    items.map(({file}, i) =>
+    items.map(({picture}, i) =>
       draw(48 + i, 60, 3, (channel, x, y) => (texture(channel, x, y) >> 1) + 5 * i)
         .jpeg()
-        .toFile(file),
+        .toFile(picture.place),
     ),
   );
 });
@@ -63,7 +59,7 @@ test('every photo comes once, in the order given, the last batch smaller', async
   );
   const length = 32 * 32 * 3;
   assert.equal(all[4].images.length, 3 * length);
-  const photo = await decodePhoto(items[7].file, preprocessing, 'evaluation');
+  const photo = await decodePicture(items[7].picture, preprocessing, 'evaluation');
   assert.deepEqual(all[1].images.slice(2 * length, 3 * length), photo);
 });
 
@@ -126,8 +122,8 @@ test('while the caller is busy the next batches get ready', async () => {
 });
 
 test('an unreadable photo is named when its batch is due, and the batches before it are given', async () => {
-  const broken = {file: join(folder, 'broken.jpg'), label: 0, key: 'broken'};
-  writeFileSync(broken.file, 'no photo');
+  const broken = {picture: new PhotoFile(join(folder, 'broken.jpg')), label: 0};
+  writeFileSync(broken.picture.place, 'no photo');
   const unhandled: unknown[] = [];
   const listen = (reason: unknown) => unhandled.push(reason);
   process.on('unhandledRejection', listen);
@@ -140,7 +136,8 @@ test('an unreadable photo is named when its batch is due, and the batches before
         await sleep(20);
       }
     },
-    (error) => error instanceof LabError && error.message.startsWith(`${broken.file}: not a readable image`),
+    (error) =>
+      error instanceof LabError && error.message.startsWith(`${broken.picture.place}: not a readable image`),
   );
   await sleep(20);
   process.off('unhandledRejection', listen);
@@ -207,7 +204,7 @@ test('a batch is described, and its pictures come back as they were', async () =
   await draw(40, 40, 3, (channel) => [255, 100, 0][channel])
     .png()
     .toFile(file);
-  const {value: batch} = await batches([{file, label: 0, key: 'flat'}], evaluation).next();
+  const {value: batch} = await batches([{picture: new PhotoFile(file), label: 0}], evaluation).next();
   assert.ok(batch);
   const {shape, minimum, maximum, mean} = describeBatch(batch, preprocessing);
   assert.deepEqual(shape, [1, 32, 32, 3]);

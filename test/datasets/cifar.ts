@@ -3,6 +3,7 @@ import {mkdir, mkdtemp, writeFile} from 'node:fs/promises';
 import * as path from 'node:path';
 import sharp from 'sharp';
 import {create} from 'tar';
+import {cifar10Classes} from '../../lib/datasets/catalogue';
 
 const rows = 10_000;
 const batches = [
@@ -73,6 +74,7 @@ export async function recordsArchive(
     if (label !== undefined) records[3073] = label;
     await writeFile(path.join(folder, name, `${batch}.bin`), records.subarray(0, records.length - cut));
   }
+  await writeFile(path.join(folder, name, 'batches.meta.txt'), `${cifar10Classes.join('\n')}\n\n`);
   const file = path.join(folder, 'cifar-10-binary.tar.gz');
   await create({gzip: {level: 1}, file, cwd: folder}, [name]);
   return file;

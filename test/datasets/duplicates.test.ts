@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {describe, test} from 'node:test';
 
 import {duplicateGroups, hashDistance, nearDuplicateBits} from '../../lib/datasets';
-import {firstClosePair} from '../../lib/datasets/duplicates';
+import {closePairs} from '../../lib/datasets/duplicates';
 import {mulberry32} from '../../lib/random';
 
 const random = mulberry32(3);
@@ -65,7 +65,7 @@ describe('duplicateGroups', () => {
   }
 });
 
-describe('firstClosePair', () => {
+describe('closePairs', () => {
   for (const [name, hashes] of Object.entries(sets)) {
     test(`is the same as comparing every pair: ${name}`, () => {
       for (let bits = 0; bits <= 8; bits++) {
@@ -73,9 +73,11 @@ describe('firstClosePair', () => {
           const first = hashes.slice(from, from + 30);
           const second = [...hashes.slice(0, from), ...hashes.slice(from + 30)];
           const expected = first
-            .map((a, i) => [i, second.findIndex((b) => hashDistance(a, b) <= bits)])
-            .find(([, j]) => j >= 0);
-          assert.deepEqual(firstClosePair(first, second, bits), expected, `${bits} bits from ${from} on`);
+            .flatMap((a, i) => second.map((b, j) => ({i, j, distance: hashDistance(a, b)})))
+            .filter(({distance}) => distance <= bits)
+            .filter(({j}, place, all) => all.findIndex((pair) => pair.j === j) === place)
+            .map(({i, j}) => [i, j]);
+          assert.deepEqual([...closePairs(first, second, bits)], expected, `${bits} bits from ${from} on`);
         }
       }
     });
@@ -86,9 +88,9 @@ test('60,000 pictures, half of them the same, are searched without comparing all
   const hashes = [...Array<string>(30000).fill('0123456789abcdef'), ...randomHashes(30000)];
   const start = process.cpuUsage();
   const groups = duplicateGroups(hashes, nearDuplicateBits);
-  const pair = firstClosePair(hashes.slice(0, 40000), hashes.slice(40000), nearDuplicateBits);
+  const pairs = [...closePairs(hashes.slice(0, 40000), hashes.slice(40000), nearDuplicateBits)];
   const {user, system} = process.cpuUsage(start);
   assert.equal(groups[0].length, 30000);
-  assert.equal(pair, undefined);
+  assert.deepEqual(pairs, []);
   assert.ok(user + system < 4e6, `it took ${((user + system) / 1e6).toFixed(1)} s of processor time`);
 });

@@ -20,10 +20,11 @@ import {
 } from '../../lib/datasets';
 import {drawingSvg, renderDrawing} from '../../lib/datasets/drawings';
 import {LabError} from '../../lib/errors';
+import {PhotoFile} from '../../lib/pictures';
 import {mulberry32} from '../../lib/random';
 import {zip, type ZipEntry} from './zip-writer';
 
-const {classes} = catalogue[0];
+const {classes} = catalogue[0].folders!;
 let root = '';
 let options: OpenOptions;
 const pictures: ZipEntry[] = [];
@@ -157,18 +158,25 @@ describe('a name that is not in the catalogue', () => {
       await writeFile(path.join(own, name), content);
     }
     const dataset = await openDataset(own, options);
-    assert.match(dataset.name, /^my_photos-[0-9a-f]{8}$/);
+    assert.equal(dataset.name, 'my photos');
+    assert.match(dataset.home, /^my_photos-[0-9a-f]{8}$/);
     assert.equal(dataset.source, own);
     assert.deepEqual((await readdir(own)).sort(), ['cardboard', 'glass']);
-    assert.deepEqual(await readdir(path.join(options.dataFolder, dataset.name)), ['scan.json']);
+    assert.deepEqual(await readdir(path.join(options.dataFolder, dataset.home)), ['scan.json']);
   });
 
   test('or a misspelt one, or a folder that does not exist', async () => {
     await assert.rejects(openDataset('garbge', options), /no data set 'garbge'.*Did you mean garbage\?/);
     await assert.rejects(
       openDataset('qqqq', options),
-      /no data set 'qqqq'.*Known data sets: garbage, cifar10, drawings/,
+      /no data set 'qqqq'.*Known data sets: garbage, cifar10, cifar100, hymenoptera, drawings/,
     );
+    for (const name of ['', ' ']) {
+      await assert.rejects(openDataset(name, options), /^LabError: The data set's name is empty/);
+    }
+    const file = path.join(options.dataFolder, 'photos.zip');
+    await writeFile(file, kaggle());
+    await assert.rejects(openDataset(file, options), /photos\.zip is a file, .* must be unpacked first/);
     await assert.rejects(openDataset('./nowhere', options), /^LabError: The folder .*nowhere does not exist/);
   });
 });
@@ -186,7 +194,7 @@ describe('the drawings', () => {
     assert.deepEqual(await openDrawings({...options, perClass: 10, onProgress}), dataset);
     assert.equal(steps.includes('drawing'), false);
     const other = await openDrawings({...options, perClass: 10, seed: 2});
-    assert.notEqual(other.photos[0].sha256, dataset.photos[0].sha256);
+    assert.notEqual(other.photos[0].picture.key, dataset.photos[0].picture.key);
     assert.deepEqual((await readdir(options.dataFolder)).sort(), ['drawings']);
   });
 
@@ -221,12 +229,17 @@ describe('storedSplit', () => {
     const {dataset, wanted, file} = await opened();
     await storedSplit(dataset, wanted);
     const [first, second, ...rest] = dataset.photos;
-    const photos = [{...second, sha256: '0'.repeat(64)}, ...rest, {...first, path: 'trash/new.jpg'}];
+    const [name, changed] = [first.picture.name, second.picture.name];
+    const photos = [
+      {...second, picture: new PhotoFile(second.picture.place, changed)},
+      ...rest,
+      {...first, picture: new PhotoFile(first.picture.place, 'trash/new.jpg')},
+    ];
     await assert.rejects(storedSplit({...dataset, photos}, wanted), (error: Error) => {
       assert.ok(error instanceof LabError);
-      assert.match(error.message, new RegExp(`1 missing \\(${first.path}\\)`));
-      assert.match(error.message, new RegExp(`1 changed \\(${second.path}\\)`));
-      assert.match(error.message, /1 new \(trash\/new\.jpg\).*delete .*split-42-70-15-15\.json to draw/);
+      assert.match(error.message, new RegExp(`1 missing \\(${name}\\)`));
+      assert.match(error.message, new RegExp(`1 changed \\(${changed}\\)`));
+      assert.match(error.message, /1 new \(trash\/new\.jpg\).*move .*split-42-70-15-15\.json away/);
       return true;
     });
     const text = await readFile(file, 'utf8');
@@ -247,6 +260,6 @@ describe('storedSplit', () => {
     await cp(options.dataFolder, moved, {recursive: true});
     options.dataFolder = moved;
     const again = await openDrawings({...options, perClass: 8});
-    assert.deepEqual(await storedSplit(again, {...wanted, folder: moved}), split);
+    assert.equal((await storedSplit(again, {...wanted, folder: moved})).id, split.id);
   });
 });

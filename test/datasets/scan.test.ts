@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import {chmod, cp, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile} from 'node:fs/promises';
+import {chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import * as path from 'node:path';
 import {after, before, beforeEach, describe, test} from 'node:test';
 import sharp, {type Sharp} from 'sharp';
 
-import {hashDistance, nearDuplicateBits, scanFolder} from '../../lib/datasets';
+import {hashDistance, nearDuplicateBits, type Photo, scanFolder} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
+import {decodePicture, imagenet} from '../../lib/pictures';
 
 let root = '';
 let sample = '';
@@ -35,15 +36,15 @@ const put = (name: string, content: string | Uint8Array) => writeFile(path.join(
 test('lists classes and photos in order, with size, checksum and hash', async () => {
   const reports: [number, number][] = [];
   const scan = await scanFolder(folder, {onProgress: (done, total) => reports.push([done, total])});
-  assert.equal(scan.folder, folder);
+  assert.equal(scan.photos[0].picture.place, path.join(folder, 'glass/glass1.jpg'));
   assert.deepEqual(scan.classes, ['glass', 'metal']);
   assert.deepEqual(
-    scan.photos.map(({path, label}) => [path, label]),
+    scan.photos.map(({picture, label}) => [picture.name, label]),
     [1, 2, 3].map((i) => [`glass/glass${i}.jpg`, 0]).concat([1, 2, 3].map((i) => [`metal/metal${i}.jpg`, 1])),
   );
   const [photo] = scan.photos;
-  assert.deepEqual([photo.width, photo.height], [256, 192]);
-  assert.match(photo.sha256, /^[0-9a-f]{64}$/);
+  assert.deepEqual(await photo.picture.size(), {width: 256, height: 192});
+  assert.match(photo.picture.key, /^[0-9a-f]{64}$/);
   assert.match(photo.hash, /^[0-9a-f]{16}$/);
   assert.deepEqual([scan.skipped, scan.conflicts], [[], []]);
   assert.deepEqual(reports.at(-1), [6, 6]);
@@ -64,12 +65,14 @@ describe('accepts as photos', () => {
       'rotated.JPEG': sharp(original).rotate(90).withMetadata({orientation: 8}).jpeg(),
     };
     for (const [name, image] of Object.entries(odd)) await put(`metal/${name}`, await image.toBuffer());
-    const reference = (await scanFolder(folder)).photos.find(({path}) => path === 'metal/alpha.png')!;
+    const reference = (await scanFolder(folder)).photos.find(
+      ({picture}) => picture.name === 'metal/alpha.png',
+    )!;
     const scan = await scanFolder(folder);
     assert.deepEqual(scan.skipped, []);
     for (const name of Object.keys(odd)) {
-      const photo = scan.photos.find(({path}) => path === `metal/${name}`)!;
-      assert.deepEqual([photo.width, photo.height], [256, 192], name);
+      const photo = scan.photos.find(({picture}) => picture.name === `metal/${name}`)!;
+      assert.deepEqual(await photo.picture.size(), {width: 256, height: 192}, name);
       assert.ok(hashDistance(photo.hash, reference.hash) <= nearDuplicateBits, name);
     }
     const meta = await sharp(path.join(folder, 'metal/16bit.png')).metadata();
@@ -109,21 +112,77 @@ describe('skips and lists', () => {
     await put('glass/page.svg', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
     await put('metal/text.jpg', 'this is no picture');
     await put('metal/.DS_Store', 'litter is not worth a word');
-    const {photos, skipped} = await scanFolder(folder, {skippedLimit: 0.5});
+    const {photos, skipped, leftAside} = await scanFolder(folder, {skippedLimit: 0.5});
     assert.equal(photos.length, 6);
     assert.deepEqual(
       skipped.map(({path}) => path),
-      ['glass/cut.jpg', 'glass/empty.jpg', 'glass/notes.txt', 'glass/page.svg', 'metal/text.jpg'],
+      ['glass/cut.jpg', 'glass/empty.jpg', 'metal/text.jpg'],
     );
     assert.match(skipped[0].reason, /not a readable image \(.*premature end/i);
     assert.equal(skipped[1].reason, 'the file is empty');
     assert.match(skipped[2].reason, /not a readable image/);
-    assert.equal(skipped[3].reason, 'svg is not a format of photos');
+    assert.deepEqual(leftAside, ['glass/notes.txt', 'glass/page.svg']);
     await assert.rejects(scanFolder(folder), (error: Error) => {
-      assert.match(error.message, /5 of 11 files are no readable photos \(limit 1 %\)/);
+      assert.match(error.message, /3 of 9 pictures cannot be read \(limit 1 %\)/);
       assert.match(error.message, /glass\/empty\.jpg: the file is empty/);
+      assert.match(error.message, /larger skippedLimit/);
       return true;
     });
+  });
+
+  test('one broken picture, however few there are, and other files however many', async () => {
+    await put('glass/empty.jpg', '');
+    for (let i = 1; i <= 3; i++) await put(`glass/glass${i}.json`, '{}');
+    const {skipped, leftAside} = await scanFolder(folder);
+    assert.deepEqual(skipped, [{path: 'glass/empty.jpg', reason: 'the file is empty'}]);
+    assert.equal(leftAside.length, 3);
+  });
+
+  test('links that lead nowhere and names that are not UTF-8', async () => {
+    await symlink('/nowhere/glass9.jpg', path.join(folder, 'glass/glass9.jpg'));
+    const name = Buffer.concat([
+      Buffer.from(path.join(folder, 'metal/caf')),
+      Buffer.from([0xe9]),
+      Buffer.from('.jpg'),
+    ]);
+    await writeFile(name, await renderDrawing('metal', 9));
+    const {photos, skipped} = await scanFolder(folder);
+    assert.equal(photos.length, 6);
+    assert.deepEqual(skipped[0], {path: 'glass/glass9.jpg', reason: 'a link to a file that is not there'});
+    assert.match(skipped[1].reason, /rename it to UTF-8/);
+  });
+
+  test('what training could not decode: a wrong checksum in a PNG, the end of a JPEG cut off', async () => {
+    const original = await renderDrawing('metal', 8);
+    const png = await sharp(original).png().toBuffer();
+    const idat = png.indexOf('IDAT');
+    png[idat + 4 + png.readUInt32BE(idat - 4)] ^= 0xff;
+    await put('metal/crc.png', png);
+    const jpeg = await sharp(original).resize(300, 257, {fit: 'fill'}).jpeg().toBuffer();
+    await put('metal/cut.jpg', jpeg.subarray(0, jpeg.length - 30));
+    const {photos, skipped} = await scanFolder(folder, {skippedLimit: 0.5});
+    assert.deepEqual(
+      skipped.map(({path}) => path),
+      ['metal/crc.png', 'metal/cut.jpg'],
+    );
+    for (const {picture} of photos) await decodePicture(picture, imagenet(), 'evaluation');
+  });
+
+  test('formats that cannot be read here, with the way out', async () => {
+    const bitmap = Buffer.alloc(64);
+    bitmap.write('BM');
+    const heic = Buffer.alloc(64);
+    heic.write('ftypheic', 4);
+    await put('metal/a.bmp', bitmap);
+    await put('metal/b.jpg', heic);
+    await put('metal/c.ppm', 'P6\n1 1\n255\nabc');
+    const {skipped} = await scanFolder(folder, {skippedLimit: 0.5});
+    assert.deepEqual(
+      skipped.map(({reason}) => reason),
+      ['BMP', 'HEIC (HEVC)', 'PPM'].map(
+        (format) => `${format} cannot be read here: convert it to JPEG or PNG`,
+      ),
+    );
   });
 
   test('a file without permission', async (t) => {
@@ -144,17 +203,115 @@ describe('finds the class folders', () => {
     await writeFile(path.join(outer, 'one-indexed-files.txt'), 'glass1.jpg 1');
     await mkdir(path.join(outer, '__MACOSX', 'glass'), {recursive: true});
     await writeFile(path.join(outer, '__MACOSX', 'glass', '._glass1.jpg'), 'litter');
-    assert.equal((await scanFolder(outer)).folder, inner);
+    assert.ok((await scanFolder(outer)).photos.every(({picture}) => picture.place.startsWith(inner)));
     const link = path.join(root, 'link');
     await symlink(outer, link);
     assert.equal((await scanFolder(link)).photos.length, 6);
   });
 
   test('in the known layout when there are several', async () => {
-    for (const name of ['train', 'val']) await cp(sample, path.join(root, 'two', name), {recursive: true});
-    const two = path.join(root, 'two');
-    assert.equal((await scanFolder(two, {layouts: ['nowhere', 'val']})).folder, path.join(two, 'val'));
-    await assert.rejects(scanFolder(two), /^LabError: .*several folders of class folders: train, val\. Name/);
+    for (const name of ['one', 'two']) await cp(sample, path.join(root, 'several', name), {recursive: true});
+    const several = path.join(root, 'several');
+    const scan = await scanFolder(several, {layouts: ['nowhere', 'two']});
+    assert.equal(scan.photos[0].picture.place, path.join(several, 'two/glass/glass1.jpg'));
+    await assert.rejects(
+      scanFolder(several),
+      /^LabError: .*several folders of class folders: one, two, .* Name/,
+    );
+  });
+
+  test('by the content of their files, whatever their endings', async () => {
+    for (const name of ['glass', 'metal']) {
+      for (let i = 1; i <= 3; i++) {
+        const from = path.join(folder, name, `${name}${i}.jpg`);
+        await rename(from, i === 1 ? from.replace('.jpg', '') : from.replace('jpg', 'jfif'));
+      }
+    }
+    assert.equal((await scanFolder(folder)).photos.length, 6);
+  });
+
+  test('with what lies in sub-folders of the classes', async () => {
+    await cp(path.join(sample, 'glass'), path.join(folder, 'glass/bottles'), {recursive: true});
+    const {photos, classes} = await scanFolder(folder);
+    assert.deepEqual(classes, ['glass', 'metal']);
+    assert.equal(photos.filter(({label}) => label === 0).length, 6);
+  });
+
+  test('when all photos lie one folder below', async () => {
+    for (const name of ['glass', 'metal']) {
+      await cp(path.join(sample, name), path.join(root, 'inner', name, 'images'), {recursive: true});
+    }
+    assert.deepEqual((await scanFolder(path.join(root, 'inner'))).classes, ['glass', 'metal']);
+  });
+});
+
+describe('takes the parts of a split as they are given', () => {
+  /** A folder of parts, each with the two classes. */
+  async function parted(...parts: string[]): Promise<string> {
+    const home = await mkdtemp(path.join(root, 'parted-'));
+    for (const part of parts) await cp(sample, path.join(home, part), {recursive: true});
+    return home;
+  }
+  const counts = (photos: Photo[]) =>
+    Object.fromEntries(
+      ['train', 'val', 'test', null].map((part) => [
+        String(part),
+        photos.filter((photo) => photo.part === part).length,
+      ]),
+    );
+
+  test('by the names of their folders', async () => {
+    for (const [names, expected] of [
+      [['train', 'val'], {train: 6, val: 6, test: 0, null: 0}],
+      [['train', 'valid', 'test'], {train: 6, val: 6, test: 6, null: 0}],
+      [['Training', 'Validation'], {train: 6, val: 6, test: 0, null: 0}],
+      [['set/train', 'set/test'], {train: 6, val: 0, test: 6, null: 0}],
+      [['train'], {train: 0, val: 0, test: 0, null: 6}],
+    ] as const) {
+      const {classes, photos} = await scanFolder(await parted(...names));
+      assert.deepEqual(classes, ['glass', 'metal']);
+      assert.deepEqual(counts(photos), expected, names.join());
+    }
+  });
+
+  test('a test folder without classes is left aside, and said', async () => {
+    const home = await parted('train');
+    await cp(path.join(sample, 'glass'), path.join(home, 'test'), {recursive: true});
+    const {photos, notes, leftAside} = await scanFolder(home);
+    assert.deepEqual(counts(photos), {train: 0, val: 0, test: 0, null: 6});
+    assert.deepEqual(notes, ['test has no classes: its 3 photos are left aside.']);
+    assert.equal(leftAside.length, 3);
+  });
+
+  test('a part without photos is said', async () => {
+    const home = await parted('train', 'test');
+    await mkdir(path.join(home, 'val'));
+    assert.deepEqual((await scanFolder(home)).notes, ['val has no photos.']);
+  });
+
+  test('classes that a part lacks or has alone are named', async () => {
+    const home = await parted('train', 'val');
+    await rename(path.join(home, 'val/metal'), path.join(home, 'val/paper'));
+    await assert.rejects(
+      scanFolder(home),
+      /val has the class paper, which train has not \(glass, metal\)\. Put/,
+    );
+    await rename(path.join(home, 'val/paper'), path.join(folder, 'away'));
+    await assert.rejects(scanFolder(home), /val has no photos of metal\. Put some there, or move val out/);
+    const flat = await mkdtemp(path.join(root, 'flat-'));
+    for (const part of ['train', 'test'])
+      await cp(path.join(sample, 'glass'), path.join(flat, part), {recursive: true});
+    await assert.rejects(
+      scanFolder(flat),
+      /train has no class folders\. Put the training photos of each class/,
+    );
+    const twice = await parted('train', 'val', 'valid');
+    await assert.rejects(scanFolder(twice), /two folders for the val part, val and valid/);
+  });
+
+  test('a class called train is a class', async () => {
+    await cp(path.join(folder, 'glass'), path.join(folder, 'train'), {recursive: true});
+    assert.deepEqual((await scanFolder(folder)).classes, ['glass', 'metal', 'train']);
   });
 });
 
@@ -168,7 +325,7 @@ describe('refuses, naming the folder and the remedy,', () => {
 
   test('an empty class folder', async () => {
     await mkdir(path.join(folder, 'paper'));
-    await refused(/^LabError: The class folder .*paper is empty\. Put photos into it or remove/);
+    await refused(/^LabError: The class folder .*paper is empty\. Put photos into it, or move/);
   });
 
   test('a single class', async () => {
@@ -178,7 +335,7 @@ describe('refuses, naming the folder and the remedy,', () => {
 
   test('fewer than three photos in a class', async () => {
     await rm(path.join(folder, 'metal/metal2.jpg'));
-    await refused(/^LabError: The class folder .*metal has 2 readable photos; each class needs at least 3/);
+    await refused(/^LabError: The class metal of .* has 2 readable photos; each class needs at least 3/);
   });
 
   test('photos without class folders', async () => {
@@ -211,7 +368,7 @@ describe('the cache', () => {
     await rm(path.join(folder, 'metal/metal3.jpg'));
     await put('metal/metal4.jpg', await renderDrawing('metal', 4));
     const second = await scanFolder(folder, {cacheFile});
-    assert.notEqual(second.photos[0].sha256, first.photos[0].sha256);
+    assert.notEqual(second.photos[0].picture.key, first.photos[0].picture.key);
     assert.deepEqual(second.photos.slice(1, 5), first.photos.slice(1, 5));
     assert.deepEqual(second, await scanFolder(folder));
     const {files} = JSON.parse(await readFile(cacheFile, 'utf8')) as {files: object};

@@ -6,10 +6,12 @@ import {
   nearDuplicateBits,
   partNames,
   splitPhotos,
+  subsetSplit,
   verifySplit,
   type Dataset,
   type Photo,
 } from '../../lib/datasets';
+import {PhotoFile} from '../../lib/pictures';
 import {mulberry32, shuffled} from '../../lib/random';
 
 /** Photos with random hashes (so none are near-duplicates), `sizes[label]` of each class. */
@@ -19,12 +21,14 @@ function photosOf(sizes: number[], seed = 1): Photo[] {
     Array.from({length: count}, () => Math.floor(16 * random()).toString(16)).join('');
   return sizes.flatMap((size, label) =>
     Array.from({length: size}, (_, index) => ({
-      path: `${'abcdef'[label]}/${index}.jpg`,
+      picture: new PhotoFile(
+        `${'abcdef'[label]}/${index}.jpg`,
+        `${'abcdef'[label]}/${index}.jpg`,
+        digits(64),
+      ),
       label,
-      sha256: digits(64),
-      width: 4,
-      height: 3,
       hash: digits(16),
+      part: null,
     })),
   );
 }
@@ -55,8 +59,8 @@ describe('splitPhotos', () => {
       [42, 9, 9],
       [96, 21, 20],
     ]);
-    const paths = partNames.flatMap((part) => split.parts[part].map(({path}) => path));
-    assert.deepEqual(paths.sort(), photos.map(({path}) => path).sort());
+    const paths = partNames.flatMap((part) => split.parts[part].map(({picture}) => picture.name));
+    assert.deepEqual(paths.sort(), photos.map(({picture}) => picture.name).sort());
     verifySplit(split);
   });
 
@@ -116,7 +120,7 @@ describe('splitPhotos', () => {
   test('trains on pictures that stand under two labels, and never tests on them', () => {
     const photos = photosOf([30, 30]);
     photos[45].hash = photos[5].hash;
-    const conflicts = [{paths: [photos[5].path, photos[45].path], labels: ['a', 'b']}];
+    const conflicts = [{paths: [photos[5].picture.name, photos[45].picture.name], labels: ['a', 'b']}];
     for (let seed = 0; seed < 10; seed++) {
       const {parts} = splitPhotos(datasetOf(photos, conflicts), {seed});
       assert.ok(parts.train.includes(photos[5]) && parts.train.includes(photos[45]));
@@ -155,10 +159,70 @@ test('verifySplit names the pair that leaks and the class that is missing', () =
   const leaking = {...split, parts: {...split.parts, test: [inTest, ...split.parts.test.slice(1)]}};
   assert.throws(
     () => verifySplit(leaking),
-    new RegExp(`${inTrain.path} \\(train\\) and ${inTest.path} \\(test\\)`),
+    new RegExp(`${inTrain.picture.name} \\(train\\) and ${inTest.picture.name} \\(test\\)`),
   );
   const twice = {...split, parts: {...split.parts, test: [inTrain, ...split.parts.test]}};
   assert.throws(() => verifySplit(twice), /leaks/);
   const lacking = {...split, parts: {...split.parts, val: split.parts.val.filter(({label}) => label === 0)}};
   assert.throws(() => verifySplit(lacking), /no photo of b in val/);
+});
+
+describe('given parts', () => {
+  /** Photos of two classes, so many of each in each part. */
+  function givenPhotos(sizes: Partial<Record<'train' | 'val' | 'test', number>>): Photo[] {
+    return Object.entries(sizes).flatMap(([part, size], seed) =>
+      photosOf([size, size], seed + 1).map((photo) => {
+        const name = `${part}/${photo.picture.name}`;
+        return {...photo, picture: new PhotoFile(name, name, photo.picture.key), part: part as 'train'};
+      }),
+    );
+  }
+
+  test('stay as they are; a missing validation part is drawn from training', () => {
+    const dataset = datasetOf(givenPhotos({train: 40, test: 10}));
+    const split = splitPhotos(dataset, {seed: 1});
+    verifySplit(split);
+    assert.deepEqual(counts(split), [
+      [36, 4, 10],
+      [36, 4, 10],
+    ]);
+    assert.deepEqual(split.given, ['train', 'test']);
+    assert.ok(split.parts.test.every(({part}) => part === 'test'));
+    assert.ok(split.parts.val.every(({part}) => part === 'train'));
+    assert.notEqual(splitPhotos(dataset, {seed: 2}).id, split.id);
+    assert.deepEqual(counts(splitPhotos(dataset, {seed: 1, validation: 0.25}))[0], [30, 10, 10]);
+  });
+
+  test('need no test part and no seed', () => {
+    const dataset = datasetOf(givenPhotos({train: 20, val: 5}));
+    const split = splitPhotos(dataset, {seed: 1});
+    verifySplit(split);
+    assert.equal(split.parts.test.length, 0);
+    assert.equal(splitPhotos(dataset, {seed: 2}).id, split.id);
+    assert.equal(subsetSplit(split, 6).parts.test.length, 0);
+  });
+
+  test('are no place for fractions, and validation is a share', () => {
+    const dataset = datasetOf(givenPhotos({train: 20, test: 5}));
+    const fractions = {train: 0.7, val: 0.15, test: 0.15};
+    assert.throws(
+      () => splitPhotos(dataset, {seed: 1, fractions}),
+      /is split by its authors \(train, test\)/,
+    );
+    assert.throws(() => splitPhotos(dataset, {seed: 1, validation: 1}), /validation is 1\. Give a share/);
+  });
+
+  test('may share near-duplicates, which are counted and named; none are drawn into validation', () => {
+    const photos = givenPhotos({train: 40, test: 10});
+    const [first, second, other] = [photos[0], photos[1], photos[85]];
+    makeSimilar(other, first, 3);
+    makeSimilar(second, first, 2);
+    for (let seed = 0; seed < 10; seed++) {
+      const split = splitPhotos(datasetOf(photos), {seed});
+      verifySplit(split);
+      assert.equal(split.crossing.count, 1);
+      assert.equal(split.crossing.examples[0][1], other.picture.name);
+      assert.equal(split.parts.val.includes(first), split.parts.val.includes(second));
+    }
+  });
 });

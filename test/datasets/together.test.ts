@@ -15,7 +15,9 @@ const opener = join(__dirname, 'fixtures', 'opener.ts');
 async function newMirror(t: TestContext): Promise<{dataFolder: string; mirror: string}> {
   const root = fs.mkdtempSync(join(tmpdir(), 'lab-together-'));
   t.after(() => fs.rmSync(root, {recursive: true}));
-  const pictures = catalogue[0].classes.flatMap((name) => Array.from({length: 40}, (_, i) => ({name, i})));
+  const pictures = catalogue[0].folders!.classes.flatMap((name) =>
+    Array.from({length: 40}, (_, i) => ({name, i})),
+  );
   const entries = await Promise.all(
     pictures.map(async ({name, i}) => ({
       name: `dataset-resized/${name}/${name}${i}.jpg`,

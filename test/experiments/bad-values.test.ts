@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import {join} from 'node:path';
 import test from 'node:test';
 import {LabError} from '../../lib/errors';
 import {
@@ -11,8 +12,9 @@ import {
   regimeName,
   runExperiment,
 } from '../../lib/experiments';
+import {PhotoFile} from '../../lib/pictures';
 import {cosine} from '../../lib/training';
-import {drawnWorkspace} from './workspace';
+import {drawnWorkspace, root} from './workspace';
 
 const good: ExperimentOptions = {backbone: 'mobilenet_v2', regime: lastStages(2), epochs: 3, batchSize: 8};
 
@@ -85,11 +87,14 @@ test('how many stages each regime freezes, and its name', () => {
 
 test('a run that a photo spoils names the photo and goes on once it is mended', async () => {
   const workspace = await drawnWorkspace();
-  const {dataset} = workspace;
-  const spoilt = {...workspace, dataset: {...dataset, folder: `${dataset.folder}-gone`}};
+  const {split} = workspace;
+  const [first, ...rest] = split.parts.train;
+  const {name, key} = first.picture;
+  const gone = {...first, picture: new PhotoFile(join(root, 'gone.jpg'), name, key)};
+  const spoilt = {...workspace, split: {...split, parts: {...split.parts, train: [gone, ...rest]}}};
   await assert.rejects(
     runExperiment(good, spoilt),
-    (error) => error instanceof LabError && error.message.includes(`${dataset.folder}-gone`),
+    (error) => error instanceof LabError && error.message.includes('gone.jpg: not a readable image'),
   );
   assert.equal((await runExperiment({...good, epochs: 1}, workspace)).status, 'complete');
 });

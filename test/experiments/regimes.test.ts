@@ -10,6 +10,7 @@ import {
   type Workspace,
 } from '../../lib/experiments';
 import {macroF1} from '../../lib/metrics';
+import {PhotoFile} from '../../lib/pictures';
 import type {RunRecord} from '../../lib/runs';
 import {adamw, sgd} from '../../lib/training';
 import {drawnWorkspace, root, run, timeless} from './workspace';
@@ -65,7 +66,7 @@ function assertComplete(
   assert.equal(testMacroF1, macroF1(confusion));
   assert.deepEqual(
     predictions.map(({path, truth}) => [path, truth]),
-    photos.map(({path, label}) => [path, label]),
+    photos.map(({picture, label}) => [picture.name, label]),
   );
   const right = predictions.filter(({truth, predicted}) => truth === predicted).length;
   assert.equal(testAccuracy, right / photos.length);
@@ -125,19 +126,18 @@ test('forced, an experiment is trained anew, and the same comes of it', async ()
 
 test('the test part is not looked at before the last epoch', async () => {
   const workspace = await drawnWorkspace();
-  const {dataset, split} = workspace;
-  const copy = fs.mkdtempSync(join(root, 'photos-'));
-  fs.cpSync(dataset.folder, copy, {recursive: true});
-  for (const {path} of split.parts.test) fs.rmSync(join(copy, path));
-  const {record} = await run(
-    experiments.everything,
-    {...workspace, dataset: {...dataset, folder: copy}},
-    {
-      onEpoch: ({epoch}) => {
-        if (epoch < 3) return;
-        for (const {path} of split.parts.test) fs.copyFileSync(join(dataset.folder, path), join(copy, path));
-      },
+  const {split} = workspace;
+  const folder = fs.mkdtempSync(join(root, 'photos-'));
+  const test = split.parts.test.map((photo, i) => {
+    const {name, key} = photo.picture;
+    return {...photo, picture: new PhotoFile(join(folder, `${i}.jpg`), name, key)};
+  });
+  const later = {...workspace, split: {...split, parts: {...split.parts, test}}};
+  const {record} = await run(experiments.everything, later, {
+    onEpoch: ({epoch}) => {
+      if (epoch < 3) return;
+      test.forEach(({picture}, i) => fs.copyFileSync(split.parts.test[i].picture.place, picture.place));
     },
-  );
+  });
   assertComplete(record, workspace);
 });

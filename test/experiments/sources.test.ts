@@ -3,11 +3,12 @@ import * as fs from 'node:fs';
 import {join} from 'node:path';
 import test from 'node:test';
 import {smallRelative} from '../../lib/backbones';
-import {type BatchItem, photoAugmentation} from '../../lib/batches';
+import type {BatchItem} from '../../lib/batches';
 import {tf} from '../../lib/engine';
-import {batchItems, openWorkspace} from '../../lib/experiments';
+import {openWorkspace} from '../../lib/experiments';
 import {featureSource, photoSource} from '../../lib/experiments/sources';
 import {FeatureStore} from '../../lib/features';
+import {photoAugmentation, PhotoFile} from '../../lib/pictures';
 import type {Source} from '../../lib/training';
 import {drawnWorkspace, root} from './workspace';
 
@@ -29,7 +30,7 @@ async function drain(source: Source, epoch: number | 'evaluation') {
 
 test('photos: an epoch is the same whenever it is run, and no two are alike', async () => {
   const workspace = await drawnWorkspace();
-  const photos = batchItems(workspace, 'val');
+  const photos = workspace.split.parts.val;
   const {preprocessing} = smallRelative('mobilenet_v2');
   const options = {preprocessing, augmentation: photoAugmentation(), batchSize: 4, seed: 1};
   const source = photoSource(photos, options);
@@ -51,7 +52,7 @@ test('photos: an epoch is the same whenever it is run, and no two are alike', as
 async function storeOf(parent: string, view: number, photos: BatchItem[]): Promise<FeatureStore> {
   const store = await FeatureStore.open(parent, {key: {view}, shape: [2]});
   store.append(
-    photos.map(({key}) => key),
+    photos.map(({picture}) => picture.key),
     Float32Array.from(photos.flatMap((_, i) => [view, i])),
   );
   return store;
@@ -59,7 +60,7 @@ async function storeOf(parent: string, view: number, photos: BatchItem[]): Promi
 
 test('frozen features: each photo once an epoch, shuffled, the views in turn', async () => {
   const parent = fs.mkdtempSync(join(root, 'views-'));
-  const photos = Array.from({length: 10}, (_, i) => ({file: `${i}.jpg`, label: i % 3, key: `photo ${i}`}));
+  const photos = Array.from({length: 10}, (_, i) => ({picture: new PhotoFile(`photo ${i}`), label: i % 3}));
   const views = await Promise.all([0, 1, 2].map((view) => storeOf(parent, view, photos)));
   const source = featureSource(photos, views, {batchSize: 4, seed: 1});
   const epochs: Awaited<ReturnType<typeof drain>>[] = [];
@@ -93,7 +94,7 @@ test('frozen features: each photo once an epoch, shuffled, the views in turn', a
 
 test('a photo left alone joins the batch before it, in photos as in features', async () => {
   const workspace = await drawnWorkspace();
-  const photos = batchItems(workspace, 'val').slice(0, 5);
+  const photos = workspace.split.parts.val.slice(0, 5);
   const {preprocessing} = smallRelative('mobilenet_v2');
   const augmentation = photoAugmentation();
   const store = await storeOf(fs.mkdtempSync(join(root, 'views-')), 0, photos);
@@ -118,7 +119,8 @@ test('a photo left alone joins the batch before it, in photos as in features', a
 test("a workspace on a user's folder: photos split and folders laid out, nothing stands in", async () => {
   const {dataset} = await drawnWorkspace();
   const folder = fs.mkdtempSync(join(root, 'project-'));
-  const options = {dataset: dataset.folder, seed: 3, folder, mirror: ''};
+  const photos = join(root, 'data', 'drawings', 'photos');
+  const options = {dataset: photos, seed: 3, folder, mirror: ''};
   const workspace = await openWorkspace(options);
   const {train, val, test: testPart} = workspace.split.parts;
   assert.deepEqual(workspace.standIns, []);

@@ -4,11 +4,12 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {after, before, beforeEach} from 'node:test';
 import {Backbone, smallRelative} from '../../lib/backbones';
-import {type BatchItem, batches, photoAugmentation, type View} from '../../lib/batches';
+import {type BatchItem, batches} from '../../lib/batches';
 import {openDrawings} from '../../lib/datasets';
 import {tf} from '../../lib/engine';
 import {LabError} from '../../lib/errors';
 import {featureFolders, type FeatureStore, frozenFeatures, type FrozenOptions} from '../../lib/features';
+import {photoAugmentation, PhotoFile, type View} from '../../lib/pictures';
 
 const root = fs.mkdtempSync(join(tmpdir(), 'lab-frozen-'));
 after(() => fs.rmSync(root, {recursive: true}));
@@ -17,12 +18,7 @@ let photos: BatchItem[];
 let folder: string;
 
 before(async () => {
-  const dataset = await openDrawings({dataFolder: join(root, 'data'), perClass: 3});
-  photos = dataset.photos.map(({path, label, sha256}) => ({
-    file: join(dataset.folder, path),
-    label,
-    key: sha256,
-  }));
+  ({photos} = await openDrawings({dataFolder: join(root, 'data'), perClass: 3}));
 });
 beforeEach(() => {
   folder = fs.mkdtempSync(join(root, 'features-'));
@@ -67,7 +63,7 @@ async function compute({
       },
       ...settings,
     });
-    return {values: stores.map((store) => store.read(items.map(({key}) => key))), progress};
+    return {values: stores.map((store) => store.read(items.map(({picture}) => picture.key))), progress};
   } finally {
     for (const store of stores) store.close();
     backbone.dispose();
@@ -129,7 +125,7 @@ test('an augmented view is the one that its seed draws', async () => {
 test('what is computed once is not computed again', async () => {
   const first = await compute();
   assert.deepEqual(first.progress, [4, 8, 12, 16, 18]);
-  const files = new Map(photos.map(({file}) => [file, fs.readFileSync(file)]));
+  const files = new Map(photos.map(({picture: {place}}) => [place, fs.readFileSync(place)]));
   for (const file of files.keys()) fs.rmSync(file);
   try {
     assert.deepEqual(await compute(), {...first, progress: []}, 'no photo is read');
@@ -179,7 +175,10 @@ test('later stages continue from the deepest store in front of them, without the
   folder = fs.mkdtempSync(join(root, 'features-'));
   await compute({stages: shared.slice(0, 1)});
   await compute({stages: shared.slice(0, 2), items: photos.slice(0, 7)});
-  const unread = photos.map((photo) => ({...photo, file: `${photo.file}.gone`}));
+  const unread = photos.map(({picture: {place, name, key}, label}) => ({
+    picture: new PhotoFile(`${place}.gone`, name, key),
+    label,
+  }));
   const {values, progress} = await compute({stages: shared, items: unread});
   values.forEach((value, index) => assertClose(value, expected[index]));
   assert.equal(progress.at(-1), photos.length);
@@ -222,7 +221,9 @@ test('two experiments on the same stores at once both get all of it, and share t
     [1, 2].map(() => frozenFeatures(photos, {backbone, stages: [12, all], ...options})),
   );
   for (const stores of both) {
-    stores.forEach((store, i) => assertClose(store.read(photos.map(({key}) => key)), alone.values[i]));
+    stores.forEach((store, i) =>
+      assertClose(store.read(photos.map(({picture}) => picture.key)), alone.values[i]),
+    );
   }
   const bytes = featureFolders(folder).reduce((sum, folder) => sum + folder.bytes, 0);
   const numbers = alone.values.reduce((sum, {length}) => sum + length, 0);
@@ -233,8 +234,8 @@ test('two experiments on the same stores at once both get all of it, and share t
 
 test('an unreadable photo is named, and what came before it is kept', async () => {
   const broken = join(root, 'broken.jpg');
-  fs.writeFileSync(broken, fs.readFileSync(photos[0].file).subarray(0, 2000));
-  const items = photos.map((photo, i) => (i === 10 ? {...photo, file: broken, key: 'broken'} : photo));
+  fs.writeFileSync(broken, fs.readFileSync(photos[0].picture.place).subarray(0, 2000));
+  const items = photos.map((photo, i) => (i === 10 ? {...photo, picture: new PhotoFile(broken)} : photo));
   await assert.rejects(
     compute({items}),
     (error) => error instanceof LabError && error.message.includes(broken),

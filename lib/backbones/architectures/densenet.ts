@@ -1,4 +1,4 @@
-import {imagenet} from '../../batches';
+import {imagenet} from '../../pictures';
 import {defineBackbone, type Stage} from '../architecture';
 import type {Net, Value} from '../net';
 import {torchvision} from './published';

@@ -1,4 +1,4 @@
-import {checkedPreprocessing} from '../../batches';
+import {checkedPreprocessing} from '../../pictures';
 import {type Architecture, defineBackbone, type Stage} from '../architecture';
 import type {Net, Value} from '../net';
 import {type BlockOptions, efficientnetPaper, type EfficientNetScale, scaledBlocks} from './efficientnet';

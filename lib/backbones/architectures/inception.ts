@@ -1,4 +1,4 @@
-import {checkedPreprocessing} from '../../batches';
+import {checkedPreprocessing} from '../../pictures';
 import {defineBackbone, type Stage} from '../architecture';
 import type {Net, Pair, Value} from '../net';
 import {torchvision} from './published';

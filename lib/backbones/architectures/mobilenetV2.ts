@@ -1,4 +1,4 @@
-import {imagenet} from '../../batches';
+import {imagenet} from '../../pictures';
 import {type Definition, defineBackbone, type Stage} from '../architecture';
 import type {Net, Value} from '../net';
 import {divisible, torchvision} from './published';

@@ -1,5 +1,5 @@
 import type {Activation} from '../../engine';
-import {imagenet} from '../../batches';
+import {imagenet} from '../../pictures';
 import {defineBackbone, type Stage} from '../architecture';
 import type {Net, Value} from '../net';
 import {divisible, torchvision} from './published';

@@ -1,5 +1,5 @@
 /** Small relatives of the lab's backbones, without published weights: with drawings, they keep the labs running offline. */
-import {imagenet} from '../../batches';
+import {imagenet} from '../../pictures';
 import {type Architecture, type Definition, defineBackbone} from '../architecture';
 import {efficientnetPaper, efficientnetStages} from './efficientnet';
 import {mobilenetV2Paper, mobilenetV2Stages} from './mobilenetV2';

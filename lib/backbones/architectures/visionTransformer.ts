@@ -1,4 +1,4 @@
-import {imagenet} from '../../batches';
+import {imagenet} from '../../pictures';
 import {LabError} from '../../errors';
 import {type Definition, defineBackbone, type Stage} from '../architecture';
 import type {LinearOptions, Net, Value} from '../net';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {type AxisResampling, axisResampling, resample} from '../../lib/batches/resample';
+import {type AxisResampling, axisResampling, resample} from '../../lib/pictures/resample';
 import {texture} from './photos';
 
 /** The part `[rows.count, columns.count, 3]` of the textured picture that the two take. */

@@ -6,7 +6,7 @@ import sharp, {type Sharp} from 'sharp';
 
 /** A folder that is removed after the tests of the file that asks for it. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lab-batches-'));
+  const folder = mkdtempSync(join(tmpdir(), 'lab-pictures-'));
   after(() => rmSync(folder, {recursive: true}));
   return folder;
 }

@@ -3,8 +3,16 @@ import {readFileSync, truncateSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'node:test';
 import sharp, {type Sharp} from 'sharp';
-import {type View, decodePhoto, denormalise, imagenet, photoAugmentation, thumbnail} from '../../lib/batches';
+import {denormalise} from '../../lib/batches';
 import {LabError} from '../../lib/errors';
+import {
+  type View,
+  decodePicture,
+  imagenet,
+  photoAugmentation,
+  PhotoFile,
+  thumbnail,
+} from '../../lib/pictures';
 import {draw, temporaryFolder, texture} from './photos';
 import reference from './torchvision-views.json';
 
@@ -14,7 +22,7 @@ const plain = photoAugmentation({brightness: 0, contrast: 0, saturation: 0, hue:
 
 /** The pixels `[y, x]` of a view of the file, as 8-bit RGB. */
 async function look(file: string, places: number[][], view: View = 'evaluation', preprocessing = small) {
-  const pixels = denormalise(await decodePhoto(file, preprocessing, view), 0, preprocessing);
+  const pixels = denormalise(await decodePicture(new PhotoFile(file), preprocessing, view), 0, preprocessing);
   return places.map(([y, x]) => [...pixels.subarray((y * preprocessing.crop + x) * 3).subarray(0, 3)]);
 }
 
@@ -58,7 +66,11 @@ test('pixels are normalised by mean and std', async () => {
   await draw(40, 40, 3, (channel) => [200, 100, 50][channel])
     .png()
     .toFile(file);
-  const pixels = await decodePhoto(file, {...small, mean: [0.5, 0.25, 0], std: [0.5, 0.25, 2]}, 'evaluation');
+  const pixels = await decodePicture(
+    new PhotoFile(file),
+    {...small, mean: [0.5, 0.25, 0], std: [0.5, 0.25, 2]},
+    'evaluation',
+  );
   assert.equal(pixels.length, 32 * 32 * 3);
   for (const [channel, expected] of [
     (200 / 255 - 0.5) / 0.5,
@@ -129,7 +141,7 @@ for (const [name, picture, colour, tolerance] of oddities) {
         }
       }
     }
-    assert.match(await thumbnail(file), /^data:image\/jpeg;base64,\/9j\//);
+    assert.match(await thumbnail(new PhotoFile(file)), /^data:image\/jpeg;base64,\/9j\//);
   });
 }
 
@@ -204,7 +216,7 @@ test('an augmented view depends on seed and key alone', async () => {
   await draw(90, 60, 3, texture).png().toFile(file);
   writeFileSync(copy, readFileSync(file));
   const view = (seed: number, key: string, from = file) =>
-    decodePhoto(from, small, {augmentation: photoAugmentation(), seed}, key);
+    decodePicture(new PhotoFile(from, from, key), small, {augmentation: photoAugmentation(), seed});
   const first = await view(1, 'a');
   assert.deepEqual(await view(1, 'a', copy), first);
   assert.notDeepEqual(await view(2, 'a'), first);
@@ -219,8 +231,8 @@ test('what cannot be read is named', async () => {
   for (const file of [text, cut, missing]) {
     const named = (error: unknown) =>
       error instanceof LabError && error.message.startsWith(`${file}: not a readable`);
-    await assert.rejects(decodePhoto(file, small, 'evaluation'), named);
-    await assert.rejects(thumbnail(file), named);
+    await assert.rejects(decodePicture(new PhotoFile(file), small, 'evaluation'), named);
+    await assert.rejects(thumbnail(new PhotoFile(file)), named);
   }
 });
 

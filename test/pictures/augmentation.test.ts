@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {drawView, photoAugmentation} from '../../lib/batches/augmentation';
-import {jitterColours} from '../../lib/batches/colours';
-import {centreWindow, cropWindow} from '../../lib/batches/windows';
+import {drawView, photoAugmentation} from '../../lib/pictures/augmentation';
+import {jitterColours} from '../../lib/pictures/colours';
+import {centreWindow, cropWindow} from '../../lib/pictures/windows';
 import {mulberry32} from '../../lib/random';
 
 const random = mulberry32(1);

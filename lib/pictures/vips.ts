@@ -9,10 +9,12 @@ sharp.cache(false);
 /** sharp (libvips), set up for many photos at once. */
 export {sharp};
 
-/** The error for a file that libvips cannot read. */
-export function unreadableImage(file: string, error: unknown): LabError {
+/** The error for a picture that cannot be read, named by its place; a LabError is left as it is. */
+export function unreadableImage(place: string, error: unknown): LabError {
+  if (error instanceof LabError) return error;
   const reason = (error instanceof Error ? error.message : String(error)).trim();
   return new LabError(
-    `${file}: not a readable image (${reason}). Replace or delete the file, then scan the dataset again.`,
+    `${place}: not a readable image (${reason}). Put a readable one in its place or move it away, then open the data set ` +
+      `again.`,
   );
 }

@@ -5,14 +5,19 @@ export {
   cutAfter,
   type Definition,
   defineBackbone,
+  type Extent,
+  type OriginalHead,
+  originalLogits,
   type Paper,
   type PublishedWeights,
   type Stage,
   type StageSummary,
   type WeightsSource,
 } from './architecture';
+export {type HeadPlace, withHeadOn} from './headPlaces';
 export {Backbone, type StageRange} from './backbone';
 export type {Net, Value} from './net';
+export {network, type NetworkDefinition, type NetworkOptions} from './network';
 export {pretrainedWeights, type PretrainedOptions, weightsAtHand} from './pretrained';
 export {architectureNames, findArchitecture, smallRelative} from './registry';
 export {InferenceNet, TrainingNet, type TrainingOptions} from './tensors';

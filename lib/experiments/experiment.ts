@@ -40,7 +40,12 @@ export async function runExperiment(
   const stored = workspace.runs.find(experiment);
   if (stored?.status === 'complete' && !options.force) return stored;
 
-  const head = new Head(architecture.features, experiment.classes.length, experiment.head, experiment.seed);
+  const head = new Head(
+    architecture.featureShape,
+    experiment.classes.length,
+    experiment.head,
+    experiment.seed,
+  );
   const classifier = new Classifier(load(), head, experiment.frozen);
   try {
     const run = workspace.runs.open(experiment, {redo: options.force});

@@ -1,6 +1,6 @@
 /** Training: losses, optimizers, schedules and the loop. */
 export {evaluate, type Evaluation} from './evaluate';
-export {balancedWeights, crossEntropy, type CrossEntropyOptions, networkLoss} from './losses';
+export {balancedWeights, crossEntropy, type CrossEntropyOptions} from './losses';
 export {
   type BatchProgress,
   checkTraining,

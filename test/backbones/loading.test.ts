@@ -5,7 +5,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {test, type TestContext} from 'node:test';
 
-import {type Architecture, Backbone, cutAfter, findArchitecture} from '../../lib/backbones';
+import {type Architecture, Backbone, cutAfter, type Extent, findArchitecture} from '../../lib/backbones';
 import {type NamedValues, writeSafetensors} from '../../lib/checkpoints';
 import {tf} from '../../lib/engine';
 
@@ -98,8 +98,8 @@ test('a head of other names or another width is left out and named', (t) => {
 });
 
 test('another architecture is refused, be it larger, smaller or of other names', (t) => {
-  const refused = (tensors: NamedValues[], problem: RegExp, withClassifier = false) =>
-    assert.throws(() => Backbone.load(architecture, write(t, tensors), {withClassifier}), {
+  const refused = (tensors: NamedValues[], problem: RegExp, extent: Extent = 'stages') =>
+    assert.throws(() => Backbone.load(architecture, write(t, tensors), {extent}), {
       name: 'LabError',
       message: problem,
     });
@@ -110,7 +110,11 @@ test('another architecture is refused, be it larger, smaller or of other names',
   refused(stages.slice(1), new RegExp(`1 tensor missing \\(${weight.replaceAll('.', '\\.')} `));
   refused(prefixed('module.', [...stages.slice(1), ...head]), /1 tensor missing/);
   refused(tensorsOf(findArchitecture('mobilenet_v2_small')).stages, /tensors missing .* tensors? unexpected/);
-  refused([...stages, ...head, tensor('fc.1.weight', 6, 4)], /1 tensor unexpected \(fc\.1\.weight\)/, true);
+  refused(
+    [...stages, ...head, tensor('fc.1.weight', 6, 4)],
+    /1 tensor unexpected \(fc\.1\.weight\)/,
+    'whole',
+  );
   refused([...prefixed('model.', stages), ...prefixed('ema.', stages)], /2 networks that fit: model, ema\. /);
 });
 

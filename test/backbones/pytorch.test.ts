@@ -8,8 +8,9 @@ import {Backbone, findArchitecture, pretrainedWeights} from '../../lib/backbones
 import {batches, type BatchItem} from '../../lib/batches';
 import {formulaInput} from '../../lib/checkpoints';
 import {unzip} from '../../lib/datasets';
-import {tf, type Tensor} from '../../lib/engine';
-import {networkLoss} from '../../lib/training';
+import {gradients, tf, type Tensor} from '../../lib/engine';
+import {WholeNetwork} from '../../lib/heads';
+import {crossEntropy} from '../../lib/training';
 import expected from './fixtures/pytorch.json';
 
 const labels = Int32Array.from(expected.labels);
@@ -39,21 +40,19 @@ for (const [name, wanted] of Object.entries(expected.networks)) {
     assert.equal(architecture.cost().parameters, wanted.parameters);
     const backbone = Backbone.formula(architecture, expected.salt);
     const x = formulaPhotos(wanted.size);
-    const inference = backbone.inference();
-    const logits = tf.tidy(() => thinned(backbone.logits(inference, x).logits, 97));
+    const learner = WholeNetwork.original(backbone);
+    const inference = learner.forInference();
+    const logits = tf.tidy(() => thinned(inference.logits(x), 97));
     inference.dispose();
     const logitsError = relativeError(logits, wanted.logits);
     assert.ok(logitsError < 1e-4, `logits differ by ${logitsError}`);
 
-    const training = backbone.training();
-    const variables = [...architecture.parameters({withClassifier: true}).values()]
-      .filter(({trainable}) => trainable)
-      .map((spec) => backbone.weights.get(spec.name));
-    const {value, grads} = tf.variableGrads(
-      () => networkLoss(backbone, training, x, labels).loss as never,
-      variables,
+    const pass = learner.forTraining({});
+    const {value, grads} = gradients(
+      () => pass.loss(x, (output) => crossEntropy(output, labels)).loss,
+      [...learner.trainable().values()].map(({variable}) => variable),
     );
-    training.applyUpdates();
+    pass.applyUpdates();
     const squares = Object.values(grads).map((slope) =>
       tf.tidy(() => tf.sum(tf.square(slope)).dataSync()[0]),
     );
@@ -66,7 +65,7 @@ for (const [name, wanted] of Object.entries(expected.networks)) {
       `gradients of norm ${norm}, PyTorch has ${wanted.gradientNorm}`,
     );
     tf.dispose([x, value, grads]);
-    backbone.dispose();
+    learner.dispose();
     assert.equal(tf.memory().numTensors, numTensors, 'tensors left behind');
   });
 }
@@ -109,7 +108,7 @@ test('DeiT-Tiny sees dogs in photos of dogs', {skip: needsMirror}, async (t) => 
   t.after(() => rmSync(folder, {recursive: true}));
   const architecture = findArchitecture('deit_tiny_patch16_224');
   const {path} = await pretrainedWeights(architecture, {folder});
-  const backbone = Backbone.load(architecture, path, {withClassifier: true});
+  const backbone = Backbone.load(architecture, path, {extent: 'whole'});
   const photos = await dogPhotos(folder);
   const net = backbone.inference();
   const {preprocessing} = architecture;

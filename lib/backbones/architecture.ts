@@ -1,6 +1,7 @@
 /** What an architecture's definition holds, and what follows from it without computing anything. */
 import type {Preprocessing} from '../batches';
 import {LabError} from '../errors';
+import {fingerprint} from './fingerprint';
 import type {Net, Value} from './net';
 import {type LayerSummary, type ParameterSpec, ShapeNet, sizeOf} from './shapes';
 
@@ -117,6 +118,8 @@ export interface Architecture extends Definition {
   summary: (size?: number) => StageSummary[];
   /** Shape of what a new head stands on, for one photo: [width], or [height, width, channel] of a map. */
   featureShape: number[];
+  /** The SHA-256 of all that it computes: tells a definition from others of its name. */
+  fingerprint: () => string;
   /** Shape of the auxiliary classifier's features for one photo. Throws a LabError where there are none. */
   auxiliaryShape: () => number[];
   /**
@@ -211,6 +214,18 @@ export function defineBackbone(definition: Definition, whole?: Architecture): Ar
       };
     },
     featureShape: trace(preprocessing.crop).features.shape.slice(1),
+    fingerprint() {
+      const parts = stages.map(({name, forward}): Stage => {
+        if (name !== auxiliary?.after) return {name, forward};
+        const withAuxiliary: Stage['forward'] = (net, x) => {
+          const map = forward(net, x);
+          auxiliary.output(net, auxiliary.features(net, map));
+          return map;
+        };
+        return {name: `${name} with an auxiliary classifier of ${auxiliary.weight}`, forward: withAuxiliary};
+      });
+      return fingerprint(preprocessing.crop, [...parts, {name: 'pool', forward: pool}]);
+    },
     auxiliaryShape() {
       const {features} = second(trace(preprocessing.crop));
       if (features) return features.shape.slice(1);

@@ -1,7 +1,7 @@
 /** A backbone: an architecture with weights, computed stage by stage. */
 import {formulaTensor} from '../checkpoints';
 import {tf, type Tensor} from '../engine';
-import {type Architecture, originalLogits} from './architecture';
+import {type Architecture, type Extent, originalLogits} from './architecture';
 import {type LoadOptions, loadWeights} from './loading';
 import type {Net, Value} from './net';
 import type {ParameterSpec} from './shapes';
@@ -32,8 +32,8 @@ export class Backbone {
   }
 
   /** Fills it with seeded random weights: for training from scratch. */
-  static random(architecture: Architecture, seed: number): Backbone {
-    return new Backbone(architecture, new Weights(architecture.parameters(), randomValues(seed)));
+  static random(architecture: Architecture, seed: number, extent: Extent = 'stages'): Backbone {
+    return new Backbone(architecture, new Weights(architecture.parameters(extent), randomValues(seed)));
   }
 
   /** Fills it, original head included, by the formula that stands in for a checkpoint in comparisons with PyTorch. */

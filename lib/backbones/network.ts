@@ -1,6 +1,7 @@
 /** A network that a notebook's cell writes with the same words as the architectures, from photos to logits. */
 import {checkedPreprocessing, imagenet, type Preprocessing} from '../batches';
 import {LabError} from '../errors';
+import {fingerprint} from './fingerprint';
 import type {Net, Value} from './net';
 import {type LayerSummary, type ParameterSpec, ShapeNet} from './shapes';
 
@@ -21,6 +22,8 @@ export interface NetworkDefinition extends Required<Omit<NetworkOptions, 'size'>
   layers: readonly LayerSummary[];
   /** How many logits it gives. */
   classes: number;
+  /** The SHA-256 of all that it computes: tells it from others of its name. */
+  fingerprint: string;
 }
 
 /** Follows a network by its shapes. Throws a LabError that names the first layer that does not fit. */
@@ -47,6 +50,7 @@ export function network({name, size, build, preprocessing}: NetworkOptions): Net
     parameters: net.parameters,
     layers: net.layers,
     classes: shape[1],
+    fingerprint: fingerprint(size, [{name: 'network', forward: build}]),
   };
 }
 

@@ -4,6 +4,7 @@ export {balancedWeights, crossEntropy, type CrossEntropyOptions} from './losses'
 export {
   type BatchProgress,
   checkTraining,
+  dropoutRandom,
   type Epoch,
   train,
   type TrainingHooks,

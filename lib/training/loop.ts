@@ -63,6 +63,10 @@ export interface TrainingOutcome {
   interrupted: boolean;
 }
 
+/** Draws the dropout masks of an epoch (from 1), the same whenever it is run. */
+export const dropoutRandom = (seed: number, epoch: number): (() => number) =>
+  mulberry32(fnv1a(`dropout ${seed} ${epoch}`));
+
 /** Trains a network and scores every epoch on the validation part. */
 export async function train(
   learner: Learner,
@@ -83,7 +87,7 @@ export async function train(
   try {
     while (!isDone()) {
       const epoch = state.epoch + 1;
-      const random = mulberry32(fnv1a(`dropout ${options.seed} ${epoch}`));
+      const random = dropoutRandom(options.seed, epoch);
       const epochBegan = performance.now();
       let [loss, seen, factor, step] = [0, 0, 1, state.epoch * stepsPerEpoch];
 

@@ -112,3 +112,31 @@ test('values that cannot be are named', () => {
     );
   }
 });
+
+test('on a map its layers are 1x1 convolutions with ReLU, and the logits their mean over the map', () => {
+  const {numTensors} = tf.memory();
+  const head = new Head([2, 3, 4], 3, {hidden: [5], dropout: 0.5}, 1);
+  assert.deepEqual(
+    valuesOf(head).map(({name, shape}) => [name, shape]),
+    [
+      ['head.0.weight', [5, 4, 1, 1]],
+      ['head.0.bias', [5]],
+      ['head.1.weight', [3, 5, 1, 1]],
+      ['head.1.bias', [3]],
+    ],
+  );
+  tf.tidy(() => {
+    const net = new InferenceNet(head.weights);
+    const x = tf.randomNormal([2, 2, 3, 4], 0, 1, 'float32', 1);
+    const [w0, b0, w1, b1] = valuesOf(head).map(({values, shape}) => tf.tensor(values, shape.slice(0, 2)));
+    const layer = (input: Tensor, weight: Tensor, bias: Tensor) =>
+      tf.relu(tf.add(tf.matMul(input, tf.transpose(weight)), bias));
+    const places = layer(layer(tf.reshape(x, [12, 4]), w0, b0), w1, b1);
+    const expected = tf.mean(tf.reshape(places, [2, 6, 3]), 1);
+    const difference = tf.max(tf.abs(tf.sub(head.logits(net, x), expected))).dataSync()[0];
+    assert.ok(difference < 1e-6, `${difference}`);
+    net.dispose();
+  });
+  head.dispose();
+  assert.equal(tf.memory().numTensors, numTensors);
+});

@@ -121,7 +121,7 @@ test('Inception v3: new heads with as many outputs as classes, the second on Mix
   const backbone = Backbone.random(architecture, 1, 'stages and auxiliary');
   const classifier = new Classifier(backbone, heads[0], 0, heads[1]);
   assert.ok(!backbone.weights.has('fc.weight') && !backbone.weights.has('AuxLogits.fc.weight'));
-  const watched = ['AuxLogits.conv1.conv.weight', 'Mixed_7c.branch1x1.conv.weight', 'auxiliary.0.weight'];
+  const watched = ['AuxLogits.conv1.bn.weight', 'Mixed_7c.branch1x1.conv.weight', 'auxiliary.0.weight'];
   const read = () => {
     const state = new Map(classifier.state().map(({name, values}) => [name, values[0]]));
     return watched.map((name) => state.get(name)!);

@@ -33,6 +33,7 @@ export function loadWeights(
   try {
     const network = findNetwork(renamed(stored, architecture), shapes, {ignore});
     explainCut(network, architecture);
+    if (extent === 'stages and auxiliary') requireAuxiliary(network, architecture);
     matchTensors(network, shapes, {ignore});
     const weights = new Weights(specs, ({name}) => network.tensors.get(name)!.values());
     const note = noteOf(network, architecture, (name) => specs.has(name));
@@ -88,6 +89,19 @@ function noteOf(
       `left out, as no stage of ${name} has them: ${leftOut.slice(0, named).join(', ')}${more}`,
   ].filter(Boolean);
   return notes.length > 0 ? `${file}: ${notes.join('; ')}.` : null;
+}
+
+/** Many a checkpoint is saved without the auxiliary classifier, which inference does not need. */
+function requireAuxiliary({file, tensors}: Checkpoint, architecture: Architecture): void {
+  const stages = architecture.parameters('stages');
+  const names = [...architecture.parameters('stages and auxiliary').keys()].filter(
+    (name) => !stages.has(name),
+  );
+  if (names.some((name) => tensors.has(name))) return;
+  throw new LabError(
+    `${file} holds nothing of the auxiliary classifier of ${architecture.name} (${names[0]}, ...). ` +
+      `Train without it: auxiliary: false.`,
+  );
 }
 
 /** Where a checkpoint holds nothing of the last stages, the remedy is to cut the architecture as its author did. */

@@ -120,6 +120,8 @@ export interface Architecture extends Definition {
   featureShape: number[];
   /** The SHA-256 of all that it computes: tells a definition from others of its name. */
   fingerprint: () => string;
+  /** Whether there is an auxiliary classifier, and photos of this size are large enough for it. */
+  hasAuxiliary: () => boolean;
   /** Shape of the auxiliary classifier's features for one photo. Throws a LabError where there are none. */
   auxiliaryShape: () => number[];
   /**
@@ -216,7 +218,7 @@ export function defineBackbone(definition: Definition, whole?: Architecture): Ar
     featureShape: trace(preprocessing.crop).features.shape.slice(1),
     fingerprint() {
       const parts = stages.map(({name, forward}): Stage => {
-        if (name !== auxiliary?.after) return {name, forward};
+        if (name !== auxiliary?.after || !complete.hasAuxiliary()) return {name, forward};
         const withAuxiliary: Stage['forward'] = (net, x) => {
           const map = forward(net, x);
           auxiliary.output(net, auxiliary.features(net, map));
@@ -225,6 +227,14 @@ export function defineBackbone(definition: Definition, whole?: Architecture): Ar
         return {name: `${name} with an auxiliary classifier of ${auxiliary.weight}`, forward: withAuxiliary};
       });
       return fingerprint(preprocessing.crop, [...parts, {name: 'pool', forward: pool}]);
+    },
+    hasAuxiliary() {
+      try {
+        return second(trace(preprocessing.crop)).features !== null;
+      } catch (error) {
+        if (error instanceof LabError) return false;
+        throw error;
+      }
     },
     auxiliaryShape() {
       const {features} = second(trace(preprocessing.crop));

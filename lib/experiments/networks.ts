@@ -232,7 +232,7 @@ function onBackbone(
     preprocessing: architecture.preprocessing,
     stages: architecture.stages.length,
     takesHead: true,
-    hasAuxiliary: takesAuxiliary(architecture),
+    hasAuxiliary: architecture.hasAuxiliary(),
     weights,
     definition: isRegistered(trained) ? null : architecture.fingerprint(),
     standIn,
@@ -251,16 +251,6 @@ function onBackbone(
       }
     },
   };
-}
-
-function takesAuxiliary(architecture: Architecture): boolean {
-  if (!architecture.auxiliary) return false;
-  try {
-    return architecture.auxiliaryShape().length > 0;
-  } catch (error) {
-    if (error instanceof LabError) return false;
-    throw error;
-  }
 }
 
 function networkOfCell(definition: NetworkDefinition, {regime, weights, size, head}: NetworkChoice): Network {

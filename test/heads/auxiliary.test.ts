@@ -110,6 +110,11 @@ test('Inception v3: new heads with as many outputs as classes, the second on Mix
   const {numTensors} = tf.memory();
   const architecture = findArchitecture('inception_v3');
   assert.deepEqual(architecture.auxiliaryShape(), [768]);
+  assert.deepEqual(
+    [architecture, architecture.at(224), tiny].map((each) => each.hasAuxiliary()),
+    [true, false, false],
+  );
+  assert.notEqual(architecture.at(224).fingerprint(), architecture.fingerprint());
   assert.throws(
     () => architecture.at(224).auxiliaryShape(),
     /AuxLogits\.conv1\.conv: a picture of 3 x 3 is too small/,

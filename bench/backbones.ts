@@ -9,13 +9,13 @@ const folder = join(__dirname, '..', 'models', 'weights');
 
 const rows = architectureNames.map((name) => {
   const architecture = findArchitecture(name);
-  const {title, paper, weights, preprocessing, stages, features} = architecture;
+  const {title, paper, weights, preprocessing, stages, featureShape} = architecture;
   return {
     name,
     title,
     ...architecture.cost(),
     inputSize: preprocessing.crop,
-    features,
+    features: featureShape[0],
     stages: stages.map((stage) => stage.name),
     imagenetTop1: weights?.accuracy ?? null,
     licence: weights?.licence ?? null,

@@ -13,7 +13,8 @@ import {findArchitecture, type ParameterSpec} from '../lib/backbones';
 import {formulaProbe} from '../lib/checkpoints';
 import {gradients as lossGradients, inDoublePrecision, tf} from '../lib/engine';
 import {LabError} from '../lib/errors';
-import {networkLoss} from '../lib/training';
+import {WholeNetwork} from '../lib/heads';
+import {crossEntropy} from '../lib/training';
 import {formulaBackbone, formulaPhotos} from './formula';
 
 interface Reference {
@@ -108,27 +109,28 @@ function compareGradients(
 function compare(reference: Reference): Comparison {
   const {arch, salt, input, stateDict} = reference;
   const backbone = formulaBackbone(findArchitecture(arch), salt);
+  const learner = WholeNetwork.original(backbone);
   const {weights} = backbone;
   compareNames(arch, weights.specs, stateDict);
   const photos = formulaPhotos(input, salt);
 
-  const inference = backbone.inference();
-  const evalLogits = tf.tidy(() => backbone.logits(inference, photos).logits);
+  const inference = learner.forInference();
+  const evalLogits = inference.logits(photos);
   const evalError = relativeError(evalLogits.dataSync(), reference.evalLogits.flat());
   inference.dispose();
 
-  const training = backbone.training({momentum});
+  const pass = learner.forTraining({momentum});
   const labels = Int32Array.from(reference.labels);
-  let logits: number[] = [];
+  let trainLogits: number[] = [];
   const {value, grads} = lossGradients(
     () => {
-      const output = networkLoss(backbone, training, photos, labels);
-      logits = Array.from(output.logits.dataSync());
-      return output.loss;
+      const {loss, logits} = pass.loss(photos, (output) => crossEntropy(output, labels));
+      trainLogits = Array.from(logits.dataSync());
+      return loss;
     },
     Object.keys(reference.gradients).map((name) => weights.get(name)),
   );
-  training.applyUpdates();
+  pass.applyUpdates();
   const loss = value.dataSync()[0];
   const gradients = compareGradients(reference, (name) =>
     weights.inPyTorchLayout(name, grads[weights.get(name).name]),
@@ -137,10 +139,10 @@ function compare(reference: Reference): Comparison {
     ([name, expected]) => Math.abs(norm(weights.read(name).values) - expected) / expected,
   );
   tf.dispose([photos, evalLogits, value, grads]);
-  backbone.dispose();
+  learner.dispose();
   return {
     evalLogits: evalError,
-    trainLogits: relativeError(logits, reference.trainLogits.flat()),
+    trainLogits: relativeError(trainLogits, reference.trainLogits.flat()),
     loss: Math.abs(loss - reference.trainLoss) / Math.abs(reference.trainLoss),
     ...gradients,
     runningStatistic: Math.max(0, ...statistics),

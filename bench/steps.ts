@@ -3,8 +3,9 @@
  * turns. Usage: npm run bench -- steps [NAME...]
  */
 import {type Architecture, architectureNames, Backbone, findArchitecture} from '../lib/backbones';
-import {gradients, tf, type Tensor} from '../lib/engine';
-import {makeOptimizer, networkLoss, sgd} from '../lib/training';
+import {tf, type Tensor} from '../lib/engine';
+import {type Learner, WholeNetwork} from '../lib/heads';
+import {sgd, Stepper} from '../lib/training';
 import {startPeer} from './peer';
 import {type Comparison, median, report} from './results';
 
@@ -19,39 +20,21 @@ interface Work {
   dispose(): void;
 }
 
-function inferenceStep(backbone: Backbone, x: Tensor): Work {
-  const net = backbone.inference();
+function inferenceStep(learner: Learner, x: Tensor): Work {
+  const network = learner.forInference();
   return {
-    step: () => tf.tidy(() => void backbone.logits(net, x).logits.dataSync()),
-    dispose: () => net.dispose(),
+    step: () => tf.tidy(() => void network.logits(x).dataSync()),
+    dispose: () => network.dispose(),
   };
 }
 
-function trainingStep(backbone: Backbone, x: Tensor): Work {
-  const {weights} = backbone;
-  const labels = Int32Array.from({length: batch}, (_, i) => i % 1000);
-  const optimizer = makeOptimizer(sgd({learningRate: 1e-4}));
-  const variables = weights
-    .names()
-    .filter((name) => weights.specs.get(name)!.trainable)
-    .map((name) => weights.get(name));
-  const states = variables.map((variable) => optimizer.init(variable));
-  const step = () => {
-    const net = backbone.training({random: Math.random});
-    const {value, grads} = gradients(() => networkLoss(backbone, net, x, labels).loss, variables);
-    net.applyUpdates();
-    value.dataSync();
-    variables.forEach((variable, i) => {
-      const [next, ...state] = tf.tidy(() =>
-        optimizer.update(variable, grads[variable.name], states[i], 1e-4, 1),
-      );
-      variable.assign(next);
-      tf.dispose([next, states[i]]);
-      states[i] = state;
-    });
-    tf.dispose([value, grads]);
+function trainingStep(learner: Learner, x: Tensor): Work {
+  const labels = Int32Array.from({length: batch}, (_, i) => i % learner.classes);
+  const stepper = new Stepper(learner, {optimizer: sgd({learningRate: 1e-4})});
+  return {
+    step: () => void stepper.step(x, labels, Math.random, 1, 1),
+    dispose: () => stepper.dispose(),
   };
-  return {step, dispose: () => tf.dispose(states)};
 }
 
 function time(step: () => void, repeats: number): number {
@@ -66,9 +49,9 @@ async function compare(
   peer: Awaited<ReturnType<typeof startPeer>>,
 ): Promise<Comparison> {
   const size = architecture.preprocessing.crop;
-  const backbone = Backbone.formula(architecture);
+  const learner = WholeNetwork.original(Backbone.formula(architecture));
   const x = tf.randomNormal([batch, size, size, 3]);
-  const {step, dispose} = (work === 'inference' ? inferenceStep : trainingStep)(backbone, x);
+  const {step, dispose} = (work === 'inference' ? inferenceStep : trainingStep)(learner, x);
   try {
     const once = (time(step, 1), time(step, 1));
     const repeats = Math.max(1, Math.ceil(leastSeconds / once));
@@ -83,7 +66,7 @@ async function compare(
   } finally {
     dispose();
     x.dispose();
-    backbone.dispose();
+    learner.dispose();
   }
 }
 

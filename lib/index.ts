@@ -1,8 +1,29 @@
 /** Transfer Lab: fine-tune ImageNet networks on your own photos, in a notebook or in Node. */
 export * as charts from './charts';
 export {LabError} from './errors';
-export {engineReport} from './engine';
-export {everything, type ExperimentOptions, featureExtraction, lastStages, type Regime} from './experiments';
+export {engineReport, gradients, tf, type Tensor} from './engine';
+export {
+  type Architecture,
+  Backbone,
+  cutAfter,
+  type Definition,
+  defineBackbone,
+  findArchitecture,
+  type Net,
+  network,
+  type NetworkDefinition,
+  type Value,
+  withHeadOn,
+} from './backbones';
+export {Classifier, Head, type HeadOptions, type Learner, WholeNetwork} from './heads';
+export {
+  everything,
+  type ExperimentOptions,
+  type ExperimentParts,
+  featureExtraction,
+  lastStages,
+  type Regime,
+} from './experiments';
 export {
   Lab,
   type LabOptions,
@@ -16,4 +37,21 @@ export {
 } from './notebook';
 export {classificationReport, macroF1} from './metrics';
 export type {EpochRecord, RunRecord, RunResult} from './runs';
-export {adam, adamw, constant, cosine, oneCycle, sgd, step} from './training';
+export {
+  adam,
+  adamw,
+  baseRate,
+  constant,
+  cosine,
+  crossEntropy,
+  dropoutRandom,
+  evaluate,
+  learningRateFactor,
+  makeOptimizer,
+  oneCycle,
+  sgd,
+  type Source,
+  step,
+  Stepper,
+  train,
+} from './training';

@@ -1,8 +1,7 @@
 /** A backbone: an architecture with weights, computed stage by stage. */
 import {formulaTensor} from '../checkpoints';
 import {tf, type Tensor} from '../engine';
-import {LabError} from '../errors';
-import type {Architecture} from './architecture';
+import {type Architecture, type Extent, originalLogits} from './architecture';
 import {type LoadOptions, loadWeights} from './loading';
 import type {Net, Value} from './net';
 import type {ParameterSpec} from './shapes';
@@ -33,13 +32,13 @@ export class Backbone {
   }
 
   /** Fills it with seeded random weights: for training from scratch. */
-  static random(architecture: Architecture, seed: number): Backbone {
-    return new Backbone(architecture, new Weights(architecture.parameters(), randomValues(seed)));
+  static random(architecture: Architecture, seed: number, extent: Extent = 'stages'): Backbone {
+    return new Backbone(architecture, new Weights(architecture.parameters(extent), randomValues(seed)));
   }
 
   /** Fills it, original head included, by the formula that stands in for a checkpoint in comparisons with PyTorch. */
   static formula(architecture: Architecture, salt = ''): Backbone {
-    const specs = architecture.parameters({withClassifier: true});
+    const specs = architecture.parameters('whole');
     const values = ({name, shape}: ParameterSpec) => new Float32Array(formulaTensor(name, shape, salt));
     return new Backbone(architecture, new Weights(specs, values));
   }
@@ -59,21 +58,26 @@ export class Backbone {
    * where the architecture has one. Throws a LabError where there is no original head.
    */
   logits(net: Net, photos: Tensor): {logits: Tensor; auxiliary?: Tensor} {
-    const {name, stages, classifier, auxiliary} = this.architecture;
-    if (!classifier) throw new LabError(`${name} has no original head to compute logits with.`);
-    const tap =
-      auxiliary && net instanceof TrainingNet ? stages.findIndex(({name}) => name === auxiliary.after) : -1;
-    const map = this.run(net, photos, {to: tap + 1});
-    const logits = classifier(net, this.run(net, map, {from: tap + 1})) as Tensor;
-    return auxiliary && tap >= 0 ? {logits, auxiliary: auxiliary.forward(net, map) as Tensor} : {logits};
+    const {auxiliary} = this.architecture;
+    const tap = auxiliary && net instanceof TrainingNet ? this.tap : 0;
+    const map = this.run(net, photos, {to: tap});
+    const logits = originalLogits(this.architecture, net, this.run(net, map, {from: tap})) as Tensor;
+    if (!auxiliary || tap === 0) return {logits};
+    return {logits, auxiliary: auxiliary.output(net, auxiliary.features(net, map)) as Tensor};
   }
 
-  /** Pooled features [batch, features] of a last stage's output. */
+  /** How many stages come before the auxiliary classifier; 0 where there is none. */
+  get tap(): number {
+    const {stages, auxiliary} = this.architecture;
+    return stages.findIndex(({name}) => name === auxiliary?.after) + 1;
+  }
+
+  /** What a head stands on, by default pooled features [batch, width], of a last stage's output. */
   pool(net: Net, map: Tensor): Tensor {
     return this.architecture.pool(net, map) as Tensor;
   }
 
-  /** Pooled features [batch, features] of photos [batch, height, width, 3], in inference mode. */
+  /** What a head stands on, by default pooled features [batch, width], of photos [batch, height, width, 3], in inference mode. */
   features(photos: Tensor): Tensor {
     const net = this.inference();
     try {

@@ -5,16 +5,21 @@ export {
   cutAfter,
   type Definition,
   defineBackbone,
+  type Extent,
+  type OriginalHead,
+  originalLogits,
   type Paper,
   type PublishedWeights,
   type Stage,
   type StageSummary,
   type WeightsSource,
 } from './architecture';
+export {type HeadPlace, withHeadOn} from './headPlaces';
 export {Backbone, type StageRange} from './backbone';
 export type {Net, Value} from './net';
+export {network, type NetworkDefinition, type NetworkOptions} from './network';
 export {pretrainedWeights, type PretrainedOptions, weightsAtHand} from './pretrained';
-export {architectureNames, findArchitecture, smallRelative} from './registry';
+export {architectureNames, findArchitecture, isRegistered, smallRelative} from './registry';
 export {InferenceNet, TrainingNet, type TrainingOptions} from './tensors';
 export {type NamedValues, randomValues, Weights} from './weights';
 export {type LayerSummary, type ParameterSpec, ShapeNet} from './shapes';

@@ -8,12 +8,12 @@ import {
   openCheckpoint,
 } from '../checkpoints';
 import {LabError} from '../errors';
-import type {Architecture} from './architecture';
+import type {Architecture, Extent} from './architecture';
 import {Weights} from './weights';
 
 export interface LoadOptions {
-  /** Whether the original head is wanted, and must be there. Default: false. */
-  withClassifier?: boolean;
+  /** Which tensors are wanted, and must be there. Default: those of the stages. */
+  extent?: Extent;
   /** Told what was taken off the checkpoint's names and what of it was left out, if it is more than its original head. */
   onNote?: (note: string) => void;
 }
@@ -22,17 +22,18 @@ export interface LoadOptions {
 export function loadWeights(
   architecture: Architecture,
   file: string,
-  {withClassifier = false, onNote}: LoadOptions,
+  {extent = 'stages', onNote}: LoadOptions,
 ): Weights {
-  const specs = architecture.parameters({withClassifier});
+  const specs = architecture.parameters(extent);
   const shapes = new Map([...specs].map(([name, {shape}]) => [name, shape]));
-  const whole = architecture.whole.parameters({withClassifier: true});
-  const ofHead = withClassifier ? () => false : heads(architecture);
+  const whole = architecture.whole.parameters('whole');
+  const ofHead = extent === 'whole' ? () => false : heads(architecture);
   const ignore = (name: string) => !specs.has(name) && (whole.has(name) || ofHead(name));
   const stored = openCheckpoint(file);
   try {
     const network = findNetwork(renamed(stored, architecture), shapes, {ignore});
     explainCut(network, architecture);
+    if (extent === 'stages and auxiliary') requireAuxiliary(network, architecture);
     matchTensors(network, shapes, {ignore});
     const weights = new Weights(specs, ({name}) => network.tensors.get(name)!.values());
     const note = noteOf(network, architecture, (name) => specs.has(name));
@@ -57,7 +58,7 @@ function renamed(checkpoint: Checkpoint, {rename}: Architecture): Checkpoint {
 function heads({whole}: Architecture): (name: string) => boolean {
   const moduleOf = (name: string) => name.split('.', 1)[0];
   const ofStages = whole.parameters();
-  const ofHeads = [...whole.parameters({withClassifier: true}).keys()].filter((name) => !ofStages.has(name));
+  const ofHeads = [...whole.parameters('whole').keys()].filter((name) => !ofStages.has(name));
   const modules = new Set([...ofStages.keys()].map(moduleOf));
   for (const name of ofHeads) modules.delete(moduleOf(name));
   return (name) => !modules.has(moduleOf(name));
@@ -73,7 +74,7 @@ function noteOf(
   used: (name: string) => boolean,
 ): string | null {
   const {file, prefix, outside, tensors} = network;
-  const original = whole.parameters({withClassifier: true});
+  const original = whole.parameters('whole');
   const unused = [...tensors.values()].filter(
     (tensor) =>
       isWeight(tensor) &&
@@ -90,14 +91,29 @@ function noteOf(
   return notes.length > 0 ? `${file}: ${notes.join('; ')}.` : null;
 }
 
+/** Many a checkpoint is saved without the auxiliary classifier, which inference does not need. */
+function requireAuxiliary({file, tensors}: Checkpoint, architecture: Architecture): void {
+  const stages = architecture.parameters('stages');
+  const names = [...architecture.parameters('stages and auxiliary').keys()].filter(
+    (name) => !stages.has(name),
+  );
+  if (names.some((name) => tensors.has(name))) return;
+  throw new LabError(
+    `${file} holds nothing of the auxiliary classifier of ${architecture.name} (${names[0]}, ...). ` +
+      `Train without it: auxiliary: false.`,
+  );
+}
+
 /** Where a checkpoint holds nothing of the last stages, the remedy is to cut the architecture as its author did. */
 function explainCut({file, tensors}: Checkpoint, architecture: Architecture): void {
   const present = architecture.summary().map((stage) => stage.tensors.some((name) => tensors.has(name)));
   const last = present.lastIndexOf(true);
   if (last === -1 || last === present.length - 1 || present.slice(0, last).includes(false)) return;
   const {name} = architecture.stages[last];
-  throw new LabError(
-    `${file} holds ${architecture.name} up to ${name} and nothing after it. ` +
-      `Use the backbone "${architecture.name}:${name}", which ends there.`,
-  );
+  const {name: whole, stages} = architecture.whole;
+  const remedy =
+    name === stages.at(-1)?.name
+      ? `Put the head on 'pooled' or on 'map'.`
+      : `Use the backbone "${whole}:${name}", which ends there.`;
+  throw new LabError(`${file} holds ${whole} up to ${name} and nothing after it. ${remedy}`);
 }

@@ -70,7 +70,16 @@ export function findArchitecture(name: string): Architecture {
   return stage === undefined ? found : cutAfter(found, stage);
 }
 
-/** The small relative that stands in for a backbone, with random weights, where nothing can be had. */
+/** Whether an architecture, whole or cut, is one of those here, and not another definition of the same name. */
+export function isRegistered({whole}: Architecture): boolean {
+  return byName.get(whole.name) === whole;
+}
+
+/**
+ * The small relative that stands in for a backbone, with random weights, where nothing can be had: one of its family, else
+ * the small MobileNetV2, and a small one for itself.
+ */
 export function smallRelative(name: string): Architecture {
-  return relatives[findArchitecture(name).whole.name] ?? mobilenet_v2_small;
+  const {whole} = findArchitecture(name);
+  return Object.values(relatives).includes(whole) ? whole : (relatives[whole.name] ?? mobilenet_v2_small);
 }

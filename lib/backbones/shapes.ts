@@ -36,26 +36,35 @@ export interface LayerSummary {
 export const sizeOf = (shape: readonly number[]): number =>
   shape.reduce((product, size) => product * size, 1);
 
-/** Broadcasts two shapes as NumPy does. */
-function broadcast(a: readonly number[], b: readonly number[]): number[] {
+const written = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
+
+/** The shape that two shapes broadcast to as in NumPy; undefined where they do not fit. */
+function broadcast(a: readonly number[], b: readonly number[]): number[] | undefined {
   const rank = Math.max(a.length, b.length);
-  return Array.from({length: rank}, (_, axis) => {
-    const [left, right] = [a, b].map((shape) => shape[axis - rank + shape.length] ?? 1);
-    if (left !== right && left !== 1 && right !== 1) {
-      throw new LabError(`Shapes [${a.join(', ')}] and [${b.join(', ')}] do not fit together.`);
-    }
-    return left === 1 ? right : left;
-  });
+  const pairs = Array.from({length: rank}, (_, axis) =>
+    [a, b].map((shape) => shape[axis - rank + shape.length] ?? 1),
+  );
+  if (pairs.some(([left, right]) => left !== right && left !== 1 && right !== 1)) return undefined;
+  return pairs.map(([left, right]) => (left === 1 ? right : left));
 }
 
-/** Give it a batch of one: multiply-adds are those of what comes in. */
+/**
+ * Give it a batch of one: multiply-adds are those of what comes in. Throws a LabError that names the layer, or the last
+ * one before what has no name, where shapes do not fit.
+ */
 export class ShapeNet implements Net {
   readonly parameters = new Map<string, ParameterSpec>();
   readonly layers: LayerSummary[] = [];
 
   conv(name: string, x: Value, options: ConvOptions): Value {
     const {out, groups = 1, norm} = options;
+    this.requireMap(name, 'a convolution', x);
     const [batch, height, width, channels] = x.shape;
+    if (channels % groups !== 0 || out % groups !== 0) {
+      throw new LabError(
+        `${name}: ${channels} channels in and ${out} out cannot be split into ${groups} groups.`,
+      );
+    }
     const [kernelHeight, kernelWidth] = pair(options.kernel);
     const {strides, padding, dilations} = convolutionWindow(options, height, width);
     const reach = (kernel: number, axis: number) => (kernel - 1) * dilations[axis] + 1;
@@ -128,16 +137,17 @@ export class ShapeNet implements Net {
   }
 
   globalAverage(x: Value, keepDims = false): Value {
+    this.requireMap(this.here, 'an average over the map', x);
     const [batch, , , channels] = x.shape;
     return {shape: keepDims ? [batch, 1, 1, channels] : [batch, channels]};
   }
 
   add(a: Value, b: Value): Value {
-    return {shape: broadcast(a.shape, b.shape)};
+    return this.elementwise('a sum', a, b);
   }
 
   multiply(a: Value, b: Value): Value {
-    return {shape: broadcast(a.shape, b.shape)};
+    return this.elementwise('a product', a, b);
   }
 
   scale(x: Value): Value {
@@ -146,6 +156,10 @@ export class ShapeNet implements Net {
 
   concat(values: Value[], axis: number): Value {
     const shape = [...values[0].shape];
+    const rest = ({shape: all}: Value) => all.filter((_, i) => i !== axis).join();
+    if (values.some((value) => value.shape.length <= axis || rest(value) !== rest(values[0]))) {
+      throw this.misfit('a concatenation', ...values);
+    }
     shape[axis] = values.reduce((sum, value) => sum + value.shape[axis], 0);
     return {shape};
   }
@@ -161,7 +175,9 @@ export class ShapeNet implements Net {
 
   reshape(x: Value, shape: number[]): Value {
     const known = sizeOf(shape.filter((size) => size !== -1));
-    return {shape: shape.map((size) => (size === -1 ? sizeOf(x.shape) / known : size))};
+    const complete = shape.map((size) => (size === -1 ? sizeOf(x.shape) / known : size));
+    if (sizeOf(complete) === sizeOf(x.shape) && complete.every(Number.isInteger)) return {shape: complete};
+    throw new LabError(`${this.here}: ${written(x.shape)} cannot be reshaped to ${written(shape)}.`);
   }
 
   transpose(x: Value, order: number[]): Value {
@@ -170,7 +186,9 @@ export class ShapeNet implements Net {
 
   matMul(a: Value, b: Value, {transposeB = false}: {transposeB?: boolean} = {}): Value {
     const [rows, inner] = a.shape.slice(-2);
-    const columns = b.shape[b.shape.length - (transposeB ? 2 : 1)];
+    const [height, width] = b.shape.slice(-2);
+    if (inner !== (transposeB ? width : height)) throw this.misfit('a matrix product', a, b);
+    const columns = transposeB ? height : width;
     const output = [...a.shape.slice(0, -2), rows, columns];
     return this.record('', 'matrix product', output, 0, sizeOf(output) * inner);
   }
@@ -196,14 +214,49 @@ export class ShapeNet implements Net {
   }
 
   private pool(kind: string, x: Value, options: Parameters<Net['maxPool']>[1]): Value {
+    this.requireMap(this.here, kind, x);
     const [batch, height, width, channels] = x.shape;
     const {size, strides, padding} = poolWindow(options, height, width);
     const rows = windowCount(height, size[0], strides[0], padding[0], padding[1]);
     const columns = windowCount(width, size[1], strides[1], padding[2], padding[3]);
+    if (rows < 1 || columns < 1) {
+      throw new LabError(
+        `${this.here}: a picture of ${height} x ${width} is too small for ${kind}; use a larger input size.`,
+      );
+    }
     return this.record('', kind, [batch, rows, columns, channels], 0);
   }
 
+  /** For messages about what has no name. */
+  private get here(): string {
+    const last = this.layers.findLast(({name}) => name !== '');
+    return last ? `After ${last.name}` : 'At the beginning';
+  }
+
+  private requireMap(where: string, what: string, {shape}: Value): void {
+    if (shape.length === 4) return;
+    throw new LabError(
+      `${where}: ${what} takes a map [height, width, channel] of each photo, got ${written(shape.slice(1))}.`,
+    );
+  }
+
+  private elementwise(what: string, a: Value, b: Value): Value {
+    const shape = broadcast(a.shape, b.shape);
+    if (!shape) throw this.misfit(what, a, b);
+    return {shape};
+  }
+
+  private misfit(what: string, ...values: Value[]): LabError {
+    const shapes = values.map(({shape}) => written(shape));
+    return new LabError(`${this.here}: ${what} of shapes that do not fit together: ${shapes.join(' and ')}.`);
+  }
+
   private declare(name: string, shape: number[], layout: Layout = 'plain', trainable = true): number {
+    if (!shape.every((size) => Number.isInteger(size) && size > 0)) {
+      throw new LabError(`${name} cannot have the shape ${written(shape)}. Give positive whole numbers.`);
+    }
+    if (this.parameters.has(name))
+      throw new LabError(`Two tensors are called ${name}. Name each layer once.`);
     this.parameters.set(name, {name, shape, layout, trainable});
     return sizeOf(shape);
   }

@@ -9,6 +9,6 @@ export type {DType} from './dtypes';
 export {formulaInput, formulaProbe, formulaTensor} from './formula';
 export {isWeight, matchTensors, type MatchOptions} from './match';
 export {findNetwork, type Network} from './network';
-export {openCheckpoint} from './open';
+export {checkpointDigest, openCheckpoint} from './open';
 export {writeSafetensors, type NamedValues} from './safetensors';
 export type {StoredTensor} from './tensor';

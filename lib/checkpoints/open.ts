@@ -1,11 +1,13 @@
+import {createHash} from 'node:crypto';
 import * as fs from 'node:fs';
 
+import {sha256File} from '../downloads';
 import {LabError} from '../errors';
 import {type Checkpoint, under} from './checkpoint';
 import {beginningLength, foreignFile} from './foreign';
 import {isPickle, readLegacy, readZip} from './pth';
 import {readSafetensors} from './safetensors';
-import {readIndex, readShards, refuseLoneShard} from './shards';
+import {readIndex, readShards, refuseLoneShard, shardFiles} from './shards';
 import {Source} from './source';
 
 /**
@@ -27,6 +29,31 @@ export function openCheckpoint(file: string): Checkpoint {
   throw new LabError(
     `${path}: holds no tensors under "${part}". It holds some under ${[...parts].slice(0, 10).join(', ')}.`,
   );
+}
+
+/**
+ * What tells the weights of a checkpoint from others, wherever it lies: the SHA-256 of its file, for a sharded one of its
+ * index and all shards, and after it the part that a # names. Throws a LabError when it cannot be opened.
+ */
+export async function checkpointDigest(file: string): Promise<string> {
+  const {path, part} = split(file);
+  const digests: string[] = [];
+  for (const each of filesOf(path)) digests.push(await sha256File(each));
+  const [first, ...others] = digests;
+  const whole = others.length === 0 ? first : createHash('sha256').update(digests.join('\n')).digest('hex');
+  return part === undefined ? whole : `${whole}#${part}`;
+}
+
+/** The file itself and, where it is an index, its shards. */
+function filesOf(path: string): string[] {
+  const source = new Source(path);
+  try {
+    const isJson = source.bytes(0, 1, 'the beginning').toString('latin1') === '{';
+    const index = isJson ? readIndex(source) : undefined;
+    return index ? [path, ...shardFiles(path, index)] : [path];
+  } finally {
+    source.close();
+  }
 }
 
 /** What follows a # is no part of the path, unless a file has that very name. `a#b#c` is `a#b.c`. */

@@ -29,25 +29,28 @@ export function readIndex(source: Source): ReadonlyMap<string, string> | undefin
   return shards as Map<string, string>;
 }
 
+/** The files of an index's shards, in the order of their first tensors. Throws a LabError that names the missing ones. */
+export function shardFiles(file: string, index: ReadonlyMap<string, string>): string[] {
+  const names = [...new Set(index.values())];
+  const beside = (shard: string) => path.join(path.dirname(file), shard);
+  const missing = names.filter((shard) => !fs.existsSync(beside(shard)));
+  if (missing.length === 0) return names.map(beside);
+  throw new LabError(
+    `${file}: ${missing.length} of its ${names.length} shards are missing: ${missing.slice(0, 10).join(', ')}. ` +
+      `Put them into the folder of the index.`,
+  );
+}
+
 /** The tensors of an index, each in its shard, which `open` opens. Throws a LabError that names the missing shards. */
 export function readShards(
   file: string,
   index: ReadonlyMap<string, string>,
   open: (shard: string) => Checkpoint,
 ): Checkpoint {
-  const beside = (shard: string) => path.join(path.dirname(file), shard);
-  const names = [...new Set(index.values())];
-  const missing = names.filter((shard) => !fs.existsSync(beside(shard)));
-  if (missing.length > 0) {
-    throw new LabError(
-      `${file}: ${missing.length} of its ${names.length} shards are missing: ${missing.slice(0, 10).join(', ')}. ` +
-        `Put them into the folder of the index.`,
-    );
-  }
   const shards = new Map<string, Checkpoint>();
   const close = () => shards.forEach((shard) => shard.close());
   try {
-    for (const name of names) shards.set(name, open(beside(name)));
+    for (const shard of shardFiles(file, index)) shards.set(path.basename(shard), open(shard));
     const tensors = [...index].map(([name, shard]) => {
       const tensor = shards.get(shard)!.tensors.get(name);
       if (tensor) return [name, tensor] as const;

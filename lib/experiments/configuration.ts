@@ -11,17 +11,34 @@ import {
   type Schedule,
   type TrainingOptions,
 } from '../training';
-import type {Network} from './networks';
+import type {BackboneChoice, Network} from './networks';
 import {frozenStages, type Regime, regimeName} from './regimes';
 import {batchesPerEpoch} from './sources';
 import type {Workspace} from './workspace';
 
 /** An experiment as a notebook's cell states it: one backbone under one regime. */
 export interface ExperimentOptions {
-  /** An architecture's name as in torchvision or timm. */
-  backbone: string;
+  /**
+   * An architecture's name as in torchvision or timm, an architecture of one's own (`defineBackbone`), or a network written
+   * in a cell (`network`), of which everything trains.
+   */
+  backbone: BackboneChoice;
+  /**
+   * What it starts from: a checkpoint ('/path/to/file.pth', or 'file.pth#ema' for a part of one), or 'random'. Default:
+   * the published weights.
+   */
+  weights?: string;
+  /**
+   * With a head on the original layers these count as the last stages: feature extraction freezes them, too, and
+   * `lastStages(1)` trains the last of them.
+   */
   regime: Regime;
   head?: HeadOptions;
+  /**
+   * Whether an auxiliary classifier, new like the head, helps in training. Default: where the architecture has one
+   * (Inception v3, weight 0.4), the photos are large enough for it (299 pixels), and everything trains.
+   */
+  auxiliary?: boolean;
   /** Default: AdamW at a learning rate of 1e-3. */
   optimizer?: OptimizerOptions;
   /** Default: constant. */
@@ -50,9 +67,13 @@ export interface ExperimentOptions {
 export interface Experiment extends RunConfiguration {
   split: string;
   weights: string;
+  /** The fingerprint of what is not one of the published architectures; null for those. */
+  definition: string | null;
   preprocessing: Preprocessing;
   frozen: number;
-  head: HeadOptions;
+  /** Null where the network has its own. */
+  head: Required<HeadOptions> | null;
+  auxiliary: boolean;
   optimizer: OptimizerOptions;
   schedule: Schedule;
   epochs: number;
@@ -81,7 +102,7 @@ export function trainingOptions(experiment: Experiment, {split}: Workspace): Tra
 /** Fills in the defaults and checks every value but the head's. */
 export function completeExperiment(
   options: ExperimentOptions,
-  {architecture, weights, standIn}: Network,
+  network: Network,
   workspace: Workspace,
 ): Experiment {
   const {dataset, split} = workspace;
@@ -94,17 +115,28 @@ export function completeExperiment(
       throw new LabError(`${name} is ${value}. Give a whole number of at least ${least}.`);
     }
   }
+  const frozen = frozenStages(options.regime, network.stages);
+  const auxiliary = network.hasAuxiliary && frozen === 0 && (options.auxiliary ?? true);
+  if (options.auxiliary && !auxiliary && network.standIn === null) {
+    const {crop} = network.preprocessing;
+    const why = network.hasAuxiliary
+      ? 'helps only where everything trains'
+      : `is not there, or takes larger photos than ${crop} pixels`;
+    throw new LabError(`${network.name}: its auxiliary classifier ${why}. Leave auxiliary out.`);
+  }
   const experiment: Experiment = {
-    backbone: options.backbone,
+    backbone: network.asked,
     regime: regimeName(options.regime),
-    network: architecture.name,
-    standIns: [dataset.standIn, standIn].filter((each) => each !== null),
+    network: network.name,
+    standIns: [dataset.standIn, network.standIn].filter((each) => each !== null),
     classes: split.classes,
     split: split.id,
-    weights,
-    preprocessing: architecture.preprocessing,
-    frozen: frozenStages(options.regime, architecture.stages.length),
-    head: {dropout: 0.2, hidden: [], ...options.head},
+    weights: network.weights(seed),
+    definition: network.definition,
+    preprocessing: network.preprocessing,
+    frozen,
+    head: network.takesHead ? {on: 'pooled', dropout: 0.2, hidden: [], ...options.head} : null,
+    auxiliary,
     optimizer: options.optimizer ?? adamw({learningRate: 1e-3}),
     schedule: options.schedule ?? constant(),
     epochs: options.epochs,

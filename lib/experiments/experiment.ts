@@ -2,12 +2,20 @@
 import type {Part, Photo} from '../datasets';
 import {type FeatureStore, frozenFeatures} from '../features';
 import {openCheckpoint} from '../checkpoints';
-import {Classifier, Head} from '../heads';
+import {Classifier, type Learner} from '../heads';
 import {macroF1} from '../metrics';
 import type {View} from '../pictures';
 import {fnv1a} from '../random';
 import {type Run, type RunRecord, runTitle} from '../runs';
-import {type BatchProgress, type Epoch, evaluate, isOptimizerState, type Source, train} from '../training';
+import {
+  type BatchProgress,
+  type Epoch,
+  evaluate,
+  isOptimizerState,
+  type Source,
+  train,
+  type TrainingOptions,
+} from '../training';
 import {completeExperiment, type Experiment, type ExperimentOptions, trainingOptions} from './configuration';
 import {findNetwork, type NetworkHooks} from './networks';
 import {keptStages} from './regimes';
@@ -32,20 +40,18 @@ export async function runExperiment(
   workspace: Workspace,
   hooks: ExperimentHooks = {},
 ): Promise<RunRecord> {
-  const network = await findNetwork(options.backbone, options.size, workspace, hooks);
-  const {architecture, load} = network;
+  const network = await findNetwork(options, workspace, hooks);
   const experiment = completeExperiment(options, network, workspace);
-  const kept = keptStages(options.regime, architecture.stages.length);
+  const kept = keptStages(options.regime, network.stages);
   hooks.onStart?.(runTitle(experiment));
   const stored = workspace.runs.find(experiment);
   if (stored?.status === 'complete' && !options.force) return stored;
 
-  const head = new Head(architecture.features, experiment.classes.length, experiment.head, experiment.seed);
-  const classifier = new Classifier(load(), head, experiment.frozen);
+  const learner = network.learner(experiment);
   try {
     const run = workspace.runs.open(experiment, {redo: options.force});
     try {
-      await trainAndTest(classifier, experiment, kept, run, workspace, hooks);
+      await trainAndTest(learner, experiment, kept, run, workspace, hooks);
     } catch (error) {
       if (!hooks.signal?.aborted) throw error;
     } finally {
@@ -53,27 +59,62 @@ export async function runExperiment(
     }
     return run.record();
   } finally {
-    classifier.dispose();
+    learner.dispose();
+  }
+}
+
+/** What an experiment is put together from; `dispose` it. */
+export interface ExperimentParts {
+  /** What trains. */
+  learner: Learner;
+  /** The parts of the split, as photos or as frozen features. */
+  sources: Record<Part, Source>;
+  /** What the training loop is told. */
+  training: TrainingOptions;
+  dispose: () => void;
+}
+
+/** The parts that `runExperiment` gives to the training loop, for a loop written out by hand. Nothing is stored but features. */
+export async function experimentParts(
+  options: ExperimentOptions,
+  workspace: Workspace,
+  hooks: ExperimentHooks = {},
+): Promise<ExperimentParts> {
+  const network = await findNetwork(options, workspace, hooks);
+  const experiment = completeExperiment(options, network, workspace);
+  const kept = keptStages(options.regime, network.stages);
+  hooks.onStart?.(runTitle(experiment));
+  const learner = network.learner(experiment);
+  try {
+    const {sources, close} = await openSources(learner, experiment, kept, workspace, hooks);
+    const dispose = () => {
+      close();
+      learner.dispose();
+    };
+    return {learner, sources, training: trainingOptions(experiment, workspace), dispose};
+  } catch (error) {
+    learner.dispose();
+    throw error;
   }
 }
 
 async function trainAndTest(
-  classifier: Classifier,
+  learner: Learner,
   experiment: Experiment,
   kept: number[],
   run: Run,
   workspace: Workspace,
   hooks: ExperimentHooks,
 ): Promise<void> {
-  const {sources, close} = await openSources(classifier, experiment, kept, workspace, hooks);
+  const {sources, close} = await openSources(learner, experiment, kept, workspace, hooks);
   try {
     const resumed = resumePoint(run);
-    if (resumed) classifier.restore(resumed.weights);
-    const outcome = await train(classifier, sources, trainingOptions(experiment, workspace), {
+    if (resumed) learner.restore(resumed.weights);
+    const outcome = await train(learner, sources, trainingOptions(experiment, workspace), {
       signal: hooks.signal,
       onBatch: hooks.onBatch,
       onEpoch: (epoch, improved, state, optimizer) => {
-        const weights = classifier.state();
+        const weights = learner.state();
         run.appendEpoch(epoch);
         if (improved) run.saveBest(weights, epoch.epoch);
         run.saveLast([...weights, ...optimizer()], state);
@@ -83,8 +124,8 @@ async function trainAndTest(
     });
     hooks.signal?.throwIfAborted();
     const best = outcome.state.best!;
-    restoreFile(classifier, run.bestWeights());
-    const {confusion, truth, predicted, probabilities} = await evaluate(classifier, sources.test);
+    restoreFile(learner, run.bestWeights());
+    const {confusion, truth, predicted, probabilities} = await evaluate(learner, sources.test);
     const correct = confusion.reduce((sum, row, label) => sum + row[label], 0);
     run.finish({
       bestEpoch: best.epoch,
@@ -104,7 +145,7 @@ async function trainAndTest(
   }
 }
 
-/** Where an interrupted run stands: its state, the classifier's tensors and the optimizer's. */
+/** Where an interrupted run stands: its state, the learner's tensors and the optimizer's. */
 function resumePoint(run: Run) {
   const stored = run.resumeState();
   if (!stored) return undefined;
@@ -115,10 +156,10 @@ function resumePoint(run: Run) {
   return {state: stored.state, weights, optimizer};
 }
 
-function restoreFile(classifier: Classifier, file: string): void {
+function restoreFile(learner: Learner, file: string): void {
   const checkpoint = openCheckpoint(file);
   try {
-    classifier.restore(
+    learner.restore(
       [...checkpoint.tensors.values()].map((tensor) => ({name: tensor.name, values: tensor.values()})),
     );
   } finally {
@@ -128,15 +169,15 @@ function restoreFile(classifier: Classifier, file: string): void {
 
 /** The three parts as sources: photos when nothing is frozen, else frozen features, computed where they are missing. */
 async function openSources(
-  {backbone}: Classifier,
+  learner: Learner,
   experiment: Experiment,
   kept: number[],
   workspace: Workspace,
   hooks: ExperimentHooks,
 ): Promise<{sources: Record<Part, Source>; close: () => void}> {
-  const {preprocessing, augmentation, batchSize, seed, frozen, weights, views} = experiment;
+  const {preprocessing, augmentation, batchSize, seed, weights, definition, views} = experiment;
   const items = workspace.split.parts;
-  if (frozen === 0) {
+  if (!(learner instanceof Classifier) || learner.frozen === 0) {
     const source = (part: Part) => photoSource(items[part], {preprocessing, augmentation, batchSize, seed});
     return {sources: {train: source('train'), val: source('val'), test: source('test')}, close: () => {}};
   }
@@ -155,8 +196,8 @@ async function openSources(
   try {
     for (const {view, photos} of passes) {
       const opened = await frozenFeatures(photos, {
-        backbone,
-        weights,
+        backbone: learner.backbone,
+        weights: definition === null ? weights : `${weights}, ${definition}`,
         preprocessing,
         view,
         stages: kept,

@@ -1,7 +1,7 @@
 /** Experiments: one backbone under one regime, from configuration to stored result. */
 export type {Experiment, ExperimentOptions} from './configuration';
-export {type ExperimentHooks, runExperiment} from './experiment';
-export {architectureAt, architectureIn} from './networks';
+export {type ExperimentHooks, type ExperimentParts, experimentParts, runExperiment} from './experiment';
+export {architectureAt, architectureIn, type BackboneChoice, backboneName} from './networks';
 export {everything, featureExtraction, frozenStages, lastStages, type Regime, regimeName} from './regimes';
 export {foreseeStandIns, type StandIn, standInsInWords} from './stand-ins';
 export {openWorkspace, type Workspace, type WorkspaceOptions} from './workspace';

@@ -13,7 +13,7 @@ export interface FrozenOptions {
   preprocessing: Preprocessing;
   view: View;
   /**
-   * Numbers of frozen stages, ascending; all of them means pooled features. Every one gets a store, filled in a single
+   * Numbers of frozen stages, ascending; all of them means what the head stands on. Every one gets a store, filled in a single
    * pass over the photos.
    */
   stages: number[];
@@ -39,9 +39,9 @@ function storeKey(
 
 /** Shape of one photo's output after `stage` stages. */
 function outputShape({backbone, preprocessing}: FrozenOptions, stage: number): number[] {
-  const {stages, features} = backbone.architecture;
+  const {stages, featureShape} = backbone.architecture;
   return stage === stages.length
-    ? [features]
+    ? featureShape
     : backbone.architecture.summary(preprocessing.crop)[stage - 1].output;
 }
 

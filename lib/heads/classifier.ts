@@ -1,63 +1,66 @@
-import {type Backbone, InferenceNet, type NamedValues, TrainingNet} from '../backbones';
-import {tf, type Tensor, type Variable} from '../engine';
+import {type Backbone, InferenceNet, type NamedValues, TrainingNet, type TrainingOptions} from '../backbones';
+import {tf, type Tensor} from '../engine';
 import {LabError} from '../errors';
 import type {Head} from './head';
-
-/** A tensor that training moves, and the part whose learning rate it has. */
-export interface Trainable {
-  variable: Variable;
-  part: 'backbone' | 'head';
-}
+import {type Learner, type Outputs, totalLoss, type Trainable, type TrainingPass} from './learner';
 
 /**
- * A backbone whose first `frozen` stages stand still, and a head on it. What comes in is the output of the frozen
- * stages: photos when none is frozen, pooled features when all are.
+ * A backbone whose first `frozen` stages stand still, and a new head on it. What comes in is the output of the frozen
+ * stages: photos when none is frozen, what the head stands on when all are. With a second head on the features of the
+ * architecture's auxiliary classifier, that helps in training.
  */
-export class Classifier {
+export class Classifier implements Learner {
+  /** Throws a LabError on a number of stages that cannot be, and where what the auxiliary head looks at is frozen. */
   constructor(
     readonly backbone: Backbone,
     readonly head: Head,
     readonly frozen: number,
+    readonly auxiliary: Head | null = null,
   ) {
-    const stages = backbone.architecture.stages.length;
-    if (!Number.isInteger(frozen) || frozen < 0 || frozen > stages) {
+    const {name, stages} = backbone.architecture;
+    if (!Number.isInteger(frozen) || frozen < 0 || frozen > stages.length) {
+      throw new LabError(`${name}: cannot freeze ${frozen} stages. Give 0 to ${stages.length}.`);
+    }
+    if (auxiliary && backbone.tap <= frozen) {
       throw new LabError(
-        `${backbone.architecture.name}: cannot freeze ${frozen} stages. Give 0 to ${stages}.`,
+        `${name}: no auxiliary head can help, as nothing in front of it trains (${frozen} stages are frozen). Leave it out.`,
       );
     }
+  }
+
+  get classes(): number {
+    return this.head.classes;
   }
 
   get isFrozen(): boolean {
     return this.frozen === this.backbone.architecture.stages.length;
   }
 
-  /** What training moves, by name: the head's tensors and those of the stages that are not frozen. */
+  /** What training moves, by name: the heads' tensors and those of the stages that are not frozen. */
   trainable(): Map<string, Trainable> {
     const found = new Map<string, Trainable>();
-    for (const name of this.backbone.trainable(this.frozen)) {
-      found.set(name, {variable: this.backbone.weights.get(name), part: 'backbone'});
+    const {weights} = this.backbone;
+    for (const name of this.moved()) {
+      if (weights.specs.get(name)!.trainable)
+        found.set(name, {variable: weights.get(name), part: 'backbone'});
     }
-    for (const name of this.head.weights.names()) {
-      found.set(name, {variable: this.head.weights.get(name), part: 'head'});
+    for (const head of this.heads()) {
+      for (const name of head.weights.names()) {
+        found.set(name, {variable: head.weights.get(name), part: 'head'});
+      }
     }
     return found;
   }
 
-  /**
-   * Logits [batch, classes] on the gradient tape, and what must be done after the step: move running statistics, or,
-   * where it failed, forget them.
-   */
-  forTraining(random: () => number): {logits(x: Tensor): Tensor; applyUpdates(): void; dispose(): void} {
-    const body = this.backbone.training({random});
-    const top = new TrainingNet(this.head.weights, {random});
+  forTraining(options: TrainingOptions): TrainingPass {
+    const body = this.backbone.training(options);
     return {
-      logits: (x) => this.head.logits(top, this.isFrozen ? x : this.rest(body, x)),
+      loss: (x, criterion) => totalLoss(this.outputs(body, x, options), criterion),
       applyUpdates: () => body.applyUpdates(),
       dispose: () => body.dispose(),
     };
   }
 
-  /** Logits [batch, classes] in inference mode with the weights as they are now. */
   forInference(): {logits(x: Tensor): Tensor; dispose(): void} {
     const body = this.backbone.inference();
     const top = new InferenceNet(this.head.weights);
@@ -70,32 +73,56 @@ export class Classifier {
     };
   }
 
-  /** The tensors that differ from the pretrained weights: the head and all of the stages that are not frozen. */
+  /** The tensors that differ from the pretrained weights: the heads and all of the stages that are not frozen. */
   state(): NamedValues[] {
-    const {weights, architecture} = this.backbone;
-    const moved = architecture
-      .summary()
-      .slice(this.frozen)
-      .flatMap((stage) => stage.tensors);
     return [
-      ...moved.map((name) => weights.read(name)),
-      ...this.head.weights.names().map((name) => this.head.weights.read(name)),
+      ...this.moved().map((name) => this.backbone.weights.read(name)),
+      ...this.heads().flatMap(({weights}) => weights.names().map((name) => weights.read(name))),
     ];
   }
 
-  /** Puts such tensors back. */
   restore(tensors: Iterable<{name: string; values: Float32Array}>): void {
     for (const {name, values} of tensors) {
-      (this.head.weights.has(name) ? this.head.weights : this.backbone.weights).set(name, values);
+      const head = this.heads().find(({weights}) => weights.has(name));
+      (head ?? this.backbone).weights.set(name, values);
     }
   }
 
   dispose(): void {
     this.backbone.dispose();
-    this.head.dispose();
+    for (const head of this.heads()) head.dispose();
   }
 
-  private rest(net: InferenceNet | TrainingNet, x: Tensor): Tensor {
-    return this.backbone.pool(net, this.backbone.run(net, x, {from: this.frozen}));
+  private heads(): Head[] {
+    return this.auxiliary ? [this.head, this.auxiliary] : [this.head];
+  }
+
+  /** Names of the backbone's tensors that do not stand still, running statistics included. */
+  private moved(): string[] {
+    const {architecture} = this.backbone;
+    const stages = architecture.summary();
+    const moved = stages.slice(this.frozen).flatMap(({tensors}) => tensors);
+    if (!this.auxiliary) return moved;
+    const beside = [...architecture.parameters('stages and auxiliary').keys()];
+    return [...moved, ...beside.slice(architecture.parameters('stages').size)];
+  }
+
+  private outputs(body: TrainingNet, x: Tensor, options: TrainingOptions): Outputs {
+    const top = new TrainingNet(this.head.weights, options);
+    if (!this.auxiliary) return {logits: this.head.logits(top, this.isFrozen ? x : this.rest(body, x))};
+    const {backbone, frozen: from} = this;
+    const tapped = backbone.run(body, x, {from, to: backbone.tap});
+    const logits = this.head.logits(top, this.rest(body, tapped, backbone.tap));
+    const second = new TrainingNet(this.auxiliary.weights, options);
+    const {features, weight} = backbone.architecture.auxiliary!;
+    return {
+      logits,
+      auxiliary: {logits: this.auxiliary.logits(second, features(body, tapped) as Tensor), weight},
+    };
+  }
+
+  /** What the head stands on, from the output of the stage before `from`. */
+  private rest(net: InferenceNet | TrainingNet, x: Tensor, from = this.frozen): Tensor {
+    return this.backbone.pool(net, this.backbone.run(net, x, {from}));
   }
 }

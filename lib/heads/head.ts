@@ -1,19 +1,20 @@
-import {Weights, type Net, type ParameterSpec, ShapeNet, type Value} from '../backbones';
+import {type HeadPlace, type Net, type ParameterSpec, ShapeNet, type Value, Weights} from '../backbones';
 import type {Tensor} from '../engine';
 import {LabError} from '../errors';
 import {fnv1a, mulberry32} from '../random';
 
-/** What stands on a backbone's pooled features; plain data, part of a run's configuration. */
+/** What a new head is made of, and where it stands on a backbone; plain data, part of a run's configuration. */
 export interface HeadOptions {
+  /** What it stands on: see `HeadPlace`. Default: 'pooled'. */
+  on?: HeadPlace;
   /** Probability that a feature is dropped in training. Default: 0.2. */
   dropout?: number;
   /** Widths of hidden dense layers with ReLU before the logits. Default: none. */
   hidden?: number[];
 }
 
-/** Uniform within 1 / sqrt(fan in), weights and biases alike: PyTorch's default for linear layers. */
-function initialValues(seed: number, features: number, hidden: number[]) {
-  const fanIns = [features, ...hidden];
+/** Uniform within 1 / sqrt(fan in), weights and biases alike: PyTorch's default for linear layers and convolutions. */
+function initialValues(seed: number, fanIns: number[]) {
   return ({name, shape}: ParameterSpec): Float32Array => {
     const bound = 1 / Math.sqrt(fanIns[Number(name.split('.')[1])]);
     const random = mulberry32(fnv1a(`${seed} ${name}`));
@@ -22,18 +23,26 @@ function initialValues(seed: number, features: number, hidden: number[]) {
   };
 }
 
-/** A new head: dropout and dense layers from pooled features [batch, features] to logits [batch, classes]. */
+/**
+ * A new head: dropout and dense layers from features to logits [batch, classes]. On a map its layers are convolutions of
+ * 1x1, each followed by ReLU, and the logits are their mean over the map: SqueezeNet's head (Iandola et al. 2016,
+ * arXiv:1602.07360).
+ */
 export class Head {
   readonly weights: Weights;
   private readonly dropout: number;
   private readonly hidden: number[];
 
-  /** Throws a LabError on a dropout outside [0, 1), a width that is no positive integer, or fewer than two classes. */
+  /**
+   * `features` is the shape of one photo's: [width], or [height, width, channel]; `name` begins its tensors' names.
+   * Throws a LabError on a dropout outside [0, 1), a width that is no positive integer, or fewer than two classes.
+   */
   constructor(
-    readonly features: number,
+    features: readonly number[],
     readonly classes: number,
     {dropout = 0.2, hidden = []}: HeadOptions = {},
     seed = 0,
+    private readonly name = 'head',
   ) {
     if (!(dropout >= 0 && dropout < 1)) {
       throw new LabError(`head: a dropout of ${dropout} is not in [0, 1). Give a probability such as 0.2.`);
@@ -47,11 +56,14 @@ export class Head {
     this.dropout = dropout;
     this.hidden = hidden;
     const net = new ShapeNet();
-    this.apply(net, {shape: [1, features]});
-    this.weights = new Weights(net.parameters, initialValues(seed, features, hidden));
+    this.apply(net, {shape: [1, ...features]});
+    this.weights = new Weights(
+      net.parameters,
+      initialValues(seed, [features[features.length - 1], ...hidden]),
+    );
   }
 
-  /** Logits of pooled features; the net must hold this head's weights. */
+  /** Logits of features [batch, ...]; the net must hold this head's weights. */
   logits(net: Net, features: Tensor): Tensor {
     return this.apply(net, features) as Tensor;
   }
@@ -62,9 +74,13 @@ export class Head {
 
   private apply(net: Net, features: Value): Value {
     const widths = [...this.hidden, this.classes];
-    return widths.reduce((x, out, layer) => {
-      const activation = layer < this.hidden.length ? 'relu' : undefined;
-      return net.linear(`head.${layer}`, net.dropout(x, this.dropout), {out, activation});
+    const onMap = features.shape.length === 4;
+    const last = widths.reduce((x, out, layer) => {
+      const name = `${this.name}.${layer}`;
+      const dropped = net.dropout(x, this.dropout);
+      if (onMap) return net.conv(name, dropped, {out, kernel: 1, activation: 'relu'});
+      return net.linear(name, dropped, {out, activation: layer < this.hidden.length ? 'relu' : undefined});
     }, features);
+    return onMap ? net.globalAverage(last) : last;
   }
 }

@@ -1,3 +1,5 @@
-/** Heads: what stands on a backbone's pooled features, and the classifier that both make. */
-export {Classifier, type Trainable} from './classifier';
+/** Heads, and what trains: a backbone with a new head, or a whole network. */
+export {Classifier} from './classifier';
 export {Head, type HeadOptions} from './head';
+export type {Criterion, Learner, Trainable, TrainingPass} from './learner';
+export {WholeNetwork} from './wholeNetwork';

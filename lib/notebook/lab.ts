@@ -1,13 +1,18 @@
 /** What a notebook's cells call: opens the photos, runs experiments with progress in place, and shows what the store holds. */
 import {existsSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
+import type {Architecture} from '../backbones';
 import * as charts from '../charts';
 import {type NearDuplicates, partNames, type Split} from '../datasets';
 import {engineReport, peakMemory, tf} from '../engine';
 import {
   architectureAt,
   architectureIn,
+  type BackboneChoice,
+  backboneName,
   type ExperimentOptions,
+  type ExperimentParts,
+  experimentParts,
   foreseeStandIns,
   openWorkspace,
   runExperiment,
@@ -119,7 +124,11 @@ export class Lab {
    */
   async run(options: ExperimentOptions): Promise<RunRecord> {
     const line = new ProgressLine();
-    let [title, valMacroF1, trained]: [string, number | null, boolean] = [options.backbone, null, false];
+    let [title, valMacroF1, trained]: [string, number | null, boolean] = [
+      backboneName(options.backbone),
+      null,
+      false,
+    ];
     const stopped = `${title} was interrupted before its training began. Run the cell again to go on.`;
     const record = await interruptible(stopped, (signal) =>
       runExperiment(options, this.workspace, {
@@ -142,6 +151,25 @@ export class Lab {
     this.session.set(place(record), record.id);
     line.finish(outcome(record, trained));
     return record;
+  }
+
+  /**
+   * The parts that `run` gives to the training loop, for a loop written out in a cell: what trains, the sources of the
+   * three parts, and the loop's options. Dispose them in the end.
+   */
+  async parts(options: ExperimentOptions): Promise<ExperimentParts> {
+    const line = new ProgressLine();
+    const title = backboneName(options.backbone);
+    const parts = await interruptible(`${title} was interrupted. Run the cell again to go on.`, (signal) =>
+      experimentParts(options, this.workspace, {
+        signal,
+        onWarning: showWarning,
+        onDownload: (file, {received, total}) => line.report(amount(file, 'bytes', received, total)),
+        onFeatures: (done, total) => line.report(amount(`${title} · frozen features`, 'images', done, total)),
+      }),
+    );
+    line.finish();
+    return parts;
   }
 
   /**
@@ -212,16 +240,19 @@ export class Lab {
 
   /** A batch as the backbone sees it in training, with its shape and range of values. */
   async showAugmentedBatch(
-    backbone: string,
+    backbone: BackboneChoice,
     options: Pick<ExperimentOptions, 'augmentation' | 'size' | 'seed'> = {},
   ): Promise<void> {
-    const {preprocessing} = this.architecture(backbone, options.size);
+    const {preprocessing} =
+      typeof backbone !== 'string' && 'kind' in backbone
+        ? backbone
+        : this.architecture(backbone, options.size);
     showHtml(await augmentedBatchGrid(this.workspace, preprocessing, options));
   }
 
   /** Stages of a backbone: where it can be cut, shapes, parameters and multiply-adds for a photo of `size` pixels. */
-  showBackbone(name: string, size?: number): void {
-    const architecture = this.architecture(name, size);
+  showBackbone(backbone: string | Architecture, size?: number): void {
+    const architecture = this.architecture(backbone, size);
     const {crop} = architecture.preprocessing;
     const title = `${architecture.title} (${architecture.paper.year}), stage by stage for a photo of ${crop} x ${crop} pixels`;
     showHtml(charts.stagesTable(architecture.summary(), {title}));
@@ -256,8 +287,8 @@ export class Lab {
     showHtml(await mistakeGrid(this.workspace, run, count));
   }
 
-  private architecture(name: string, size?: number) {
-    return architectureAt(architectureIn(this.workspace, name), this.workspace, size);
+  private architecture(backbone: string | Architecture, size?: number) {
+    return architectureAt(architectureIn(this.workspace, backbone), this.workspace, size);
   }
 
   /** Tensors alive in the engine and the peak memory of this kernel. */

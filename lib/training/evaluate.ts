@@ -1,5 +1,5 @@
 import {tf, type Tensor} from '../engine';
-import type {Classifier} from '../heads';
+import type {Learner} from '../heads';
 import {confusionMatrix} from '../metrics';
 import {checkLabels, divergence} from './losses';
 import {type Source, spending} from './source';
@@ -17,7 +17,7 @@ export interface Evaluation {
 
 /** Classifies every photo of a source with the weights as they are now. Throws a LabError on a label that is no class. */
 export async function evaluate(
-  classifier: Classifier,
+  learner: Learner,
   source: Source,
   hooks: {onBatch?: (done: number, total: number) => void; signal?: AbortSignal} = {},
 ): Promise<Evaluation> {
@@ -25,7 +25,7 @@ export async function evaluate(
   const predicted = new Int32Array(source.size);
   const probabilities = new Float32Array(source.size);
   let [loss, done] = [0, 0];
-  const network = classifier.forInference();
+  const network = learner.forInference();
   try {
     for await (const {x, labels} of source.batches('evaluation', hooks.signal)) {
       const rows = spending(x, () => logProbabilities(() => network.logits(x), labels));
@@ -43,7 +43,7 @@ export async function evaluate(
   } finally {
     network.dispose();
   }
-  const confusion = confusionMatrix(truth, predicted, classifier.head.classes);
+  const confusion = confusionMatrix(truth, predicted, learner.classes);
   return {loss: loss / done, confusion, truth, predicted, probabilities};
 }
 

@@ -1,9 +1,10 @@
 /** Training: losses, optimizers, schedules and the loop. */
 export {evaluate, type Evaluation} from './evaluate';
-export {balancedWeights, crossEntropy, type CrossEntropyOptions, networkLoss} from './losses';
+export {balancedWeights, crossEntropy, type CrossEntropyOptions} from './losses';
 export {
   type BatchProgress,
   checkTraining,
+  dropoutRandom,
   type Epoch,
   train,
   type TrainingHooks,

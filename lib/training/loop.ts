@@ -1,7 +1,7 @@
 /** The training loop: what a deep-learning course draws on the blackboard, plus what makes it survive a killed kernel. */
 import {setImmediate} from 'node:timers/promises';
 import {LabError} from '../errors';
-import type {Classifier} from '../heads';
+import type {Learner} from '../heads';
 import {macroF1} from '../metrics';
 import {fnv1a, mulberry32} from '../random';
 import {evaluate} from './evaluate';
@@ -42,7 +42,7 @@ export interface BatchProgress {
   secondsLeft: number;
 }
 
-/** Where training stands between two epochs; with the classifier's and the optimizer's tensors it can go on from there. */
+/** Where training stands between two epochs; with the learner's and the optimizer's tensors it can go on from there. */
 export interface TrainingState {
   epoch: number;
   best: {epoch: number; macroF1: number} | null;
@@ -50,11 +50,11 @@ export interface TrainingState {
 
 export interface TrainingHooks {
   onBatch?: (progress: BatchProgress) => void;
-  /** After every epoch; `improved` tells that the classifier now holds the best weights so far. */
+  /** After every epoch; `improved` tells that the learner now holds the best weights so far. */
   onEpoch?: (epoch: Epoch, improved: boolean, state: TrainingState, optimizer: () => StateTensor[]) => void;
   /** Ends training at the next batch. */
   signal?: AbortSignal;
-  /** Where an earlier training stopped; the classifier must hold its weights. */
+  /** Where an earlier training stopped; the learner must hold its weights. */
   resume?: {state: TrainingState; optimizer: StateTensor[]};
 }
 
@@ -63,9 +63,13 @@ export interface TrainingOutcome {
   interrupted: boolean;
 }
 
-/** Trains a classifier and scores every epoch on the validation part. */
+/** Draws the dropout masks of an epoch (from 1), the same whenever it is run. */
+export const dropoutRandom = (seed: number, epoch: number): (() => number) =>
+  mulberry32(fnv1a(`dropout ${seed} ${epoch}`));
+
+/** Trains a network and scores every epoch on the validation part. */
 export async function train(
-  classifier: Classifier,
+  learner: Learner,
   data: {train: Source; val: Source},
   options: TrainingOptions,
   hooks: TrainingHooks = {},
@@ -73,8 +77,8 @@ export async function train(
   const {epochs, schedule, patience = Infinity} = options;
   const {signal, resume} = hooks;
   const stepsPerEpoch = data.train.batchesPerEpoch;
-  checkTraining(options, {stepsPerEpoch, classes: classifier.head.classes});
-  const stepper = new Stepper(classifier, options);
+  checkTraining(options, {stepsPerEpoch, classes: learner.classes});
+  const stepper = new Stepper(learner, options);
   if (resume) stepper.restore(resume.optimizer);
   let state: TrainingState = resume?.state ?? {epoch: 0, best: null};
   const isDone = () => state.epoch >= epochs || state.epoch - (state.best?.epoch ?? state.epoch) >= patience;
@@ -83,7 +87,7 @@ export async function train(
   try {
     while (!isDone()) {
       const epoch = state.epoch + 1;
-      const random = mulberry32(fnv1a(`dropout ${options.seed} ${epoch}`));
+      const random = dropoutRandom(options.seed, epoch);
       const epochBegan = performance.now();
       let [loss, seen, factor, step] = [0, 0, 1, state.epoch * stepsPerEpoch];
 
@@ -111,7 +115,7 @@ export async function train(
       }
 
       const seconds = (performance.now() - epochBegan) / 1000;
-      const validation = await evaluate(classifier, data.val, {signal});
+      const validation = await evaluate(learner, data.val, {signal});
       const score = macroF1(validation.confusion);
       const correct = validation.confusion.reduce((sum, row, label) => sum + row[label], 0);
       const improved = state.best === null || score > state.best.macroF1;

@@ -1,4 +1,3 @@
-import type {Backbone, TrainingNet} from '../backbones';
 import {tf, type Tensor} from '../engine';
 import {LabError} from '../errors';
 
@@ -74,23 +73,6 @@ export function balancedWeights(labels: ArrayLike<number>, classes: number): num
   const counts = new Array<number>(classes).fill(0);
   for (let i = 0; i < labels.length; i++) counts[labels[i]]++;
   return counts.map((count) => (count > 0 ? labels.length / (classes * count) : 0));
-}
-
-/**
- * The loss that a whole network with its original head is trained with: the cross-entropy of its logits, and by its
- * weight that of an auxiliary classifier where it has one (Inception v3). Returns it with the logits [batch, classes].
- */
-export function networkLoss(
-  backbone: Backbone,
-  net: TrainingNet,
-  photos: Tensor,
-  labels: Int32Array,
-): {loss: Tensor; logits: Tensor} {
-  const {logits, auxiliary} = backbone.logits(net, photos);
-  const loss = crossEntropy(logits, labels);
-  if (!auxiliary) return {loss, logits};
-  const {weight} = backbone.architecture.auxiliary!;
-  return {loss: tf.add(loss, tf.mul(crossEntropy(auxiliary, labels), weight)), logits};
 }
 
 /** The error of a training that has run away to numbers that are none. */

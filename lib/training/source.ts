@@ -1,13 +1,13 @@
 import type {Tensor} from '../engine';
 
-/** A batch as a classifier takes it; whoever receives it disposes `x`. */
+/** A batch as a learner takes it; whoever receives it disposes `x`. */
 export interface SourceBatch {
   /** Photos [batch, height, width, 3], or the output of the frozen stages. */
   x: Tensor;
   labels: Int32Array;
 }
 
-/** A part of the data set, ready for a classifier: photos decoded on the way, or frozen features read from disk. */
+/** A part of the data set, ready for a learner: photos decoded on the way, or frozen features read from disk. */
 export interface Source {
   size: number;
   /** How many batches `batches` gives. */

@@ -1,5 +1,5 @@
 import {gradients, tf, type Tensor} from '../engine';
-import type {Classifier} from '../heads';
+import type {Learner} from '../heads';
 import {crossEntropy, type CrossEntropyOptions} from './losses';
 import {baseRate, makeOptimizer, type OptimizerOptions} from './optimizers';
 
@@ -28,11 +28,11 @@ export class Stepper {
   private readonly trainable;
 
   constructor(
-    private readonly classifier: Classifier,
+    private readonly learner: Learner,
     private readonly options: StepOptions,
   ) {
     this.optimizer = makeOptimizer(options.optimizer);
-    this.trainable = classifier.trainable();
+    this.trainable = learner.trainable();
     for (const [name, {variable}] of this.trainable) this.states.set(name, this.optimizer.init(variable));
   }
 
@@ -64,14 +64,15 @@ export class Stepper {
 
   /** The loss of a batch and its slopes; the running statistics are moved. */
   private gradients(x: Tensor, labels: Int32Array, random: () => number) {
-    const network = this.classifier.forTraining(random);
+    const pass = this.learner.forTraining({random});
     try {
       const variables = [...this.trainable.values()].map(({variable}) => variable);
-      const result = gradients(() => crossEntropy(network.logits(x), labels, this.options), variables);
-      network.applyUpdates();
+      const criterion = (logits: Tensor) => crossEntropy(logits, labels, this.options);
+      const result = gradients(() => pass.loss(x, criterion).loss, variables);
+      pass.applyUpdates();
       return result;
     } finally {
-      network.dispose();
+      pass.dispose();
     }
   }
 

@@ -5,7 +5,15 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {test, type TestContext} from 'node:test';
 
-import {type Architecture, Backbone, cutAfter, findArchitecture} from '../../lib/backbones';
+import {
+  type Architecture,
+  Backbone,
+  cutAfter,
+  defineBackbone,
+  type Extent,
+  findArchitecture,
+  withHeadOn,
+} from '../../lib/backbones';
 import {type NamedValues, writeSafetensors} from '../../lib/checkpoints';
 import {tf} from '../../lib/engine';
 
@@ -98,8 +106,8 @@ test('a head of other names or another width is left out and named', (t) => {
 });
 
 test('another architecture is refused, be it larger, smaller or of other names', (t) => {
-  const refused = (tensors: NamedValues[], problem: RegExp, withClassifier = false) =>
-    assert.throws(() => Backbone.load(architecture, write(t, tensors), {withClassifier}), {
+  const refused = (tensors: NamedValues[], problem: RegExp, extent: Extent = 'stages') =>
+    assert.throws(() => Backbone.load(architecture, write(t, tensors), {extent}), {
       name: 'LabError',
       message: problem,
     });
@@ -110,7 +118,11 @@ test('another architecture is refused, be it larger, smaller or of other names',
   refused(stages.slice(1), new RegExp(`1 tensor missing \\(${weight.replaceAll('.', '\\.')} `));
   refused(prefixed('module.', [...stages.slice(1), ...head]), /1 tensor missing/);
   refused(tensorsOf(findArchitecture('mobilenet_v2_small')).stages, /tensors missing .* tensors? unexpected/);
-  refused([...stages, ...head, tensor('fc.1.weight', 6, 4)], /1 tensor unexpected \(fc\.1\.weight\)/, true);
+  refused(
+    [...stages, ...head, tensor('fc.1.weight', 6, 4)],
+    /1 tensor unexpected \(fc\.1\.weight\)/,
+    'whole',
+  );
   refused([...prefixed('model.', stages), ...prefixed('ema.', stages)], /2 networks that fit: model, ema\. /);
 });
 
@@ -152,4 +164,51 @@ test('numbers that are not finite are refused with their tensor, and nothing sta
     message: new RegExp(`${name} holds 2 NaN of ${values.length} numbers, the first at \\[`),
   });
   assert.equal(tf.memory().numTensors, before);
+});
+
+/** Two layers, an auxiliary classifier on the first, and an original head with a layer of its own. */
+const manyHeaded = defineBackbone({
+  ...architecture,
+  name: 'many',
+  stages: architecture.stages.slice(0, 2),
+  auxiliary: {
+    after: architecture.stages[0].name,
+    weight: 0.3,
+    features: (net, x) => net.globalAverage(net.conv('aux.conv', x, {out: 3, kernel: 1})),
+    output: (net, x) => net.linear('aux.fc', x, {out: 7}),
+  },
+  originalHead: {
+    layers: [{name: 'fc1', forward: (net, x) => net.linear('fc1', x, {out: 5})}],
+    output: (net, x) => net.linear('fc2', x, {out: 7}),
+  },
+});
+
+test('of the original heads those parts are loaded that are wanted, and what is missing has a remedy', (t) => {
+  const {stages: own, head: heads} = tensorsOf(manyHeaded);
+  const file = write(t, [...own, ...heads]);
+  const namesIn = (into: Architecture, extent?: Extent) => {
+    const notes: string[] = [];
+    const backbone = Backbone.load(into, file, {extent, onNote: (note) => notes.push(note)});
+    const names = backbone.weights.names().slice(own.length);
+    backbone.dispose();
+    assert.deepEqual(notes, []);
+    return names;
+  };
+  const auxiliary = ['aux.conv.weight', 'aux.conv.bias'];
+  assert.deepEqual(namesIn(manyHeaded), []);
+  assert.deepEqual(namesIn(manyHeaded, 'stages and auxiliary'), auxiliary);
+  const onLayers = withHeadOn(manyHeaded, 'original layers');
+  assert.deepEqual(namesIn(onLayers), ['fc1.weight', 'fc1.bias']);
+  assert.deepEqual(namesIn(onLayers, 'stages and auxiliary'), ['fc1.weight', 'fc1.bias', ...auxiliary]);
+  assert.deepEqual(namesIn(withHeadOn(manyHeaded, 'map')), []);
+
+  const headless = write(t, own);
+  assert.throws(() => Backbone.load(manyHeaded, headless, {extent: 'stages and auxiliary'}), {
+    name: 'LabError',
+    message: `${headless} holds nothing of the auxiliary classifier of many (aux.conv.weight, ...). Train without it: auxiliary: false.`,
+  });
+  assert.throws(() => Backbone.load(onLayers, headless), {
+    name: 'LabError',
+    message: `${headless} holds many up to features.3 and nothing after it. Put the head on 'pooled' or on 'map'.`,
+  });
 });

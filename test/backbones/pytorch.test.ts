@@ -11,7 +11,8 @@ import {formulaProbe} from '../../lib/checkpoints';
 import {PhotoFile} from '../../lib/pictures';
 import {unzip} from '../../lib/datasets';
 import {gradients, inDoublePrecision, tf, type Tensor} from '../../lib/engine';
-import {networkLoss} from '../../lib/training';
+import {WholeNetwork} from '../../lib/heads';
+import {crossEntropy} from '../../lib/training';
 
 /** L2 norm of a gradient, and its dot product with a probe. */
 type Fingerprint = [norm: number, probe: number];
@@ -72,17 +73,18 @@ interface Differences {
 function compare(backbone: Backbone, wanted: Network): Differences {
   const {weights} = backbone;
   const x = formulaPhotos([2, 3, wanted.size, wanted.size], expected.salt);
-  const inference = backbone.inference();
-  const logits = tf.tidy(() => thinned(backbone.logits(inference, x).logits, 97));
+  const learner = WholeNetwork.original(backbone);
+  const inference = learner.forInference();
+  const logits = tf.tidy(() => thinned(inference.logits(x), 97));
   inference.dispose();
 
-  const training = backbone.training();
-  const trainable = [...weights.specs.values()].filter((spec) => spec.trainable).map((spec) => spec.name);
+  const pass = learner.forTraining({});
+  const trainable = [...learner.trainable().keys()];
   const {value, grads} = gradients(
-    () => networkLoss(backbone, training, x, labels).loss,
+    () => pass.loss(x, (output) => crossEntropy(output, labels)).loss,
     trainable.map((tensor) => weights.get(tensor)),
   );
-  training.applyUpdates();
+  pass.applyUpdates();
   const loss = value.dataSync()[0];
 
   assert.deepEqual(Object.keys(wanted.gradients).sort(), trainable.toSorted());
@@ -95,7 +97,7 @@ function compare(backbone: Backbone, wanted: Network): Differences {
     if (!(error <= gradient)) [gradient, furthest] = [error, tensor];
   }
   tf.dispose([x, value, grads]);
-  backbone.dispose();
+  learner.dispose();
   return {
     logits: relativeError(logits, wanted.logits),
     loss: Math.abs(loss / wanted.loss - 1),
@@ -166,7 +168,7 @@ test('DeiT-Tiny sees dogs in photos of dogs', {skip: needsMirror}, async (t) => 
   t.after(() => rmSync(folder, {recursive: true}));
   const architecture = findArchitecture('deit_tiny_patch16_224');
   const {path} = await pretrainedWeights(architecture, {folder});
-  const backbone = Backbone.load(architecture, path, {withClassifier: true});
+  const backbone = Backbone.load(architecture, path, {extent: 'whole'});
   const photos = await dogPhotos(folder);
   const net = backbone.inference();
   const {preprocessing} = architecture;

@@ -89,7 +89,7 @@ for (const name of architectureNames) {
             assert.deepEqual(map.shape, [2, ...output], `${stage} at ${side}`);
           }
           const features = backbone.pool(net, map);
-          assert.deepEqual(features.shape, [2, architecture.features]);
+          assert.deepEqual(features.shape, [2, ...architecture.featureShape]);
           assert.ok(
             features.dataSync().every((value) => Number.isFinite(value)),
             'finite features',
@@ -110,7 +110,7 @@ for (const name of architectureNames) {
       tf.tidy(() => {
         const [expected, actual] = [whole.run(nets[0], x, {to: middle}), part.run(nets[1], x)];
         assert.deepEqual(actual.dataSync(), expected.dataSync());
-        assert.deepEqual(part.pool(nets[1], actual).shape, [2, part.architecture.features]);
+        assert.deepEqual(part.pool(nets[1], actual).shape, [2, ...part.architecture.featureShape]);
       });
       nets.forEach((net) => net.dispose());
       [whole, part].forEach((backbone) => backbone.dispose());
@@ -121,7 +121,7 @@ for (const name of architectureNames) {
   test(`${name}: a new head; frozen stages stand still to the bit, the others move; saved and loaded it is the same`, () => {
     withoutLeaks(() => {
       const frozen = stages.length - Math.min(2, stages.length - 1);
-      const head = () => new Head(architecture.features, classes, {dropout: 0.1}, 1);
+      const head = () => new Head(architecture.featureShape, classes, {dropout: 0.1}, 1);
       const classifier = new Classifier(made(name), head(), frozen);
       const x = photos(size);
       const net = classifier.backbone.inference();
@@ -173,7 +173,7 @@ for (const name of architectureNames) {
 
   test(`${name}: unfrozen, all of it moves`, () => {
     withoutLeaks(() => {
-      const classifier = new Classifier(made(name), new Head(architecture.features, classes, {}, 1), 0);
+      const classifier = new Classifier(made(name), new Head(architecture.featureShape, classes, {}, 1), 0);
       const x = photos(size);
       const before = bitsOf(classifier.backbone);
       trainOneStep(classifier, x);

@@ -89,7 +89,7 @@ for (let frozen = 0; frozen <= stages; frozen++) {
       const logits = network.logits(x);
       const features = backbone.features(photos);
       tf.tidy(() => {
-        const weight = tf.tensor(head.weights.read('head.0.weight').values, [3, tiny.features]);
+        const weight = tf.tensor(head.weights.read('head.0.weight').values, [3, tiny.featureShape[0]]);
         const product = tf.matMul(features, tf.transpose(weight));
         const expected = tf.add(product, tf.tensor(head.weights.read('head.0.bias').values));
         const difference = tf.max(tf.abs(tf.sub(logits, expected))).dataSync()[0];

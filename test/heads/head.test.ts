@@ -9,7 +9,7 @@ import {mulberry32} from '../../lib/random';
 /** Runs an action on a head that is disposed after it, and asserts that nothing of it is left. */
 function withHead(options: HeadOptions | undefined, action: (head: Head) => void, seed = 1): void {
   const {numTensors} = tf.memory();
-  const head = new Head(10, 3, options, seed);
+  const head = new Head([10], 3, options, seed);
   action(head);
   head.dispose();
   assert.equal(tf.memory().numTensors, numTensors, 'tensors left behind');
@@ -46,7 +46,7 @@ test('a head is a linear layer, and a hidden layer with ReLU in front of it for 
 test("initial values are PyTorch's: uniform within 1 / sqrt(fan in), weights and biases alike", () => {
   const {numTensors} = tf.memory();
   const fanIns = [400, 100];
-  const head = new Head(fanIns[0], 50, {hidden: [fanIns[1]]}, 1);
+  const head = new Head([fanIns[0]], 50, {hidden: [fanIns[1]]}, 1);
   for (const {name, values} of valuesOf(head)) {
     const bound = 1 / Math.sqrt(fanIns[Number(name.split('.')[1])]);
     const largest = Math.max(...values.map(Math.abs));
@@ -71,7 +71,7 @@ test('the seed determines the initial values', () => {
 test('dropout works in training alone, drops its share and keeps the mean', () => {
   const {numTensors} = tf.memory();
   const [features, rate] = [4000, 0.25];
-  const head = new Head(features, 2, {dropout: rate});
+  const head = new Head([features], 2, {dropout: rate});
   head.weights.set('head.0.weight', new Float32Array(2 * features).fill(1));
   head.weights.set('head.0.bias', new Float32Array(2));
   const sums = (net: InferenceNet | TrainingNet) => {
@@ -97,12 +97,12 @@ test('a head without dropout draws nothing', () => {
 
 test('values that cannot be are named', () => {
   const wrong: [() => unknown, RegExp][] = [
-    [() => new Head(10, 3, {dropout: 1}), /^LabError: head: a dropout of 1 is not in \[0, 1\)/],
-    [() => new Head(10, 3, {dropout: -0.1}), /a dropout of -0.1/],
-    [() => new Head(10, 3, {dropout: NaN}), /a dropout of NaN/],
-    [() => new Head(10, 3, {hidden: [16, 0]}), /a hidden layer of width 0 /],
-    [() => new Head(10, 3, {hidden: [2.5]}), /a hidden layer of width 2\.5/],
-    [() => new Head(10, 1), /1 class is too few/],
+    [() => new Head([10], 3, {dropout: 1}), /^LabError: head: a dropout of 1 is not in \[0, 1\)/],
+    [() => new Head([10], 3, {dropout: -0.1}), /a dropout of -0.1/],
+    [() => new Head([10], 3, {dropout: NaN}), /a dropout of NaN/],
+    [() => new Head([10], 3, {hidden: [16, 0]}), /a hidden layer of width 0 /],
+    [() => new Head([10], 3, {hidden: [2.5]}), /a hidden layer of width 2\.5/],
+    [() => new Head([10], 1), /1 class is too few/],
   ];
   for (const [action, message] of wrong) {
     assert.throws(
@@ -111,4 +111,32 @@ test('values that cannot be are named', () => {
       String(message),
     );
   }
+});
+
+test('on a map its layers are 1x1 convolutions with ReLU, and the logits their mean over the map', () => {
+  const {numTensors} = tf.memory();
+  const head = new Head([2, 3, 4], 3, {hidden: [5], dropout: 0.5}, 1);
+  assert.deepEqual(
+    valuesOf(head).map(({name, shape}) => [name, shape]),
+    [
+      ['head.0.weight', [5, 4, 1, 1]],
+      ['head.0.bias', [5]],
+      ['head.1.weight', [3, 5, 1, 1]],
+      ['head.1.bias', [3]],
+    ],
+  );
+  tf.tidy(() => {
+    const net = new InferenceNet(head.weights);
+    const x = tf.randomNormal([2, 2, 3, 4], 0, 1, 'float32', 1);
+    const [w0, b0, w1, b1] = valuesOf(head).map(({values, shape}) => tf.tensor(values, shape.slice(0, 2)));
+    const layer = (input: Tensor, weight: Tensor, bias: Tensor) =>
+      tf.relu(tf.add(tf.matMul(input, tf.transpose(weight)), bias));
+    const places = layer(layer(tf.reshape(x, [12, 4]), w0, b0), w1, b1);
+    const expected = tf.mean(tf.reshape(places, [2, 6, 3]), 1);
+    const difference = tf.max(tf.abs(tf.sub(head.logits(net, x), expected))).dataSync()[0];
+    assert.ok(difference < 1e-6, `${difference}`);
+    net.dispose();
+  });
+  head.dispose();
+  assert.equal(tf.memory().numTensors, numTensors);
 });

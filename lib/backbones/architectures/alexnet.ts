@@ -34,10 +34,12 @@ export const alexnet = defineBackbone({
       },
     };
   }),
-  classifier: (net, x) => {
-    let y = net.dropout(flattened(net, x, 6), 0.5);
-    y = net.linear('classifier.1', y, {out: 4096, activation: 'relu'});
-    y = net.linear('classifier.4', net.dropout(y, 0.5), {out: 4096, activation: 'relu'});
-    return net.linear('classifier.6', y, {out: 1000});
+  originalHead: {
+    input: (net, x) => flattened(net, x, 6),
+    layers: ['classifier.1', 'classifier.4'].map((name): Stage => ({
+      name,
+      forward: (net, x) => net.linear(name, net.dropout(x, 0.5), {out: 4096, activation: 'relu'}),
+    })),
+    output: (net, x) => net.linear('classifier.6', x, {out: 1000}),
   },
 });

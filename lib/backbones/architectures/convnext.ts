@@ -66,5 +66,5 @@ export const convnext_tiny = defineBackbone({
   preprocessing: imagenet({resize: 236, crop: 224}),
   stages: stages([3, 3, 9, 3], [96, 192, 384, 768], 0.1),
   pool,
-  classifier: (net, x) => net.linear('classifier.2', pool(net, x), {out: 1000}),
+  originalHead: {output: (net, x) => net.linear('classifier.2', x, {out: 1000})},
 });

@@ -60,6 +60,6 @@ export const densenet121 = defineBackbone({
   weights: torchvision('densenet121-a639ec97.pth', {accuracy: 74.434}),
   preprocessing: imagenet({resize: 256, crop: 224}),
   stages: stages([6, 12, 24, 16]),
-  classifier: (net, x) => net.linear('classifier', net.globalAverage(x), {out: 1000}),
+  originalHead: {output: (net, x) => net.linear('classifier', x, {out: 1000})},
   rename: (name) => name.replace(/(denselayer\d+\.(?:norm|conv))\.(?=[12]\.)/, '$1'),
 });

@@ -110,10 +110,9 @@ export const efficientnetPaper: Definition['paper'] = {
   url: 'https://arxiv.org/abs/1905.11946',
 };
 
-const classifier =
-  (dropout: number): Definition['classifier'] =>
-  (net, x) =>
-    net.linear('classifier.1', net.dropout(net.globalAverage(x), dropout), {out: 1000});
+const originalHead = (dropout: number): Definition['originalHead'] => ({
+  output: (net, x) => net.linear('classifier.1', net.dropout(x, dropout), {out: 1000}),
+});
 
 export const efficientnet_b0 = defineBackbone({
   name: 'efficientnet_b0',
@@ -122,7 +121,7 @@ export const efficientnet_b0 = defineBackbone({
   weights: torchvision('efficientnet_b0_rwightman-7f5810bc.pth', {accuracy: 77.692}),
   preprocessing: imagenet({resize: 256, crop: 224, interpolation: 'bicubic'}),
   stages: efficientnetStages({width: 1, depth: 1}),
-  classifier: classifier(0.2),
+  originalHead: originalHead(0.2),
 });
 
 export const efficientnet_b4 = defineBackbone({
@@ -133,5 +132,5 @@ export const efficientnet_b4 = defineBackbone({
   standIn: 'efficientnet_lite2',
   preprocessing: imagenet({resize: 384, crop: 380, interpolation: 'bicubic'}),
   stages: efficientnetStages({width: 1.4, depth: 1.8}),
-  classifier: classifier(0.4),
+  originalHead: originalHead(0.4),
 });

@@ -82,7 +82,7 @@ function lite(version: number, {scale, size, dropout, sha256, accuracy}: LiteOpt
       std: [0.5, 0.5, 0.5],
     }),
     stages: efficientnetLiteStages(scale),
-    classifier: (net, x) => net.linear('_fc', net.dropout(net.globalAverage(x), dropout), {out: 1000}),
+    originalHead: {output: (net, x) => net.linear('_fc', net.dropout(x, dropout), {out: 1000})},
   });
 }
 

@@ -218,15 +218,16 @@ export const inception_v3 = defineBackbone({
       forward: (net, x) => net.block(() => module(net, name, x)),
     })),
   ],
-  classifier: (net, x) => net.linear('fc', net.dropout(net.globalAverage(x), 0.5), {out: 1000}),
+  originalHead: {output: (net, x) => net.linear('fc', net.dropout(x, 0.5), {out: 1000})},
   auxiliary: {
     after: 'Mixed_6e',
     weight: 0.4,
-    forward: (net, x) => {
+    features: (net, x) => {
       const pooled = net.averagePool(x, {kernel: 5, stride: 3});
       const narrow = conv(net, 'AuxLogits.conv0', pooled, out(128));
       const wide = conv(net, 'AuxLogits.conv1', narrow, out(768, 5));
-      return net.linear('AuxLogits.fc', net.globalAverage(wide), {out: 1000});
+      return net.globalAverage(wide);
     },
+    output: (net, x) => net.linear('AuxLogits.fc', x, {out: 1000}),
   },
 });

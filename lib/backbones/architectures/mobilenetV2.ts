@@ -81,5 +81,5 @@ export const mobilenet_v2 = defineBackbone({
   standIn: 'efficientnet_lite0',
   preprocessing: imagenet({resize: 256, crop: 224}),
   stages: mobilenetV2Stages(),
-  classifier: (net, x) => net.linear('classifier.1', net.dropout(net.globalAverage(x), 0.2), {out: 1000}),
+  originalHead: {output: (net, x) => net.linear('classifier.1', net.dropout(x, 0.2), {out: 1000})},
 });

@@ -111,8 +111,13 @@ export const mobilenet_v3_large = defineBackbone({
     }),
     conv(blocks.length + 1, {out: 960, kernel: 1}),
   ],
-  classifier: (net, x) => {
-    const hidden = net.linear('classifier.0', net.globalAverage(x), {out: 1280, activation: 'hardswish'});
-    return net.linear('classifier.3', net.dropout(hidden, 0.2), {out: 1000});
+  originalHead: {
+    layers: [
+      {
+        name: 'classifier.0',
+        forward: (net, x) => net.linear('classifier.0', x, {out: 1280, activation: 'hardswish'}),
+      },
+    ],
+    output: (net, x) => net.linear('classifier.3', net.dropout(x, 0.2), {out: 1000}),
   },
 });

@@ -1,6 +1,7 @@
 /** What the definitions of published networks share. */
 import {LabError} from '../../errors';
 import type {PublishedWeights} from '../architecture';
+import {flattenedMap} from '../headPlaces';
 import type {Net, Value} from '../net';
 
 /** A checkpoint of torchvision (BSD 3-clause); its file name ends in the first digits of its SHA-256. */
@@ -21,16 +22,13 @@ export function divisible(channels: number, divisor: number): number {
   return rounded < 0.9 * channels ? rounded + divisor : rounded;
 }
 
-/**
- * A feature map in PyTorch's order (channel, row, column) as one vector per photo, for heads that see every place. They
- * are bound to maps of `side` x `side`; throws a LabError on others.
- */
+/** What an original head that sees every place takes: the flattened map. Throws a LabError unless it is `side` x `side`. */
 export function flattened(net: Net, x: Value, side: number): Value {
-  const [batch, height, width, channels] = x.shape;
+  const [, height, width] = x.shape;
   if (height !== side || width !== side) {
     throw new LabError(
       `The original head takes maps of ${side} x ${side}, got ${height} x ${width}. Use photos of the original size.`,
     );
   }
-  return net.reshape(net.transpose(x, [0, 3, 1, 2]), [batch, channels * side * side]);
+  return flattenedMap(net, x);
 }

@@ -89,9 +89,9 @@ const paper: Definition['paper'] = {
   url: 'https://arxiv.org/abs/1512.03385',
 };
 
-const shared: Pick<Definition, 'preprocessing' | 'classifier'> = {
+const shared: Pick<Definition, 'preprocessing' | 'originalHead'> = {
   preprocessing: imagenet({resize: 256, crop: 224}),
-  classifier: (net, x) => net.linear('fc', net.globalAverage(x), {out: 1000}),
+  originalHead: {output: (net, x) => net.linear('fc', x, {out: 1000})},
 };
 
 export const resnet18 = defineBackbone({

@@ -70,8 +70,11 @@ export const squeezenet1_1 = defineBackbone({
   standIn: 'efficientnet_lite1',
   preprocessing: imagenet({resize: 256, crop: 224}),
   stages: squeezenetStages(),
-  classifier: (net, x) =>
-    net.globalAverage(
-      net.conv('classifier.1', net.dropout(x, 0.5), {out: 1000, kernel: 1, activation: 'relu'}),
-    ),
+  originalHead: {
+    input: (_net, x) => x,
+    output: (net, x) =>
+      net.globalAverage(
+        net.conv('classifier.1', net.dropout(x, 0.5), {out: 1000, kernel: 1, activation: 'relu'}),
+      ),
+  },
 });

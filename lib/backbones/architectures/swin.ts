@@ -169,5 +169,5 @@ export const swin_t = defineBackbone({
   preprocessing: imagenet({resize: 232, crop: 224, interpolation: 'bicubic'}),
   stages: stages(96, [2, 2, 6, 2], [3, 6, 12, 24], 0.2),
   pool,
-  classifier: (net, x) => net.linear('head', pool(net, x), {out: 1000}),
+  originalHead: {output: (net, x) => net.linear('head', x, {out: 1000})},
 });

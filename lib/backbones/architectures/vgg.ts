@@ -40,10 +40,18 @@ export const vgg16 = defineBackbone({
   weights: torchvision('vgg16-397923af.pth', {accuracy: 71.592}),
   preprocessing: imagenet({resize: 256, crop: 224}),
   stages: stages(),
-  classifier: (net, x) => {
-    const hidden = {out: 4096, activation: 'relu' as const};
-    const y = net.dropout(net.linear('classifier.0', flattened(net, x, 7), hidden), 0.5);
-    const z = net.dropout(net.linear('classifier.3', y, hidden), 0.5);
-    return net.linear('classifier.6', z, {out: 1000});
+  originalHead: {
+    input: (net, x) => flattened(net, x, 7),
+    layers: [
+      {
+        name: 'classifier.0',
+        forward: (net, x) => net.linear('classifier.0', x, {out: 4096, activation: 'relu'}),
+      },
+      {
+        name: 'classifier.3',
+        forward: (net, x) => net.linear('classifier.3', net.dropout(x, 0.5), {out: 4096, activation: 'relu'}),
+      },
+    ],
+    output: (net, x) => net.linear('classifier.6', net.dropout(x, 0.5), {out: 1000}),
   },
 });

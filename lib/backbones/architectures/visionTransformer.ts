@@ -128,7 +128,7 @@ export const deit_tiny_patch16_224 = defineBackbone({
   },
   preprocessing: imagenet({resize: 256, crop: 224, interpolation: 'bicubic'}),
   ...tiny,
-  classifier: (net, x) => net.linear('head', tiny.pool(net, x), {out: 1000}),
+  originalHead: {output: (net, x) => net.linear('head', x, {out: 1000})},
 });
 
 const base = visionTransformer({
@@ -151,6 +151,6 @@ export const vit_b_16 = defineBackbone({
   weights: torchvision('vit_b_16-c867db91.pth', {accuracy: 81.072}),
   preprocessing: imagenet({resize: 256, crop: 224}),
   ...base,
-  classifier: (net, x) => net.linear('heads.head', base.pool(net, x), {out: 1000}),
+  originalHead: {output: (net, x) => net.linear('heads.head', x, {out: 1000})},
   rename: (name) => name.replace('mlp.linear_1.', 'mlp.0.').replace('mlp.linear_2.', 'mlp.3.'),
 });

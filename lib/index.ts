@@ -16,4 +16,4 @@ export {
 } from './notebook';
 export {classificationReport, macroF1} from './metrics';
 export type {EpochRecord, RunRecord, RunResult} from './runs';
-export {adam, adamw, constant, cosine, oneCycle, sgd, step} from './training';
+export {adam, adamw, constant, cosine, oneCycle, sgd, stepDecay} from './training';

@@ -16,5 +16,5 @@ export type {Net, Value} from './net';
 export {pretrainedWeights, type PretrainedOptions, weightsAtHand} from './pretrained';
 export {architectureNames, findArchitecture, smallRelative} from './registry';
 export {InferenceNet, TrainingNet, type TrainingOptions} from './tensors';
-export {type NamedValues, randomValues, Weights} from './weights';
+export {randomValues, Weights} from './weights';
 export {type LayerSummary, type ParameterSpec, ShapeNet} from './shapes';

@@ -1,9 +1,10 @@
+import {escapeHtml} from '../html';
 import {classificationReport, type ClassScores} from '../metrics';
 import type {RunRecord} from '../runs';
 import {type ChartOptions, emptyFigure, figure, type Figure, nameAxis} from './figure';
 import {byBackbone, standInsOf, isFinished, NO_RESULT} from './run';
 import {SEQUENTIAL_COLOURS} from './style';
-import {escapeText, score} from './text';
+import {score} from './text';
 
 /** F1 of every class under every finished run: a heat map of runs by classes, so that the hard classes stand out. */
 export function classF1HeatMap(
@@ -15,7 +16,7 @@ export function classF1HeatMap(
   if (finished.length === 0) return emptyFigure(title, NO_RESULT, standIns);
 
   const classes = [...new Set(finished.flatMap((run) => run.configuration.classes))];
-  const names = classes.map(escapeText);
+  const names = classes.map(escapeHtml);
   const cells = finished.map((run) => {
     const report = classificationReport(run.result.confusion, run.configuration.classes);
     return classes.map((name) => report.classes.find((scores) => scores.name === name));
@@ -34,7 +35,7 @@ export function classF1HeatMap(
       {
         type: 'heatmap',
         x: names,
-        y: finished.map((run) => escapeText(run.title)),
+        y: finished.map((run) => escapeHtml(run.title)),
         z: cells.map((row) => row.map((scores) => scores?.f1 ?? null)),
         zmin: Math.floor(10 * Math.min(...f1s)) / 10,
         zmax: 1,
@@ -64,7 +65,7 @@ export function classF1HeatMap(
 function cellInWords(run: RunRecord, scores: ClassScores | undefined): string {
   if (scores === undefined) return '';
   return [
-    `<b>${escapeText(scores.name)}</b>, ${escapeText(run.title)}`,
+    `<b>${escapeHtml(scores.name)}</b>, ${escapeHtml(run.title)}`,
     `F1 ${score(scores.f1)}: precision ${score(scores.precision)}, recall ${score(scores.recall)}`,
     `${scores.support} test photos`,
   ].join('<br>');

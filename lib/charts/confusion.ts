@@ -1,8 +1,9 @@
+import {escapeHtml} from '../html';
 import {LabError} from '../errors';
 import type {Confusion} from '../metrics';
 import {emptyFigure, figure, type Figure, nameAxis} from './figure';
 import {SEQUENTIAL_COLOURS} from './style';
-import {escapeText, percent} from './text';
+import {percent} from './text';
 
 export interface ConfusionOptions {
   /** What stood in for photos and network. */
@@ -32,7 +33,7 @@ export function confusionMatrix(
   const items = totals.reduce((sum, total) => sum + total, 0);
   if (items === 0) return emptyFigure(title, 'No prediction yet.', standIns);
 
-  const names = classes.map(escapeText);
+  const names = classes.map(escapeHtml);
   const shares = confusion.map((row, truth) => row.map((count) => count / Math.max(totals[truth], 1)));
   const withNumbers = classes.length <= MOST_CLASSES_WITH_NUMBERS;
   const right = confusion.reduce((sum, row, truth) => sum + row[truth], 0);

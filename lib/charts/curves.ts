@@ -1,4 +1,5 @@
 /** Charts of what happens epoch by epoch. */
+import {escapeHtml} from '../html';
 import {type EpochRecord, networkTitle, type RunRecord} from '../runs';
 import {
   axis,
@@ -12,7 +13,7 @@ import {
 } from './figure';
 import {bestEpoch, byBackbone, standInsOf, kindOf} from './run';
 import {neutralColour, REGIME_KINDS, REGIME_STYLES, type RegimeKind, runColour} from './style';
-import {duration, escapeText, rate, score} from './text';
+import {duration, rate, score} from './text';
 
 const NO_EPOCH = 'No epoch has ended yet.';
 const FACETS_PER_ROW = 4;
@@ -50,7 +51,7 @@ export function lossPerEpoch(
       ...matching('y'),
     });
     annotations.push({
-      text: `<b>${escapeText(backbone)}</b>`,
+      text: `<b>${escapeHtml(backbone)}</b>`,
       xref: `x${suffix} domain`,
       yref: `y${suffix} domain`,
       x: 0,
@@ -99,7 +100,7 @@ function lossLine(run: RunRecord, loss: LossKind): Trace {
   return {
     type: 'scatter',
     mode: 'lines+markers',
-    name: escapeText(`${run.title}, ${loss.name}`),
+    name: escapeHtml(`${run.title}, ${loss.name}`),
     legendgroup: `${kind}, ${loss.name}`,
     showlegend: false,
     x: run.history.map((epoch) => epoch.epoch),
@@ -108,7 +109,7 @@ function lossLine(run: RunRecord, loss: LossKind): Trace {
     hoverinfo: 'text',
     hovertext: run.history.map(
       (epoch, index) =>
-        `<b>${escapeText(run.title)}</b><br>epoch ${epoch.epoch}: ${loss.name} loss ${score(losses[index])}`,
+        `<b>${escapeHtml(run.title)}</b><br>epoch ${epoch.epoch}: ${loss.name} loss ${score(losses[index])}`,
     ),
   };
 }
@@ -149,7 +150,7 @@ export function macroF1PerEpoch(
   const highest = bests.reduce((high, each) => (each.best.valMacroF1 > high.best.valMacroF1 ? each : high));
   return figure({
     title,
-    subtitle: `Large marker: best epoch of the run. Highest: ${score(highest.best.valMacroF1)}, ${escapeText(highest.run.title)}, epoch ${highest.best.epoch}.`,
+    subtitle: `Large marker: best epoch of the run. Highest: ${score(highest.best.valMacroF1)}, ${escapeHtml(highest.run.title)}, epoch ${highest.best.epoch}.`,
     standIns,
     data: [...byBackbone(begun).values()].flat().map(macroF1Line),
     height: 460 + 64 * Math.ceil(byBackbone(begun).size / BACKBONES_PER_LEGEND_ROW),
@@ -169,9 +170,9 @@ function macroF1Line(run: RunRecord): Trace {
   return {
     type: 'scatter',
     mode: 'lines+markers',
-    name: escapeText(regime),
+    name: escapeHtml(regime),
     legendgroup: networkTitle(run.configuration),
-    legendgrouptitle: {text: `<b>${escapeText(networkTitle(run.configuration))}</b>`},
+    legendgrouptitle: {text: `<b>${escapeHtml(networkTitle(run.configuration))}</b>`},
     x: run.history.map((epoch) => epoch.epoch),
     y: run.history.map((epoch) => epoch.valMacroF1),
     line: {color, width: 2, dash: REGIME_STYLES[kind].dash},
@@ -189,7 +190,7 @@ function macroF1Line(run: RunRecord): Trace {
 
 function epochInWords(run: RunRecord, epoch: EpochRecord, isBest: boolean): string {
   return [
-    `<b>${escapeText(run.title)}</b>`,
+    `<b>${escapeHtml(run.title)}</b>`,
     `epoch ${epoch.epoch}${isBest ? ', the best' : ''}: macro-F1 ${score(epoch.valMacroF1)}, accuracy ${score(epoch.valAccuracy)}`,
     `loss: training ${score(epoch.trainLoss)}, validation ${score(epoch.valLoss)}`,
     `learning rate ${rate(epoch.learningRate)}; ${duration(epoch.seconds)}, ${epoch.imagesPerSecond.toFixed(0)} images/s`,

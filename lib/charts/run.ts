@@ -1,7 +1,8 @@
 /** What charts and tables ask of a run. */
+import {escapeHtml} from '../html';
 import type {Interval} from '../metrics';
 import {type EpochRecord, networkTitle, type RunRecord, type RunResult} from '../runs';
-import {duration, escapeText, rate, score} from './text';
+import {duration, rate, score} from './text';
 import {type RegimeKind, regimeKind} from './style';
 
 export type FinishedRun = RunRecord & {result: RunResult};
@@ -89,7 +90,7 @@ export function runInWords(run: FinishedRun, interval: Interval | null): string 
   const {result} = run;
   const parameters = parametersInShort(run);
   return [
-    `<b>${escapeText(run.title)}</b>`,
+    `<b>${escapeHtml(run.title)}</b>`,
     `test macro-F1 ${score(result.testMacroF1)}${interval ? ` (95 %: ${score(interval.low)} to ${score(interval.high)})` : ''}`,
     `test accuracy ${score(result.testAccuracy)}`,
     `validation macro-F1 ${score(result.valMacroF1)}, best epoch ${result.bestEpoch} of ${run.history.length}`,

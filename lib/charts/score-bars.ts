@@ -1,3 +1,4 @@
+import {escapeHtml} from '../html';
 import {bootstrapMacroF1, type Interval} from '../metrics';
 import type {RunRecord} from '../runs';
 import {
@@ -23,7 +24,7 @@ import {
   runInWords,
 } from './run';
 import {neutralColour, REGIME_KINDS, REGIME_STYLES, type RegimeKind, runColour} from './style';
-import {escapeText, score} from './text';
+import {score} from './text';
 
 const GAP_BETWEEN_BACKBONES = 0.6;
 const BAR_WIDTH = 0.92;
@@ -60,7 +61,7 @@ export function testMacroF1Bars(
   for (const [name, ofBackbone] of byBackbone(runs)) {
     ticks.push({
       at: x + (ofBackbone.length - 1) / 2,
-      text: `<b>${escapeText(name).replace(' for ', '</b><br>for <b>')}</b>`,
+      text: `<b>${escapeHtml(name).replace(' for ', '</b><br>for <b>')}</b>`,
     });
     for (const run of ofBackbone) {
       if (isFinished(run)) bars.push({run, x, interval: intervalOf(run)});
@@ -75,7 +76,7 @@ export function testMacroF1Bars(
   const kinds = REGIME_KINDS.filter((kind) => bars.some(({run}) => kindOf(run) === kind));
   return figure({
     title,
-    subtitle: `Best on validation: ${escapeText(best.title)}, ${score(best.result.testMacroF1)}. Whiskers: 95 % bootstrap interval over the test photos.`,
+    subtitle: `Best on validation: ${escapeHtml(best.title)}, ${score(best.result.testMacroF1)}. Whiskers: 95 % bootstrap interval over the test photos.`,
     standIns,
     data: [
       ...bars.map((bar) => barTrace(bar, isCrowded)),
@@ -96,7 +97,7 @@ export function testMacroF1Bars(
       }),
       yaxis: axis('test macro-F1', {range: [0, 1.08], tickvals: [0, 0.2, 0.4, 0.6, 0.8, 1]}),
       annotations: unfinished.map((slot) => ({
-        text: `${escapeText(slot.run.configuration.regime)}: ${progressOf(slot.run)}`,
+        text: `${escapeHtml(slot.run.configuration.regime)}: ${progressOf(slot.run)}`,
         x: slot.x,
         y: 0.02,
         textangle: -90,
@@ -119,7 +120,7 @@ function barTrace({run, x, interval}: Bar, isCrowded: boolean): Trace {
   const kind = kindOf(run);
   return {
     type: 'bar',
-    name: escapeText(run.title),
+    name: escapeHtml(run.title),
     legendgroup: kind,
     showlegend: false,
     x: [x],
@@ -152,12 +153,12 @@ function isTooLowForText(run: FinishedRun): boolean {
 
 /** Regime and parameters as narrow lines: 'last 3', 'stages', 'lr 3e-4', ... */
 function inColumn(run: RunRecord): string {
-  const regime = escapeText(run.configuration.regime).replace(/ (?=\S+$)/, '<br>');
+  const regime = escapeHtml(run.configuration.regime).replace(/ (?=\S+$)/, '<br>');
   return [`<b>${regime}</b>`, ...parametersInShort(run)].join('<br>');
 }
 
 function inLine(run: RunRecord): string {
-  return [`<b>${escapeText(run.configuration.regime)}</b>`, ...parametersInShort(run)].join(' · ');
+  return [`<b>${escapeHtml(run.configuration.regime)}</b>`, ...parametersInShort(run)].join(' · ');
 }
 
 /** The legend's word for a regime; a click on it hides the regime's bars. */

@@ -1,3 +1,4 @@
+import {escapeHtml} from '../html';
 import type {RunRecord} from '../runs';
 import {axis, type ChartOptions, emptyFigure, figure, type Figure, type Trace} from './figure';
 import {byBackbone, type FinishedRun, standInsOf, isFinished, kindOf, NO_RESULT, runInWords} from './run';
@@ -9,7 +10,6 @@ import {
   type RegimeKind,
   runColour,
 } from './style';
-import {escapeText} from './text';
 
 /**
  * What time buys: test macro-F1 of every finished run against its training time (logarithmic), the runs of one backbone
@@ -65,7 +65,7 @@ function backboneTrace(name: string, runs: readonly FinishedRun[]): Trace {
   return {
     type: 'scatter',
     mode: 'lines+markers',
-    name: escapeText(name),
+    name: escapeHtml(name),
     x: ordered.map((run) => run.seconds),
     y: ordered.map((run) => run.result.testMacroF1),
     line: {color, width: 1.5},

@@ -1,10 +1,11 @@
 /** Tables as HTML, and the same rows as plain records for data frames. */
+import {escapeHtml} from '../html';
 import type {StageSummary} from '../backbones';
 import type {ClassificationReport} from '../metrics';
 import {networkTitle, type RunRecord} from '../runs';
 import type {ChartOptions} from './figure';
 import {bestEpoch, standInsOf} from './run';
-import {escapeText, heading, score} from './text';
+import {heading, score} from './text';
 
 export interface TableOptions extends ChartOptions {
   /** What stood in for photos and network. */
@@ -174,16 +175,16 @@ function table({kind, caption, columns, rows, names, bold, empty}: Table): strin
     column < names
       ? 'text-align:left;white-space:nowrap;padding:4px 10px'
       : 'text-align:right;padding:4px 10px';
-  const head = columns.map((name, column) => `<th style="${alignment(column)}">${escapeText(name)}</th>`);
+  const head = columns.map((name, column) => `<th style="${alignment(column)}">${escapeHtml(name)}</th>`);
   const cell = (text: string, column: number, row: number) =>
-    `<td style="${alignment(column)}${bold(row) ? ';font-weight:bold' : ''}">${escapeText(text)}</td>`;
+    `<td style="${alignment(column)}${bold(row) ? ';font-weight:bold' : ''}">${escapeHtml(text)}</td>`;
   const body = rows.map(
     (texts, row) => `<tr>${texts.map((text, column) => cell(text, column, row)).join('')}</tr>`,
   );
-  if (rows.length === 0) body.push(`<tr><td colspan="${columns.length}">${escapeText(empty)}</td></tr>`);
+  if (rows.length === 0) body.push(`<tr><td colspan="${columns.length}">${escapeHtml(empty)}</td></tr>`);
   return [
     `<table class="${kind}" style="border-collapse:collapse">`,
-    `<caption style="caption-side:top;text-align:left;font-weight:bold;padding:4px 10px">${escapeText(caption)}</caption>`,
+    `<caption style="caption-side:top;text-align:left;font-weight:bold;padding:4px 10px">${escapeHtml(caption)}</caption>`,
     `<thead><tr>${head.join('')}</tr></thead>`,
     `<tbody>${body.join('')}</tbody>`,
     '</table>',

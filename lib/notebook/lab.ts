@@ -15,9 +15,10 @@ import {
   type Workspace,
 } from '../experiments';
 import {LabError} from '../errors';
+import {escapeHtml} from '../html';
 import {classificationReport} from '../metrics';
 import type {RunRecord} from '../runs';
-import {escapeHtml, type Figure, showFigure, showHtml} from './display';
+import {type Figure, showFigure, showHtml} from './display';
 import {augmentedBatchGrid, mistakeGrid, photosInstead, sampleGrid} from './grids';
 import {interruptible} from './interrupt';
 import {type Progress, ProgressLine} from './progress';

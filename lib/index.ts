@@ -2,7 +2,13 @@
 export * as charts from './charts';
 export {LabError} from './errors';
 export {engineReport} from './engine';
-export {everything, type ExperimentOptions, featureExtraction, lastStages, type Regime} from './experiments';
+export {
+  everything,
+  type ExperimentOptions,
+  featureExtraction,
+  lastStages,
+  type SharedRegime,
+} from './experiments';
 export {
   Lab,
   type LabOptions,
@@ -14,6 +20,6 @@ export {
   showTable,
   tellStandIns,
 } from './notebook';
-export {classificationReport, macroF1} from './metrics';
-export type {EpochRecord, RunRecord, RunResult} from './runs';
+export {accuracy, classificationReport, macroF1, type Metric, type Scores} from './metrics';
+export type {EpochRecord, Regime, RunRecord, RunResult} from './runs';
 export {adam, adamw, constant, cosine, oneCycle, sgd, stepDecay} from './training';

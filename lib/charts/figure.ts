@@ -17,6 +17,11 @@ export interface ChartOptions {
   title?: string;
 }
 
+export interface ScoreOptions extends ChartOptions {
+  /** What the runs are compared by; 'macroF1' unless given. */
+  metric?: 'macroF1' | 'accuracy';
+}
+
 export interface FigureParts {
   /** What is seen. */
   title: string;

@@ -5,6 +5,11 @@ export function score(value: number): string {
   return value.toFixed(3);
 }
 
+/** 'Validation' of 'validation'. */
+export function capitalised(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
 /** A share of 1 in percent, with a space that does not break: '91 %'. */
 export function percent(share: number): string {
   return `${Math.round(100 * share)}\u00a0%`;

@@ -1,6 +1,7 @@
 import {type Augmentation, photoAugmentation, type Preprocessing} from '../batches';
 import {LabError} from '../errors';
 import type {HeadOptions} from '../heads';
+import type {Metric} from '../metrics';
 import type {RunConfiguration} from '../runs';
 import {
   adamw,
@@ -12,7 +13,7 @@ import {
   type TrainingOptions,
 } from '../training';
 import type {Network} from './networks';
-import {frozenStages, type Regime, regimeName} from './regimes';
+import {frozenStages, type SharedRegime} from './regimes';
 import {batchesPerEpoch} from './sources';
 import type {Workspace} from './workspace';
 
@@ -20,7 +21,9 @@ import type {Workspace} from './workspace';
 export interface ExperimentOptions {
   /** An architecture's name as in torchvision or timm. */
   backbone: string;
-  regime: Regime;
+  regime: SharedRegime;
+  /** What charts and tables call the run; running another experiment of this name replaces it there. Default: backbone and kind of regime. */
+  name?: string;
   head?: HeadOptions;
   /** Default: AdamW at a learning rate of 1e-3. */
   optimizer?: OptimizerOptions;
@@ -39,6 +42,9 @@ export interface ExperimentOptions {
   /** Whether rare classes weigh more in the loss. Default: false. */
   balanced?: boolean;
   clipNorm?: number;
+  /** What of the validation part chooses the best weights. Default: 'macroF1'. */
+  select?: Metric;
+  /** Epochs without a better one after which training ends. Default: never before `epochs`. */
   patience?: number;
   /** Seeds the head, dropout, order and augmentation. Default: 1. */
   seed?: number;
@@ -87,6 +93,9 @@ export function completeExperiment(
 ): Experiment {
   const {dataset, split} = workspace;
   const {batchSize = 32, views = 1, seed = 1, labelSmoothing = 0, clipNorm, patience} = options;
+  const {sharing: _, ...regime} = options.regime;
+  if (options.name?.trim() === '')
+    throw new LabError('name is empty. Give a name for the run, or leave it out.');
   for (const [name, value, least] of [
     ['batchSize', batchSize, 1],
     ['views', views, 0],
@@ -97,7 +106,8 @@ export function completeExperiment(
   }
   const experiment: Experiment = {
     backbone: options.backbone,
-    regime: regimeName(options.regime),
+    regime,
+    select: options.select ?? 'macroF1',
     network: architecture.name,
     standIns: [dataset.standIn, standIn].filter((each) => each !== null),
     classes: split.classes,
@@ -105,7 +115,7 @@ export function completeExperiment(
     split: split.id,
     weights,
     preprocessing: architecture.preprocessing,
-    frozen: frozenStages(options.regime, architecture.stages.length),
+    frozen: frozenStages(regime, architecture.stages.length),
     head: {dropout: 0.2, hidden: [], ...options.head},
     optimizer: options.optimizer ?? adamw({learningRate: 1e-3}),
     schedule: options.schedule ?? constant(),

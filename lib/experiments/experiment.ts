@@ -4,9 +4,8 @@ import type {Part} from '../datasets';
 import {type FeatureStore, frozenFeatures} from '../features';
 import {openCheckpoint} from '../checkpoints';
 import {Classifier, Head} from '../heads';
-import {macroF1} from '../metrics';
 import {fnv1a} from '../random';
-import {type Run, type RunRecord, runTitle} from '../runs';
+import {type Run, type RunRecord, type RunResult, runTitle} from '../runs';
 import {type BatchProgress, type Epoch, evaluate, isOptimizerState, type Source, train} from '../training';
 import {completeExperiment, type Experiment, type ExperimentOptions, trainingOptions} from './configuration';
 import {findNetwork, type NetworkHooks} from './networks';
@@ -36,15 +35,19 @@ export async function runExperiment(
   const {architecture, load} = network;
   const experiment = completeExperiment(options, network, workspace);
   const kept = keptStages(options.regime, architecture.stages.length);
-  hooks.onStart?.(runTitle(experiment));
+  const {name = null} = options;
+  hooks.onStart?.(name ?? runTitle(experiment));
   const stored = workspace.runs.find(experiment);
-  if (stored?.status === 'complete' && !options.force) return stored;
+  if (stored?.status === 'complete' && !options.force) {
+    return stored.name === name ? stored : (workspace.runs.rename(stored.id, name) ?? stored);
+  }
 
   const head = new Head(architecture.features, experiment.classes.length, experiment.head, experiment.seed);
   const classifier = new Classifier(load(), head, experiment.frozen);
   try {
     const run = workspace.runs.open(experiment, {redo: options.force});
     try {
+      run.rename(name);
       await trainAndTest(classifier, experiment, kept, run, workspace, hooks);
     } catch (error) {
       if (!hooks.signal?.aborted) throw error;
@@ -65,7 +68,7 @@ async function trainAndTest(
   workspace: Workspace,
   hooks: ExperimentHooks,
 ): Promise<void> {
-  const {sources, close} = await openSources(classifier, experiment, kept, workspace, hooks);
+  const {sources, close} = await openNotedSources(classifier, experiment, kept, run, workspace, hooks);
   try {
     const resumed = resumePoint(run);
     if (resumed) classifier.restore(resumed.weights);
@@ -84,21 +87,22 @@ async function trainAndTest(
     hooks.signal?.throwIfAborted();
     const best = outcome.state.best!;
     restoreFile(classifier, run.bestWeights());
-    const {confusion, truth, predicted, probabilities} = await evaluate(classifier, sources.test);
-    const correct = confusion.reduce((sum, row, label) => sum + row[label], 0);
-    run.finish({
+    const {parts} = workspace.split;
+    const part = parts.test.length > 0 ? 'test' : 'val';
+    const {scores, confusion, truth, predicted, probabilities} = await evaluate(classifier, sources[part]);
+    const result: RunResult = {
       bestEpoch: best.epoch,
-      valMacroF1: best.macroF1,
-      testMacroF1: macroF1(confusion),
-      testAccuracy: correct / truth.length,
+      val: run.record().history[best.epoch - 1].val,
+      test: part === 'test' ? scores : null,
       confusion,
-      predictions: workspace.split.parts.test.map(({path}, i) => ({
+      predictions: parts[part].map(({path}, i) => ({
         path,
         truth: truth[i],
         predicted: predicted[i],
-        probability: probabilities[i],
+        probability: probabilities[i * confusion.length + predicted[i]],
       })),
-    });
+    };
+    run.finish(result, probabilities);
   } finally {
     close();
   }
@@ -135,14 +139,34 @@ export function batchItems({dataset, split}: Workspace, part: Part): BatchItem[]
   }));
 }
 
+/** The sources, of which the run notes what their frozen features cost and what of it was spent now. */
+async function openNotedSources(
+  classifier: Classifier,
+  experiment: Experiment,
+  kept: number[],
+  run: Run,
+  workspace: Workspace,
+  hooks: ExperimentHooks,
+) {
+  let [cost, spent]: [number | null, number] = [null, 0];
+  const onSpent = (seconds: number) => (spent += seconds);
+  try {
+    const opened = await openSources(classifier, experiment, kept, workspace, {...hooks, onSpent});
+    ({cost} = opened);
+    return opened;
+  } finally {
+    run.noteFeatures({cost, spent});
+  }
+}
+
 /** The three parts as sources: photos when nothing is frozen, else frozen features, computed where they are missing. */
 async function openSources(
   {backbone}: Classifier,
   experiment: Experiment,
   kept: number[],
   workspace: Workspace,
-  hooks: ExperimentHooks,
-): Promise<{sources: Record<Part, Source>; close: () => void}> {
+  hooks: ExperimentHooks & {onSpent: (seconds: number) => void},
+): Promise<{sources: Record<Part, Source>; cost: number | null; close: () => void}> {
   const {preprocessing, augmentation, batchSize, seed, frozen, weights, views} = experiment;
   const items = {
     train: batchItems(workspace, 'train'),
@@ -151,7 +175,11 @@ async function openSources(
   };
   if (frozen === 0) {
     const source = (part: Part) => photoSource(items[part], {preprocessing, augmentation, batchSize, seed});
-    return {sources: {train: source('train'), val: source('val'), test: source('test')}, close: () => {}};
+    return {
+      sources: {train: source('train'), val: source('val'), test: source('test')},
+      cost: 0,
+      close: () => {},
+    };
   }
   const augmented = Array.from({length: views}, (_, view): View => ({
     augmentation,
@@ -164,7 +192,7 @@ async function openSources(
   const total = passes.reduce((sum, {photos}) => sum + photos.length, 0);
   const stores: FeatureStore[] = [];
   const close = () => stores.forEach((store) => store.close());
-  let before = 0;
+  let [before, cost]: [number, number | null] = [0, 0];
   try {
     for (const {view, photos} of passes) {
       const opened = await frozenFeatures(photos, {
@@ -175,12 +203,15 @@ async function openSources(
         stages: kept,
         folder: workspace.featuresFolder,
         onProgress: (done) => hooks.onFeatures?.(before + done, total),
+        onSpent: hooks.onSpent,
         signal: hooks.signal,
         onWait: hooks.onWarning,
       });
       before += photos.length;
       stores.push(opened.pop()!);
       opened.forEach((store) => store.close());
+      const seconds = stores.at(-1)!.secondsOf(photos.map(({key}) => key));
+      cost = cost === null || seconds === null ? null : cost + seconds;
     }
   } catch (error) {
     close();
@@ -194,6 +225,7 @@ async function openSources(
       val: featureSource(items.val, [plain], order),
       test: featureSource(items.test, [plain], order),
     },
+    cost,
     close,
   };
 }

@@ -72,7 +72,7 @@ export async function augmentedBatchGrid(
   });
 }
 
-/** Test photos that a run got wrong, the surest first. */
+/** Photos that a run got wrong, of the test part or, where there is none, of the validation part, the surest first. */
 export async function mistakeGrid({dataset}: Workspace, run: RunRecord, count: number): Promise<string> {
   const items = worstMistakes(run, count).map(async (mistake) => ({
     ...mistake,
@@ -82,6 +82,6 @@ export async function mistakeGrid({dataset}: Workspace, run: RunRecord, count: n
     title: `The mistakes ${run.title} was surest of`,
     subtitle: 'Above: what was predicted, with its probability; below: the label.',
     standIns: run.configuration.standIns,
-    empty: 'No test photo was classified wrongly.',
+    empty: 'No photo was classified wrongly.',
   });
 }

@@ -8,9 +8,9 @@ import {
   featureExtraction,
   frozenStages,
   lastStages,
-  regimeName,
   runExperiment,
 } from '../../lib/experiments';
+import {regimeName} from '../../lib/runs';
 import {cosine} from '../../lib/training';
 import {drawnWorkspace} from './workspace';
 
@@ -47,6 +47,8 @@ const wrong: [string, Partial<ExperimentOptions>, RegExp][] = [
   ['a label smoothing of 1', {labelSmoothing: 1}, /label smoothing of 1 /],
   ['a negative norm', {clipNorm: -1}, /clipNorm of -1/],
   ['no patience', {patience: 0}, /patience of 0/],
+  ['a metric that is none', {select: 'f1' as 'macroF1'}, /select is "f1"/],
+  ['a name without a letter', {name: ' '}, /name is empty/],
   ['a warm-up that leaves nothing', {schedule: cosine({warmup: 3})}, /warm-up of 3 epochs leaves nothing/],
   [
     'a size that a transformer cannot take',

@@ -108,7 +108,7 @@ export function totalSeconds({seconds: {features, training, validation}}: RunRec
 export function timeInWords(run: RunRecord): string {
   const {features, reused} = run.seconds;
   const own = duration(totalSeconds(run) - (reused ?? 0));
-  if (features === null) return `${own}, without its frozen features, if any`;
+  if (features === null) return `${own}, frozen features not counted`;
   return reused === null || reused < 0.01 * features || reused === 0
     ? own
     : `${own}, features reused (${duration(reused)})`;

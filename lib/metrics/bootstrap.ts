@@ -1,6 +1,6 @@
 import {LabError} from '../errors';
 import {mulberry32} from '../random';
-import {confusionMatrix} from './confusion';
+import {checkLabel} from './confusion';
 import {accuracy, macroF1} from './report';
 
 export interface Interval {
@@ -39,11 +39,17 @@ export function bootstrapInterval(
   }
   const random = mulberry32(seed);
   const score = {macroF1, accuracy}[metric];
+  items.forEach(({truth, predicted}, item) => {
+    checkLabel('true', truth, item, classCount);
+    checkLabel('predicted', predicted, item, classCount);
+  });
   const scores = Array.from({length: resamples}, () => {
-    const drawn = items.map(() => items[Math.floor(random() * items.length)]);
-    const truth = drawn.map((item) => item.truth);
-    const predicted = drawn.map((item) => item.predicted);
-    return score(confusionMatrix(truth, predicted, classCount));
+    const drawn = Array.from({length: classCount}, () => new Array<number>(classCount).fill(0));
+    for (let count = 0; count < items.length; count++) {
+      const {truth, predicted} = items[Math.floor(random() * items.length)];
+      drawn[truth][predicted]++;
+    }
+    return score(drawn);
   }).sort((a, b) => a - b);
   const tail = (1 - level) / 2;
   return {low: quantile(scores, tail), high: quantile(scores, 1 - tail)};

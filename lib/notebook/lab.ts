@@ -162,7 +162,7 @@ export class Lab {
   showOverview(): void {
     const {dataset, split, standIns} = this.workspace;
     const engine = engineReport();
-    const parts = partNames.map((part) => `${part} ${split.parts[part].length}`).join(', ');
+    const parts = this.parts.map((part) => `${part} ${split.parts[part].length}`).join(', ');
     const conflicts = dataset.conflicts.map(({paths}) => paths.join(' = ')).join('; ');
     const rows: [string, string][] = [
       [
@@ -186,7 +186,7 @@ export class Lab {
   showClassBalance(): void {
     const {classes, parts} = this.workspace.split;
     const counts = Object.fromEntries(
-      partNames.map((part) => [
+      this.parts.map((part) => [
         part,
         classes.map((_, label) => parts[part].filter((photo) => photo.label === label).length),
       ]),
@@ -246,6 +246,11 @@ export class Lab {
   /** The mistakes the run was surest of. */
   async showMistakes(run = this.best(), count = 12): Promise<void> {
     showHtml(await mistakeGrid(this.workspace, run, count));
+  }
+
+  /** The parts of the split that hold photos: there may be no test part. */
+  private get parts() {
+    return partNames.filter((part) => this.workspace.split.parts[part].length > 0);
   }
 
   private architecture(name: string, size?: number) {

@@ -244,7 +244,7 @@ test('time counts what frozen features cost, and words tell who paid', () => {
   assert.equal(charts.timeInWords(paid), '4.0 min');
   assert.equal(charts.timeInWords(reused), '40 s, features reused (3.3 min)');
   const earlier = {...paid, seconds: {features: null, reused: null, training: 38, validation: null}};
-  assert.equal(charts.timeInWords(earlier), '38 s, without its frozen features, if any');
+  assert.equal(charts.timeInWords(earlier), '38 s, frozen features not counted');
 });
 
 test('a name takes the place of the regime', () => {

@@ -22,7 +22,7 @@ export {
   type ExperimentParts,
   featureExtraction,
   lastStages,
-  type Regime,
+  type SharedRegime,
 } from './experiments';
 export {
   Lab,
@@ -35,8 +35,8 @@ export {
   showTable,
   tellStandIns,
 } from './notebook';
-export {classificationReport, macroF1} from './metrics';
-export type {EpochRecord, RunRecord, RunResult} from './runs';
+export {accuracy, classificationReport, macroF1, type Metric, type Scores} from './metrics';
+export type {EpochRecord, Regime, RunRecord, RunResult} from './runs';
 export {
   adam,
   adamw,
@@ -51,7 +51,7 @@ export {
   oneCycle,
   sgd,
   type Source,
-  step,
+  stepDecay,
   Stepper,
   train,
 } from './training';

@@ -21,5 +21,5 @@ export {network, type NetworkDefinition, type NetworkOptions} from './network';
 export {pretrainedWeights, type PretrainedOptions, weightsAtHand} from './pretrained';
 export {architectureNames, findArchitecture, isRegistered, smallRelative} from './registry';
 export {InferenceNet, TrainingNet, type TrainingOptions} from './tensors';
-export {type NamedValues, randomValues, Weights} from './weights';
+export {randomValues, Weights} from './weights';
 export {type LayerSummary, type ParameterSpec, ShapeNet} from './shapes';

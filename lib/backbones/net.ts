@@ -4,7 +4,7 @@
  * with frozen, folded weights, `TrainingNet` computes with gradients. So an architecture is written once.
  * Names are the checkpoint's own keys. Images are [batch, height, width, channel], sequences [batch, token, width].
  */
-import {type Activation, samePadding, type Window} from '../engine';
+import {type Activation, samePadding, type WindowMoves} from '../engine';
 
 /** A tensor, or in a `ShapeNet` the mere shape of one. */
 export interface Value {
@@ -99,7 +99,7 @@ export function convolutionWindow(
   {kernel, stride = 1, padding = 0, dilation = 1}: ConvOptions,
   height: number,
   width: number,
-): Window {
+): WindowMoves {
   const [strides, size] = [pair(stride), pair(kernel)];
   const sides = [height, width].map((length, axis): [number, number] => {
     if (padding === 'same') return samePadding(length, (size[axis] - 1) * dilation + 1, strides[axis]);
@@ -136,6 +136,6 @@ export function poolWindow(
     const starts = Math.ceil(span / strides[axis]) * strides[axis];
     return starts < length + sides[axis] ? strides[axis] - (span % strides[axis]) : 0;
   });
-  const around: Window['padding'] = [sides[0], sides[0] + extra[0], sides[1], sides[1] + extra[1]];
+  const around: WindowMoves['padding'] = [sides[0], sides[0] + extra[0], sides[1], sides[1] + extra[1]];
   return {size, strides, padding: around};
 }

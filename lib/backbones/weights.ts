@@ -1,15 +1,9 @@
 /** The tensors of a network by their checkpoint names, held in the engine's layout and read or written in PyTorch's. */
+import type {NamedValues} from '../checkpoints';
 import {LabError} from '../errors';
 import {tf, type Tensor, type Variable} from '../engine';
 import {mulberry32, fnv1a} from '../random';
 import type {Layout, ParameterSpec} from './shapes';
-
-export interface NamedValues {
-  name: string;
-  /** PyTorch's shape. */
-  shape: number[];
-  values: Float32Array;
-}
 
 /** Axes of PyTorch's layout in the order the engine wants: OIHW to HWIO, depthwise [channels, 1, height, width] to [height, width, channels, 1]. */
 const toEngine: Record<Layout, number[] | null> = {

@@ -1,7 +1,8 @@
+import {escapeHtml} from '../html';
 import {LabError} from '../errors';
 import {axis, emptyFigure, figure, type Figure, LEGEND_BELOW, nameAxis, type Trace} from './figure';
 import {PART_COLOURS} from './style';
-import {escapeText, percent} from './text';
+import {percent} from './text';
 
 export interface ClassBalanceOptions {
   /** 'Photos per class and part' unless given. */
@@ -30,10 +31,10 @@ export function classBalance(
   }
   if (classes.length === 0 || parts.length === 0) return emptyFigure(title, 'No photos yet.', standIns);
 
-  const names = classes.map(escapeText);
+  const names = classes.map(escapeHtml);
   const totals = classes.map((_, label) => parts.reduce((sum, part) => sum + counts[part][label], 0));
   const bars = parts.map((part, index): Trace => {
-    const partName = escapeText(PART_NAMES[part] ?? part);
+    const partName = escapeHtml(PART_NAMES[part] ?? part);
     return {
       type: 'bar',
       name: partName,

@@ -1,21 +1,22 @@
+import {escapeHtml} from '../html';
 import {classificationReport, type ClassScores} from '../metrics';
 import type {RunRecord} from '../runs';
 import {type ChartOptions, emptyFigure, figure, type Figure, nameAxis} from './figure';
-import {byBackbone, standInsOf, isFinished, NO_RESULT} from './run';
+import {byBackbone, type FinishedRun, isFinished, NO_RESULT, partOf, standInsOf} from './run';
 import {SEQUENTIAL_COLOURS} from './style';
-import {escapeText, score} from './text';
+import {capitalised, score} from './text';
 
 /** F1 of every class under every finished run: a heat map of runs by classes, so that the hard classes stand out. */
-export function classF1HeatMap(
-  runs: readonly RunRecord[],
-  {title = 'Test F1 of each class'}: ChartOptions = {},
-): Figure {
+export function classF1HeatMap(runs: readonly RunRecord[], options: ChartOptions = {}): Figure {
   const standIns = standInsOf(runs);
   const finished = [...byBackbone(runs.filter(isFinished)).values()].flat();
+  const [part, ...others] = new Set(finished.map(partOf));
+  const {title = others.length > 0 ? 'F1 of each class' : `${capitalised(part ?? 'test')} F1 of each class`} =
+    options;
   if (finished.length === 0) return emptyFigure(title, NO_RESULT, standIns);
 
   const classes = [...new Set(finished.flatMap((run) => run.configuration.classes))];
-  const names = classes.map(escapeText);
+  const names = classes.map(escapeHtml);
   const cells = finished.map((run) => {
     const report = classificationReport(run.result.confusion, run.configuration.classes);
     return classes.map((name) => report.classes.find((scores) => scores.name === name));
@@ -34,7 +35,7 @@ export function classF1HeatMap(
       {
         type: 'heatmap',
         x: names,
-        y: finished.map((run) => escapeText(run.title)),
+        y: finished.map((run) => escapeHtml(run.title)),
         z: cells.map((row) => row.map((scores) => scores?.f1 ?? null)),
         zmin: Math.floor(10 * Math.min(...f1s)) / 10,
         zmax: 1,
@@ -61,11 +62,11 @@ export function classF1HeatMap(
   });
 }
 
-function cellInWords(run: RunRecord, scores: ClassScores | undefined): string {
+function cellInWords(run: FinishedRun, scores: ClassScores | undefined): string {
   if (scores === undefined) return '';
   return [
-    `<b>${escapeText(scores.name)}</b>, ${escapeText(run.title)}`,
+    `<b>${escapeHtml(scores.name)}</b>, ${escapeHtml(run.title)}`,
     `F1 ${score(scores.f1)}: precision ${score(scores.precision)}, recall ${score(scores.recall)}`,
-    `${scores.support} test photos`,
+    `${scores.support} ${partOf(run)} photos`,
   ].join('<br>');
 }

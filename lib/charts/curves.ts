@@ -1,4 +1,6 @@
 /** Charts of what happens epoch by epoch. */
+import {escapeHtml} from '../html';
+import {metricNames} from '../metrics';
 import {type EpochRecord, networkTitle, type RunRecord} from '../runs';
 import {
   axis,
@@ -8,11 +10,21 @@ import {
   type Figure,
   INK,
   LEGEND_BELOW,
+  type ScoreOptions,
   type Trace,
 } from './figure';
-import {bestEpoch, byBackbone, inTwoLines, standInsOf, kindOf} from './run';
+import {
+  bestEpoch,
+  byBackbone,
+  type ComparedMetric,
+  inTwoLines,
+  kindOf,
+  labelOf,
+  scoresInWords,
+  standInsOf,
+} from './run';
 import {neutralColour, REGIME_KINDS, REGIME_STYLES, type RegimeKind, runColour} from './style';
-import {duration, escapeText, rate, score} from './text';
+import {duration, rate, score} from './text';
 
 const NO_EPOCH = 'No epoch has ended yet.';
 const FACETS_PER_ROW = 4;
@@ -89,8 +101,8 @@ interface LossKind {
 }
 
 const LOSSES: readonly LossKind[] = [
-  {name: 'training', dash: 'solid', of: (epoch) => epoch.trainLoss},
-  {name: 'validation', dash: 'dash', of: (epoch) => epoch.valLoss},
+  {name: 'training', dash: 'solid', of: (epoch) => epoch.train.loss},
+  {name: 'validation', dash: 'dash', of: (epoch) => epoch.val.loss},
 ];
 
 function lossLine(run: RunRecord, loss: LossKind): Trace {
@@ -99,7 +111,7 @@ function lossLine(run: RunRecord, loss: LossKind): Trace {
   return {
     type: 'scatter',
     mode: 'lines+markers',
-    name: escapeText(`${run.title}, ${loss.name}`),
+    name: escapeHtml(`${run.title}, ${loss.name}`),
     legendgroup: `${kind}, ${loss.name}`,
     showlegend: false,
     x: run.history.map((epoch) => epoch.epoch),
@@ -108,7 +120,7 @@ function lossLine(run: RunRecord, loss: LossKind): Trace {
     hoverinfo: 'text',
     hovertext: run.history.map(
       (epoch, index) =>
-        `<b>${escapeText(run.title)}</b><br>epoch ${epoch.epoch}: ${loss.name} loss ${score(losses[index])}`,
+        `<b>${escapeHtml(run.title)}</b><br>epoch ${epoch.epoch}: ${loss.name} loss ${score(losses[index])}`,
     ),
   };
 }
@@ -134,46 +146,46 @@ function lineStyle(color: string, kind: RegimeKind, dash: string): Record<string
 }
 
 /**
- * Validation macro-F1 per epoch, all runs in one chart: the backbone shows in the colour, the regime in dash and marker, and
- * the best epoch of each run is the large marker.
+ * A score of the validation part per epoch, all runs in one chart: the backbone shows in the colour, the regime in dash and
+ * marker, and the epoch whose weights were kept is the large marker.
  */
-export function macroF1PerEpoch(
+export function scorePerEpoch(
   runs: readonly RunRecord[],
-  {title = 'Validation macro-F1 per epoch'}: ChartOptions = {},
+  {metric = 'macroF1', title = `Validation ${metricNames[metric]} per epoch`}: ScoreOptions = {},
 ): Figure {
   const standIns = standInsOf(runs);
   const begun = runs.filter((run) => run.history.length > 0);
   if (begun.length === 0) return emptyFigure(title, NO_EPOCH, standIns);
 
   const bests = begun.map((run) => ({run, best: bestEpoch(run) as EpochRecord}));
-  const highest = bests.reduce((high, each) => (each.best.valMacroF1 > high.best.valMacroF1 ? each : high));
+  const highest = bests.reduce((high, each) => (each.best.val[metric] > high.best.val[metric] ? each : high));
   return figure({
     title,
-    subtitle: `Large marker: best epoch of the run. Highest: ${score(highest.best.valMacroF1)}, ${escapeText(highest.run.title)}, epoch ${highest.best.epoch}.`,
+    subtitle: `Large marker: best epoch of the run. Highest: ${score(highest.best.val[metric])}, ${escapeHtml(highest.run.title)}, epoch ${highest.best.epoch}.`,
     standIns,
-    data: [...byBackbone(begun).values()].flat().map(macroF1Line),
+    data: [...byBackbone(begun).values()].flat().map((run) => scoreLine(run, metric)),
     height: 460 + 64 * Math.ceil(byBackbone(begun).size / BACKBONES_PER_LEGEND_ROW),
     layout: {
       legend: {...LEGEND_BELOW, groupclick: 'toggleitem'},
       xaxis: axis('epoch', epochTicks(runs)),
-      yaxis: axis('validation macro-F1', {tickformat: '.2f'}),
+      yaxis: axis(`validation ${metricNames[metric]}`, {tickformat: '.2f'}),
     },
   });
 }
 
-function macroF1Line(run: RunRecord): Trace {
-  const {backbone, regime} = run.configuration;
+function scoreLine(run: RunRecord, metric: ComparedMetric): Trace {
+  const {backbone} = run.configuration;
   const kind = kindOf(run);
   const color = runColour(backbone, kind);
   const best = bestEpoch(run);
   return {
     type: 'scatter',
     mode: 'lines+markers',
-    name: escapeText(regime),
+    name: escapeHtml(labelOf(run)),
     legendgroup: networkTitle(run.configuration),
-    legendgrouptitle: {text: `<b>${escapeText(networkTitle(run.configuration))}</b>`},
+    legendgrouptitle: {text: `<b>${escapeHtml(networkTitle(run.configuration))}</b>`},
     x: run.history.map((epoch) => epoch.epoch),
-    y: run.history.map((epoch) => epoch.valMacroF1),
+    y: run.history.map((epoch) => epoch.val[metric]),
     line: {color, width: 2, dash: REGIME_STYLES[kind].dash},
     marker: {
       color,
@@ -188,10 +200,12 @@ function macroF1Line(run: RunRecord): Trace {
 }
 
 function epochInWords(run: RunRecord, epoch: EpochRecord, isBest: boolean): string {
+  const {train} = epoch;
   return [
-    `<b>${escapeText(run.title)}</b>`,
-    `epoch ${epoch.epoch}${isBest ? ', the best' : ''}: macro-F1 ${score(epoch.valMacroF1)}, accuracy ${score(epoch.valAccuracy)}`,
-    `loss: training ${score(epoch.trainLoss)}, validation ${score(epoch.valLoss)}`,
+    `<b>${escapeHtml(run.title)}</b>`,
+    `epoch ${epoch.epoch}${isBest ? ', the best' : ''}: ${scoresInWords(epoch.val)}`,
+    ...(train.accuracy === null ? [] : [`training accuracy ${score(train.accuracy)}`]),
+    `loss: training ${score(train.loss)}, validation ${score(epoch.val.loss)}`,
     `learning rate ${rate(epoch.learningRate)}; ${duration(epoch.seconds)}, ${epoch.imagesPerSecond.toFixed(0)} images/s`,
   ].join('<br>');
 }

@@ -1,5 +1,6 @@
 /** The frame every chart shares: fonts, a white ground that is readable in light and dark themes, title, legend. */
-import {escapeText, inLines, standInNote} from './text';
+import {escapeHtml} from '../html';
+import {inLines, standInNote} from './text';
 
 /** A Plotly trace as plain JSON. */
 export type Trace = {type: string} & Record<string, unknown>;
@@ -14,6 +15,11 @@ export interface Figure {
 export interface ChartOptions {
   /** Instead of the chart's usual title. */
   title?: string;
+}
+
+export interface ScoreOptions extends ChartOptions {
+  /** What the runs are compared by; 'macroF1' unless given. */
+  metric?: 'macroF1' | 'accuracy';
 }
 
 export interface FigureParts {
@@ -41,14 +47,14 @@ const NOTE_HEIGHT = 18;
 /** Puts traces into the common frame. Entries of `layout` stand above those of the frame. */
 export function figure({title, subtitle = '', standIns, data, height, layout = {}}: FigureParts): Figure {
   const notes = inLines(standInNote(standIns), NOTE_LENGTH);
-  const small = [...notes.map(escapeText), subtitle].map(
+  const small = [...notes.map(escapeHtml), subtitle].map(
     (line) => `<br><span style="font-size:13px;color:${FAINT_INK}">${line}</span>`,
   );
   return {
     data,
     layout: {
       title: {
-        text: `<b>${escapeText(title)}</b>${small.join('')}`,
+        text: `<b>${escapeHtml(title)}</b>${small.join('')}`,
         font: {size: 17, color: INK},
         x: 0,
         xref: 'container',

@@ -1,7 +1,8 @@
+import {escapeHtml} from '../html';
 import {LabError} from '../errors';
 import type {RunRecord} from '../runs';
 import {FAINT_INK, INK} from './figure';
-import {escapeText, heading, percent} from './text';
+import {heading, percent} from './text';
 
 export interface GridItem {
   /** A data URI, so that notebooks and reports need no other file. */
@@ -49,7 +50,7 @@ export function imageGrid(items: readonly GridItem[], options: GridOptions): str
       : `<div style="display:grid;grid-template-columns:repeat(${columns}, minmax(0, 1fr));gap:10px">${items.map(card).join('')}</div>`;
   return [
     `<div style="background-color:#ffffff;color:${INK};padding:14px;font-family:system-ui, sans-serif;line-height:1.35">`,
-    `<div style="font-size:17px;font-weight:bold">${escapeText(heading(title, standIns))}</div>`,
+    `<div style="font-size:17px;font-weight:bold">${escapeHtml(heading(title, standIns))}</div>`,
     subtitle === '' ? '' : line(subtitle, 13, FAINT_INK),
     `<div style="margin-top:10px">${content}</div>`,
     '</div>',
@@ -65,7 +66,7 @@ function card({image, caption, detail, tone = 'plain'}: GridItem): string {
   const {colour, sign} = TONES[tone];
   return [
     `<figure style="margin:0px;border:1px solid #dde3e8;border-top:4px solid ${colour};background-color:#ffffff">`,
-    `<img src="${escapeText(image)}" alt="${escapeText(detail ? `${caption}, ${detail}` : caption)}" style="width:100%;height:auto;display:block;margin:0px">`,
+    `<img src="${escapeHtml(image)}" alt="${escapeHtml(detail ? `${caption}, ${detail}` : caption)}" style="width:100%;height:auto;display:block;margin:0px">`,
     '<figcaption style="padding:5px 7px;overflow-wrap:break-word">',
     line(sign + caption, 13, INK),
     detail ? line(detail, 12, FAINT_INK, 'cut off') : '',
@@ -76,9 +77,9 @@ function card({image, caption, detail, tone = 'plain'}: GridItem): string {
 /** A line that is too long is wrapped, or cut off and whole in its tooltip. */
 function line(text: string, size: number, colour: string, overflow?: 'cut off'): string {
   const style = `font-size:${size}px;color:${colour}`;
-  if (!overflow) return `<div style="${style}">${escapeText(text)}</div>`;
+  if (!overflow) return `<div style="${style}">${escapeHtml(text)}</div>`;
   const cutOff = 'white-space:nowrap;overflow:hidden;text-overflow:ellipsis';
-  return `<div title="${escapeText(text)}" style="${style};${cutOff}">${escapeText(text)}</div>`;
+  return `<div title="${escapeHtml(text)}" style="${style};${cutOff}">${escapeHtml(text)}</div>`;
 }
 
 export interface Mistake {

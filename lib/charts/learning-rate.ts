@@ -1,8 +1,9 @@
+import {escapeHtml} from '../html';
 import type {RunRecord} from '../runs';
 import {axis, emptyFigure, figure, type Figure, type Trace} from './figure';
 import {standInsOf, kindOf} from './run';
 import {neutralColour, REGIME_STYLES, runColour} from './style';
-import {escapeText, rate} from './text';
+import {rate} from './text';
 
 export interface LearningRateOptions {
   /** 'Learning rate per epoch' for runs and 'Learning rate per step' for numbers, unless given. */
@@ -63,7 +64,7 @@ function runLines(runs: readonly RunRecord[]): Trace[] {
     const [run] = sharing;
     const kind = kindOf(run);
     const color = runColour(run.configuration.backbone, kind);
-    const name = sharing.map((each) => escapeText(each.title)).join('<br>');
+    const name = sharing.map((each) => escapeHtml(each.title)).join('<br>');
     return {
       type: 'scatter',
       mode: 'lines+markers',

@@ -1,21 +1,60 @@
 /** What charts and tables ask of a run. */
-import type {Interval} from '../metrics';
-import {type EpochRecord, networkTitle, type RunRecord, type RunResult} from '../runs';
-import {duration, escapeText, rate, score} from './text';
-import {type RegimeKind, regimeKind} from './style';
+import {escapeHtml} from '../html';
+import {type Interval, isBetter, type Metric, metricNames, type Scores} from '../metrics';
+import {
+  type EpochRecord,
+  networkTitle,
+  type Regime,
+  regimeName,
+  type RunRecord,
+  type RunResult,
+} from '../runs';
+import {duration, rate, score} from './text';
 
 export type FinishedRun = RunRecord & {result: RunResult};
+
+/** What runs are compared by. */
+export type ComparedMetric = Exclude<Metric, 'loss'>;
+
+/** The part of the split that a score is measured on. */
+export type ScoredPart = 'test' | 'validation';
 
 export function isFinished(run: RunRecord): run is FinishedRun {
   return run.result !== null;
 }
 
-/** The finished run of highest validation macro-F1, the first of equals: the test part chooses nothing. */
+/** The part that a run's confusion matrix and predictions are of. */
+export function partOf({result}: FinishedRun): ScoredPart {
+  return result.test ? 'test' : 'validation';
+}
+
+/** The part that runs can be compared on: the test part if each has been tested, else the validation part. */
+export function comparedPart(runs: readonly FinishedRun[]): ScoredPart {
+  return runs.every((run) => partOf(run) === 'test') ? 'test' : 'validation';
+}
+
+export function scoresOn({result}: FinishedRun, part: ScoredPart): Scores {
+  return part === 'test' && result.test ? result.test : result.val;
+}
+
+/** The metric that chose the best weights of all these runs; macro-F1 where they differ in it. */
+function selectedBy(runs: readonly RunRecord[]): Metric {
+  const [first, ...others] = new Set(runs.map(({configuration}) => configuration.select));
+  return others.length === 0 ? (first ?? 'macroF1') : 'macroF1';
+}
+
+/**
+ * The finished run that is best on the validation part by the metric that chose its weights, the first of equals: the
+ * test part chooses nothing.
+ */
 export function bestOnValidation(runs: readonly RunRecord[]): FinishedRun | undefined {
-  const score = (run?: FinishedRun) => run?.result.valMacroF1 ?? -Infinity;
-  return runs
-    .filter(isFinished)
-    .reduce<FinishedRun | undefined>((best, run) => (score(run) > score(best) ? run : best), undefined);
+  const finished = runs.filter(isFinished);
+  const metric = selectedBy(finished);
+  const value = ({result}: FinishedRun) => result.val[metric];
+  return finished.reduce<FinishedRun | undefined>(
+    (best, run) => (!best || isBetter(metric, value(run), value(best)) ? run : best),
+    undefined,
+  );
 }
 
 /** What charts of results say when there is none. */
@@ -26,8 +65,13 @@ export function standInsOf(runs: readonly RunRecord[]): string[] {
   return [...new Set(runs.flatMap((run) => run.configuration.standIns))];
 }
 
-export function kindOf(run: RunRecord): RegimeKind {
-  return regimeKind(run.configuration.regime);
+export function kindOf(run: RunRecord): Regime['kind'] {
+  return run.configuration.regime.kind;
+}
+
+/** What a run is called beside its backbone: its name, or its regime. */
+export function labelOf({name, configuration}: RunRecord): string {
+  return name ?? regimeName(configuration.regime);
 }
 
 /** Runs gathered by backbone, or what stood in for it, both in the order of first appearance. */
@@ -42,12 +86,12 @@ export function byBackbone<Run extends RunRecord>(runs: readonly Run[]): Map<str
 
 /** A network's title in bold: 'efficientnet_lite0 for mobilenet_v2' breaks before what it stands in for. */
 export const inTwoLines = (title: string): string =>
-  `<b>${escapeText(title).replace(' for ', '</b><br>for <b>')}</b>`;
+  `<b>${escapeHtml(title).replace(' for ', '</b><br>for <b>')}</b>`;
 
-/** The epoch of highest validation macro-F1, the earliest of equals; undefined before the first epoch has ended. */
-export function bestEpoch(run: RunRecord): EpochRecord | undefined {
-  return run.history.reduce<EpochRecord | undefined>(
-    (best, epoch) => (best === undefined || epoch.valMacroF1 > best.valMacroF1 ? epoch : best),
+/** The epoch whose weights were kept: the best by the run's metric, the earliest of equals; undefined before the first one's end. */
+export function bestEpoch({history, configuration: {select}}: RunRecord): EpochRecord | undefined {
+  return history.reduce<EpochRecord | undefined>(
+    (best, epoch) => (!best || isBetter(select, epoch.val[select], best.val[select]) ? epoch : best),
     undefined,
   );
 }
@@ -57,6 +101,21 @@ export function progressOf(run: RunRecord): string {
   return run.history.length === 0
     ? `${run.status}, no epoch yet`
     : `${run.status} after epoch ${run.history.length}`;
+}
+
+/** Seconds for a run, what its frozen features cost when they were computed included, as far as they are known. */
+export function totalSeconds({seconds: {features, training, validation}}: RunRecord): number {
+  return (features ?? 0) + training + (validation ?? 0);
+}
+
+/** What a run itself took, and what it did not have to compute: '38 s, features reused (4.1 min)'. */
+export function timeInWords(run: RunRecord): string {
+  const {features, reused} = run.seconds;
+  const own = duration(totalSeconds(run) - (reused ?? 0));
+  if (features === null) return `${own}, frozen features not counted`;
+  return reused === null || reused < 0.01 * features || reused === 0
+    ? own
+    : `${own}, features reused (${duration(reused)})`;
 }
 
 /**
@@ -88,16 +147,27 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** A finished run for those who hover over it; `interval` is that of its test macro-F1. */
-export function runInWords(run: FinishedRun, interval: Interval | null): string {
+/** Scores in a line: 'macro-F1 0.912, accuracy 0.921, top-5 0.998'. */
+export function scoresInWords({macroF1, accuracy, top5}: Scores): string {
+  const top = top5 === null ? '' : `, top-5 ${score(top5)}`;
+  return `${metricNames.macroF1} ${score(macroF1)}, ${metricNames.accuracy} ${score(accuracy)}${top}`;
+}
+
+/** A finished run for those who hover over it; `interval` is that of its score by `metric`. */
+export function runInWords(run: FinishedRun, metric?: ComparedMetric, interval?: Interval | null): string {
   const {result} = run;
   const parameters = parametersInShort(run);
   return [
-    `<b>${escapeText(run.title)}</b>`,
-    `test macro-F1 ${score(result.testMacroF1)}${interval ? ` (95 %: ${score(interval.low)} to ${score(interval.high)})` : ''}`,
-    `test accuracy ${score(result.testAccuracy)}`,
-    `validation macro-F1 ${score(result.valMacroF1)}, best epoch ${result.bestEpoch} of ${run.history.length}`,
+    `<b>${escapeHtml(run.title)}</b>`,
+    ...(run.name === null
+      ? []
+      : [escapeHtml(`${networkTitle(run.configuration)}, ${regimeName(run.configuration.regime)}`)]),
+    ...(result.test ? [`test: ${scoresInWords(result.test)}`] : []),
+    `validation: ${scoresInWords(result.val)}, best epoch ${result.bestEpoch} of ${run.history.length}`,
+    ...(metric && interval
+      ? [`95 % interval of ${metricNames[metric]}: ${score(interval.low)} to ${score(interval.high)}`]
+      : []),
     ...(parameters.length > 0 ? [parameters.join(', ')] : []),
-    `trained in ${duration(run.seconds)}`,
+    `trained in ${timeInWords(run)}`,
   ].join('<br>');
 }

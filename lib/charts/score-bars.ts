@@ -1,30 +1,37 @@
-import {bootstrapMacroF1, type Interval} from '../metrics';
+import {escapeHtml} from '../html';
+import {bootstrapInterval, type Interval, metricNames} from '../metrics';
 import type {RunRecord} from '../runs';
 import {
   axis,
-  type ChartOptions,
   emptyFigure,
   FAINT_INK,
   figure,
   type Figure,
   INK,
+  type ScoreOptions,
   type Trace,
 } from './figure';
 import {
   bestOnValidation,
   byBackbone,
   inTwoLines,
+  comparedPart,
+  type ComparedMetric,
   type FinishedRun,
-  standInsOf,
   isFinished,
   kindOf,
+  labelOf,
   NO_RESULT,
   parametersInShort,
+  partOf,
   progressOf,
   runInWords,
+  type ScoredPart,
+  scoresOn,
+  standInsOf,
 } from './run';
 import {neutralColour, REGIME_KINDS, REGIME_STYLES, type RegimeKind, runColour} from './style';
-import {escapeText, score} from './text';
+import {capitalised, score} from './text';
 
 const GAP_BETWEEN_BACKBONES = 0.6;
 const BAR_WIDTH = 0.92;
@@ -37,20 +44,23 @@ const MOST_BARS_WITH_LEVEL_TEXT = 10;
 interface Bar {
   run: FinishedRun;
   x: number;
-  /** Null without stored predictions. */
+  score: number;
+  /** Of the score; null without stored predictions. */
   interval: Interval | null;
 }
 
 /**
- * Test macro-F1 of every run: bars grouped by backbone, the regime in the strength of the colour, its parameters in short in
- * the bar. Whiskers are the 95 % bootstrap interval over the test photos, where predictions are stored. A run without result
+ * A score of every run on the test part, or on the validation part where one has not been tested: bars grouped by backbone, the regime in the strength of the colour, its parameters in short in
+ * the bar. Whiskers are the 95 % bootstrap interval over the part's photos, where predictions are stored. A run without result
  * has its place, and says how far it is.
  */
-export function testMacroF1Bars(
+export function scoreBars(
   runs: readonly RunRecord[],
-  {title = 'Test macro-F1 by model and regime'}: ChartOptions = {},
+  {metric = 'macroF1', ...options}: ScoreOptions = {},
 ): Figure {
   const standIns = standInsOf(runs);
+  const part = comparedPart(runs.filter(isFinished));
+  const {title = `${capitalised(part)} ${metricNames[metric]} by model and regime`} = options;
   const best = bestOnValidation(runs);
   if (!best) return emptyFigure(title, NO_RESULT, standIns);
 
@@ -64,7 +74,7 @@ export function testMacroF1Bars(
       text: inTwoLines(name),
     });
     for (const run of ofBackbone) {
-      if (isFinished(run)) bars.push({run, x, interval: intervalOf(run)});
+      if (isFinished(run)) bars.push(barOf(run, {x, metric, part}));
       else unfinished.push({run, x});
       x++;
     }
@@ -76,10 +86,10 @@ export function testMacroF1Bars(
   const kinds = REGIME_KINDS.filter((kind) => bars.some(({run}) => kindOf(run) === kind));
   return figure({
     title,
-    subtitle: `Best on validation: ${escapeText(best.title)}, ${score(best.result.testMacroF1)}. Whiskers: 95 % bootstrap interval over the test photos.`,
+    subtitle: `Best on validation: ${escapeHtml(best.title)}, ${score(scoresOn(best, part)[metric])}. Whiskers: 95 % bootstrap interval over the ${part} photos.`,
     standIns,
     data: [
-      ...bars.map((bar) => barTrace(bar, isCrowded)),
+      ...bars.map((bar) => barTrace(bar, metric, isCrowded)),
       ...kinds.map(regimeEntry),
       valueLabels(bars, isCrowded),
     ],
@@ -95,9 +105,9 @@ export function testMacroF1Bars(
         ticks: '',
         tickangle: isCrowded ? -35 : 0,
       }),
-      yaxis: axis('test macro-F1', {range: [0, 1.08], tickvals: [0, 0.2, 0.4, 0.6, 0.8, 1]}),
+      yaxis: axis(`${part} ${metricNames[metric]}`, {range: [0, 1.08], tickvals: [0, 0.2, 0.4, 0.6, 0.8, 1]}),
       annotations: unfinished.map((slot) => ({
-        text: `${escapeText(slot.run.configuration.regime)}: ${progressOf(slot.run)}`,
+        text: `${escapeHtml(labelOf(slot.run))}: ${progressOf(slot.run)}`,
         x: slot.x,
         y: 0.02,
         textangle: -90,
@@ -109,56 +119,65 @@ export function testMacroF1Bars(
   });
 }
 
-function intervalOf({result, configuration}: FinishedRun): Interval | null {
-  return result.predictions.length === 0
-    ? null
-    : bootstrapMacroF1(result.predictions, configuration.classes.length);
+function barOf(
+  run: FinishedRun,
+  {x, metric, part}: {x: number; metric: ComparedMetric; part: ScoredPart},
+): Bar {
+  const {predictions} = run.result;
+  const {classes} = run.configuration;
+  const isKnown = partOf(run) === part && predictions.length > 0;
+  return {
+    run,
+    x,
+    score: scoresOn(run, part)[metric],
+    interval: isKnown ? bootstrapInterval(predictions, classes.length, {metric}) : null,
+  };
 }
 
-function barTrace({run, x, interval}: Bar, isCrowded: boolean): Trace {
-  const {testMacroF1} = run.result;
+function barTrace(bar: Bar, metric: ComparedMetric, isCrowded: boolean): Trace {
+  const {run, x, score, interval} = bar;
   const kind = kindOf(run);
   return {
     type: 'bar',
-    name: escapeText(run.title),
+    name: escapeHtml(run.title),
     legendgroup: kind,
     showlegend: false,
     x: [x],
-    y: [testMacroF1],
+    y: [score],
     width: BAR_WIDTH,
     marker: {color: runColour(run.configuration.backbone, kind), pattern: REGIME_STYLES[kind].pattern},
     error_y: {
       type: 'data',
       symmetric: false,
-      array: [interval ? Math.max(interval.high - testMacroF1, 0) : 0],
-      arrayminus: [interval ? Math.max(testMacroF1 - interval.low, 0) : 0],
+      array: [interval ? Math.max(interval.high - score, 0) : 0],
+      arrayminus: [interval ? Math.max(score - interval.low, 0) : 0],
       color: INK,
       thickness: 1.2,
       width: 4,
     },
-    text: [isCrowded ? inLine(run) : isTooLowForText(run) ? '' : inColumn(run)],
+    text: [isCrowded ? inLine(run) : isTooLowForText(bar) ? '' : inColumn(run)],
     textposition: 'inside',
     insidetextanchor: 'start',
     insidetextfont: {size: isCrowded ? 10 : 12},
     textangle: isCrowded ? -90 : 0,
     hoverinfo: 'text',
-    hovertext: [runInWords(run, interval)],
+    hovertext: [runInWords(run, metric, interval)],
   };
 }
 
 /** Whether the parameters have to stand above the bar, because in it there is no room. */
-function isTooLowForText(run: FinishedRun): boolean {
-  return run.result.testMacroF1 < 0.35;
+function isTooLowForText({score}: Bar): boolean {
+  return score < 0.35;
 }
 
 /** Regime and parameters as narrow lines: 'last 3', 'stages', 'lr 3e-4', ... */
 function inColumn(run: RunRecord): string {
-  const regime = escapeText(run.configuration.regime).replace(/ (?=\S+$)/, '<br>');
-  return [`<b>${regime}</b>`, ...parametersInShort(run)].join('<br>');
+  const label = escapeHtml(labelOf(run)).replace(/ (?=\S+$)/, '<br>');
+  return [`<b>${label}</b>`, ...parametersInShort(run)].join('<br>');
 }
 
 function inLine(run: RunRecord): string {
-  return [`<b>${escapeText(run.configuration.regime)}</b>`, ...parametersInShort(run)].join(' · ');
+  return [`<b>${escapeHtml(labelOf(run))}</b>`, ...parametersInShort(run)].join(' · ');
 }
 
 /** The legend's word for a regime; a click on it hides the regime's bars. */
@@ -178,10 +197,10 @@ function valueLabels(bars: readonly Bar[], isCrowded: boolean): Trace {
     type: 'scatter',
     mode: 'text',
     x: bars.map((bar) => bar.x),
-    y: bars.map(({run, interval}) => Math.max(run.result.testMacroF1, interval?.high ?? 0)),
-    text: bars.map(({run}) => {
-      const value = `<b>${run.result.testMacroF1.toFixed(isCrowded ? 2 : 3)}</b>`;
-      return isTooLowForText(run) && !isCrowded ? `${inColumn(run)}<br>${value}` : value;
+    y: bars.map((bar) => Math.max(bar.score, bar.interval?.high ?? 0)),
+    text: bars.map((bar) => {
+      const value = `<b>${bar.score.toFixed(isCrowded ? 2 : 3)}</b>`;
+      return isTooLowForText(bar) && !isCrowded ? `${inColumn(bar.run)}<br>${value}` : value;
     }),
     textfont: {size: isCrowded ? 10 : 13},
     textposition: 'top center',

@@ -1,6 +1,19 @@
+import {escapeHtml} from '../html';
+import {metricNames} from '../metrics';
 import type {RunRecord} from '../runs';
-import {axis, type ChartOptions, emptyFigure, figure, type Figure, type Trace} from './figure';
-import {byBackbone, type FinishedRun, standInsOf, isFinished, kindOf, NO_RESULT, runInWords} from './run';
+import {axis, emptyFigure, figure, type Figure, type ScoreOptions, type Trace} from './figure';
+import {
+  byBackbone,
+  comparedPart,
+  type FinishedRun,
+  isFinished,
+  kindOf,
+  NO_RESULT,
+  runInWords,
+  scoresOn,
+  standInsOf,
+  totalSeconds,
+} from './run';
 import {
   backboneColour,
   neutralColour,
@@ -9,37 +22,43 @@ import {
   type RegimeKind,
   runColour,
 } from './style';
-import {escapeText} from './text';
+import {capitalised} from './text';
 
 /**
- * What time buys: test macro-F1 of every finished run against its training time (logarithmic), the runs of one backbone
+ * What time buys: a score of every finished run, on the test part or on the validation part where one has not been tested,
+ * against the time that it took with its frozen features, whoever computed them (logarithmic). The runs of one backbone are
  * joined by a line; the regime shows in the marker.
  */
 export function scoreAgainstTime(
   runs: readonly RunRecord[],
-  {title = 'Test macro-F1 against training time'}: ChartOptions = {},
+  {metric = 'macroF1', ...options}: ScoreOptions = {},
 ): Figure {
   const standIns = standInsOf(runs);
   const finished = runs.filter(isFinished);
+  const part = comparedPart(finished);
+  const {title = `${capitalised(part)} ${metricNames[metric]} against training time`} = options;
   if (finished.length === 0) return emptyFigure(title, NO_RESULT, standIns);
 
   const kinds = REGIME_KINDS.filter((kind) => finished.some((run) => kindOf(run) === kind));
   return figure({
     title,
-    subtitle: 'Up and to the left is better; a line joins the runs of one backbone.',
+    subtitle:
+      'Up and to the left is better; a line joins the runs of one backbone. Frozen features count with what computing them took.',
     standIns,
     data: [
-      ...[...byBackbone(finished)].map(([name, ofBackbone]) => backboneTrace(name, ofBackbone)),
+      ...[...byBackbone(finished)].map(([name, ofBackbone]) =>
+        backboneTrace(name, ofBackbone, (run) => scoresOn(run, part)[metric]),
+      ),
       ...kinds.map(markerEntry),
     ],
     height: 480,
     layout: {
-      xaxis: axis('training time (logarithmic)', {
+      xaxis: axis('time for features, training and validation (logarithmic)', {
         type: 'log',
         tickvals: SECONDS,
         ticktext: SECONDS.map(inWords),
       }),
-      yaxis: axis('test macro-F1', {tickformat: '.2f'}),
+      yaxis: axis(`${part} ${metricNames[metric]}`, {tickformat: '.2f'}),
     },
   });
 }
@@ -58,16 +77,20 @@ function inWords(seconds: number): string {
   return seconds < HOUR ? `${seconds / MINUTE} min` : `${seconds / HOUR} h`;
 }
 
-function backboneTrace(name: string, runs: readonly FinishedRun[]): Trace {
-  const ordered = [...runs].sort((a, b) => a.seconds - b.seconds);
+function backboneTrace(
+  name: string,
+  runs: readonly FinishedRun[],
+  scoreOf: (run: FinishedRun) => number,
+): Trace {
+  const ordered = [...runs].sort((a, b) => totalSeconds(a) - totalSeconds(b));
   const {backbone} = ordered[0].configuration;
   const color = backboneColour(backbone);
   return {
     type: 'scatter',
     mode: 'lines+markers',
-    name: escapeText(name),
-    x: ordered.map((run) => run.seconds),
-    y: ordered.map((run) => run.result.testMacroF1),
+    name: escapeHtml(name),
+    x: ordered.map(totalSeconds),
+    y: ordered.map(scoreOf),
     line: {color, width: 1.5},
     marker: {
       color: ordered.map((run) => runColour(backbone, kindOf(run))),
@@ -76,7 +99,7 @@ function backboneTrace(name: string, runs: readonly FinishedRun[]): Trace {
       line: {color, width: 1.5},
     },
     hoverinfo: 'text',
-    hovertext: ordered.map((run) => runInWords(run, null)),
+    hovertext: ordered.map((run) => runInWords(run)),
   };
 }
 

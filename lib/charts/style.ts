@@ -4,6 +4,7 @@
  * family share a hue in different lightness.
  */
 import {fnv1a} from '../random';
+import type {Regime} from '../runs';
 
 const BACKBONE_COLOURS: Record<string, string> = {
   mobilenet_v2: '#0072b2',
@@ -33,16 +34,10 @@ export function backboneColour(backbone: string): string {
   return BACKBONE_COLOURS[backbone] ?? colours[fnv1a(backbone) % colours.length];
 }
 
-/** What a regime is, whatever number of stages it unfreezes. */
-export type RegimeKind = 'feature extraction' | 'last n stages' | 'everything';
+export type RegimeKind = Regime['kind'];
 
 /** In the order in which more and more of the network is trained. */
-export const REGIME_KINDS: readonly RegimeKind[] = ['feature extraction', 'last n stages', 'everything'];
-
-export function regimeKind(regime: string): RegimeKind {
-  if (regime === 'feature extraction' || regime === 'everything') return regime;
-  return 'last n stages';
-}
+export const REGIME_KINDS: readonly RegimeKind[] = ['feature extraction', 'last stages', 'everything'];
 
 interface RegimeStyle {
   /** Share of the backbone's colour, the rest is white. */
@@ -55,7 +50,7 @@ interface RegimeStyle {
 
 export const REGIME_STYLES: Readonly<Record<RegimeKind, RegimeStyle>> = {
   'feature extraction': {strength: 0.6, dash: 'dot', symbol: 'circle', pattern: {shape: ''}},
-  'last n stages': {strength: 1, dash: 'solid', symbol: 'diamond', pattern: {shape: ''}},
+  'last stages': {strength: 1, dash: 'solid', symbol: 'diamond', pattern: {shape: ''}},
   everything: {
     strength: 1,
     dash: 'dash',

@@ -1,10 +1,11 @@
 /** Tables as HTML, and the same rows as plain records for data frames. */
+import {escapeHtml} from '../html';
 import type {StageSummary} from '../backbones';
-import type {ClassificationReport} from '../metrics';
-import {networkTitle, type RunRecord} from '../runs';
+import {type ClassificationReport, confusedPairs, type Confusion} from '../metrics';
+import {networkTitle, regimeName, runName, type RunRecord} from '../runs';
 import type {ChartOptions} from './figure';
-import {bestEpoch, standInsOf} from './run';
-import {escapeText, heading, score} from './text';
+import {bestEpoch, bestOnValidation, standInsOf, totalSeconds} from './run';
+import {heading, percent, score} from './text';
 
 export interface TableOptions extends ChartOptions {
   /** What stood in for photos and network. */
@@ -13,6 +14,8 @@ export interface TableOptions extends ChartOptions {
 
 /** A run in one row; null where it has not come so far. */
 export interface ResultRow {
+  /** As it was given, else backbone and kind of regime. */
+  name: string;
   model: string;
   regime: string;
   status: RunRecord['status'];
@@ -20,8 +23,14 @@ export interface ResultRow {
   epochs: number;
   bestEpoch: number | null;
   valMacroF1: number | null;
+  valAccuracy: number | null;
+  /** Top-5 accuracy; null with five classes or fewer. */
+  valTop5: number | null;
+  /** These three are null where the split has no test part. */
   testMacroF1: number | null;
   testAccuracy: number | null;
+  testTop5: number | null;
+  /** With what its frozen features cost when they were computed. */
   minutes: number;
   /** Mean over the epochs, while training. */
   imagesPerSecond: number | null;
@@ -29,54 +38,85 @@ export interface ResultRow {
 
 /** One row per run, in the order given. */
 export function resultRows(runs: readonly RunRecord[]): ResultRow[] {
-  return runs.map(({configuration, status, history, result, seconds}, index) => {
-    const best = bestEpoch(runs[index]);
+  return runs.map((run) => {
+    const {configuration, status, history, result} = run;
+    const best = bestEpoch(run);
+    const val = result?.val ?? best?.val;
+    const test = result?.test;
     const trainingSeconds = history.reduce((sum, epoch) => sum + epoch.seconds, 0);
     const images = history.reduce((sum, epoch) => sum + epoch.seconds * epoch.imagesPerSecond, 0);
     return {
+      name: runName(run),
       model: networkTitle(configuration),
-      regime: configuration.regime,
+      regime: regimeName(configuration.regime),
       status,
       epochs: history.length,
       bestEpoch: result?.bestEpoch ?? best?.epoch ?? null,
-      valMacroF1: result?.valMacroF1 ?? best?.valMacroF1 ?? null,
-      testMacroF1: result?.testMacroF1 ?? null,
-      testAccuracy: result?.testAccuracy ?? null,
-      minutes: seconds / 60,
+      valMacroF1: val?.macroF1 ?? null,
+      valAccuracy: val?.accuracy ?? null,
+      valTop5: val?.top5 ?? null,
+      testMacroF1: test?.macroF1 ?? null,
+      testAccuracy: test?.accuracy ?? null,
+      testTop5: test?.top5 ?? null,
+      minutes: totalSeconds(run) / 60,
       imagesPerSecond: trainingSeconds > 0 ? images / trainingSeconds : null,
     };
   });
 }
 
-/** The runs as `<table class="results">`, the row of the best test macro-F1 in bold. */
+/**
+ * The runs as `<table class="results">`, that of the best validation score in bold. Names have a column where one was
+ * given, and so have the test part, where a run was tested, and top-5 accuracy.
+ */
 export function resultsTable(
   runs: readonly RunRecord[],
   {title = 'Results of all runs'}: ChartOptions = {},
 ): string {
   const rows = resultRows(runs);
-  const highest = Math.max(...rows.map((row) => row.testMacroF1 ?? 0));
+  const best = bestOnValidation(runs);
+  const columns = resultColumns(runs, rows);
   return table({
     kind: 'results',
     caption: heading(title, standInsOf(runs)),
-    columns: [
-      ...['model', 'regime', 'epochs', 'best epoch', 'validation macro-F1', 'test macro-F1', 'test accuracy'],
-      ...['minutes', 'images/s'],
-    ],
-    rows: rows.map((row) => [
-      row.model,
-      row.regime,
-      row.status === 'complete' ? String(row.epochs) : `${row.epochs} (${row.status})`,
-      orDash(row.bestEpoch, String),
-      orDash(row.valMacroF1, score),
-      orDash(row.testMacroF1, score),
-      orDash(row.testAccuracy, score),
-      row.minutes.toFixed(1),
-      orDash(row.imagesPerSecond, (speed) => speed.toFixed(0)),
-    ]),
-    names: 2,
-    bold: (row) => rows[row].testMacroF1 === highest,
+    columns: columns.map(({head}) => head),
+    rows: rows.map((row) => columns.map(({cell}) => cell(row))),
+    names: columns.filter(({isName}) => isName).length,
+    bold: (row) => runs[row] === best,
     empty: 'No run yet.',
   });
+}
+
+interface ResultColumn {
+  head: string;
+  cell: (row: ResultRow) => string;
+  isName?: boolean;
+}
+
+function resultColumns(runs: readonly RunRecord[], rows: readonly ResultRow[]): ResultColumn[] {
+  const scores: [string, keyof ResultRow & `${string}${'F1' | 'Accuracy' | 'Top5'}`][] = [
+    ['validation macro-F1', 'valMacroF1'],
+    ['validation accuracy', 'valAccuracy'],
+    ['validation top-5', 'valTop5'],
+    ['test macro-F1', 'testMacroF1'],
+    ['test accuracy', 'testAccuracy'],
+    ['test top-5', 'testTop5'],
+  ];
+  const isNamed = runs.some(({name}) => name !== null);
+  return [
+    ...(isNamed ? [{head: 'run', cell: (row: ResultRow) => row.name, isName: true}] : []),
+    {head: 'model', cell: (row) => row.model, isName: true},
+    {head: 'regime', cell: (row) => row.regime, isName: true},
+    {
+      head: 'epochs',
+      cell: ({epochs, status}) => (status === 'complete' ? String(epochs) : `${epochs} (${status})`),
+    },
+    {head: 'best epoch', cell: (row) => orDash(row.bestEpoch, String)},
+    ...scores
+      .filter(([, key]) => rows.some((row) => row[key] !== null))
+      .map(([head, key]) => ({head, cell: (row: ResultRow) => orDash(row[key], score)})),
+    {head: 'minutes', cell: (row) => row.minutes.toFixed(1)},
+    {head: 'images/s', cell: (row) => orDash(row.imagesPerSecond, (speed) => speed.toFixed(0))},
+  ];
 }
 
 /** The stages of a backbone, where it can be cut, and their sum; parameters and multiply-adds in millions. */
@@ -155,9 +195,31 @@ export function reportTable(
   });
 }
 
+/** The pairs of classes that were confused most, as `<table class="pairs">`; `count` of them, 10 unless given. */
+export function confusedPairsTable(
+  confusion: Confusion,
+  classes: readonly string[],
+  {count = 10, title = 'The pairs confused most', standIns = []}: TableOptions & {count?: number} = {},
+): string {
+  return table({
+    kind: 'pairs',
+    caption: heading(title, standIns),
+    columns: ['class', 'predicted as', 'photos', 'share of the class'],
+    rows: confusedPairs(confusion, classes, count).map(({truth, predicted, photos, share}) => [
+      truth,
+      predicted,
+      String(photos),
+      percent(share),
+    ]),
+    names: 2,
+    bold: () => false,
+    empty: 'Nothing was confused.',
+  });
+}
+
 interface Table {
   /** The HTML class: of tables of results alone `npm run lab` prints the text. */
-  kind: 'results' | 'report' | 'stages';
+  kind: 'results' | 'report' | 'pairs' | 'stages';
   caption: string;
   columns: readonly string[];
   rows: readonly (readonly string[])[];
@@ -174,16 +236,16 @@ function table({kind, caption, columns, rows, names, bold, empty}: Table): strin
     column < names
       ? 'text-align:left;white-space:nowrap;padding:4px 10px'
       : 'text-align:right;padding:4px 10px';
-  const head = columns.map((name, column) => `<th style="${alignment(column)}">${escapeText(name)}</th>`);
+  const head = columns.map((name, column) => `<th style="${alignment(column)}">${escapeHtml(name)}</th>`);
   const cell = (text: string, column: number, row: number) =>
-    `<td style="${alignment(column)}${bold(row) ? ';font-weight:bold' : ''}">${escapeText(text)}</td>`;
+    `<td style="${alignment(column)}${bold(row) ? ';font-weight:bold' : ''}">${escapeHtml(text)}</td>`;
   const body = rows.map(
     (texts, row) => `<tr>${texts.map((text, column) => cell(text, column, row)).join('')}</tr>`,
   );
-  if (rows.length === 0) body.push(`<tr><td colspan="${columns.length}">${escapeText(empty)}</td></tr>`);
+  if (rows.length === 0) body.push(`<tr><td colspan="${columns.length}">${escapeHtml(empty)}</td></tr>`);
   return [
     `<table class="${kind}" style="border-collapse:collapse">`,
-    `<caption style="caption-side:top;text-align:left;font-weight:bold;padding:4px 10px">${escapeText(caption)}</caption>`,
+    `<caption style="caption-side:top;text-align:left;font-weight:bold;padding:4px 10px">${escapeHtml(caption)}</caption>`,
     `<thead><tr>${head.join('')}</tr></thead>`,
     `<tbody>${body.join('')}</tbody>`,
     '</table>',

@@ -1,15 +1,13 @@
 /** How names and numbers are written in charts, grids and tables. */
 
-/** Makes any text safe in HTML, attributes included, and in Plotly's labels, which understand some HTML too. */
-export function escapeText(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character]);
-}
-
-const ENTITIES: Record<string, string> = {'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;'};
-
 /** A score from 0 to 1 with three decimals: '0.912'. */
 export function score(value: number): string {
   return value.toFixed(3);
+}
+
+/** 'Validation' of 'validation'. */
+export function capitalised(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 /** A share of 1 in percent, with a space that does not break: '91 %'. */

@@ -118,10 +118,10 @@ function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && (item as number) >= 0);
 }
 
-/** A tensor to write: `values` are row-major, as many as `shape` says. */
+/** A tensor by name, in PyTorch's shape: `values` are row-major, as many as `shape` says. */
 export interface NamedValues {
   readonly name: string;
-  readonly shape: readonly number[];
+  readonly shape: number[];
   readonly values: Float32Array;
 }
 

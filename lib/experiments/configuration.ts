@@ -1,6 +1,7 @@
 import {LabError} from '../errors';
 import type {HeadOptions} from '../heads';
 import {type Augmentation, photoAugmentation, type Preprocessing} from '../pictures';
+import type {Metric} from '../metrics';
 import type {RunConfiguration} from '../runs';
 import {
   adamw,
@@ -12,7 +13,7 @@ import {
   type TrainingOptions,
 } from '../training';
 import type {BackboneChoice, Network} from './networks';
-import {frozenStages, type Regime, regimeName} from './regimes';
+import {frozenStages, type SharedRegime} from './regimes';
 import {batchesPerEpoch} from './sources';
 import type {Workspace} from './workspace';
 
@@ -32,7 +33,9 @@ export interface ExperimentOptions {
    * With a head on the original layers these count as the last stages: feature extraction freezes them, too, and
    * `lastStages(1)` trains the last of them.
    */
-  regime: Regime;
+  regime: SharedRegime;
+  /** What charts and tables call the run; running another experiment of this name replaces it there. Default: backbone and kind of regime. */
+  name?: string;
   head?: HeadOptions;
   /**
    * Whether an auxiliary classifier, new like the head, helps in training. Default: where the architecture has one
@@ -56,6 +59,9 @@ export interface ExperimentOptions {
   /** Whether rare classes weigh more in the loss. Default: false. */
   balanced?: boolean;
   clipNorm?: number;
+  /** What of the validation part chooses the best weights. Default: 'macroF1'. */
+  select?: Metric;
+  /** Epochs without a better one after which training ends. Default: never before `epochs`. */
   patience?: number;
   /** Seeds the head, dropout, order and augmentation. Default: 1. */
   seed?: number;
@@ -107,6 +113,9 @@ export function completeExperiment(
 ): Experiment {
   const {dataset, split} = workspace;
   const {batchSize = 32, views = 1, seed = 1, labelSmoothing = 0, clipNorm, patience} = options;
+  const {sharing: _, ...regime} = options.regime;
+  if (options.name?.trim() === '')
+    throw new LabError('name is empty. Give a name for the run, or leave it out.');
   for (const [name, value, least] of [
     ['batchSize', batchSize, 1],
     ['views', views, 0],
@@ -126,7 +135,8 @@ export function completeExperiment(
   }
   const experiment: Experiment = {
     backbone: network.asked,
-    regime: regimeName(options.regime),
+    regime,
+    select: options.select ?? 'macroF1',
     network: network.name,
     standIns: [dataset.standIn, network.standIn].filter((each) => each !== null),
     classes: split.classes,

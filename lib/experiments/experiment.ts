@@ -3,10 +3,9 @@ import type {Part, Photo} from '../datasets';
 import {type FeatureStore, frozenFeatures} from '../features';
 import {openCheckpoint} from '../checkpoints';
 import {Classifier, type Learner} from '../heads';
-import {macroF1} from '../metrics';
 import type {View} from '../pictures';
 import {fnv1a} from '../random';
-import {type Run, type RunRecord, runTitle} from '../runs';
+import {type Run, type RunRecord, type RunResult, runTitle} from '../runs';
 import {
   type BatchProgress,
   type Epoch,
@@ -43,14 +42,18 @@ export async function runExperiment(
   const network = await findNetwork(options, workspace, hooks);
   const experiment = completeExperiment(options, network, workspace);
   const kept = keptStages(options.regime, network.stages);
-  hooks.onStart?.(runTitle(experiment));
+  const {name = null} = options;
+  hooks.onStart?.(name ?? runTitle(experiment));
   const stored = workspace.runs.find(experiment);
-  if (stored?.status === 'complete' && !options.force) return stored;
+  if (stored?.status === 'complete' && !options.force) {
+    return stored.name === name ? stored : (workspace.runs.rename(stored.id, name) ?? stored);
+  }
 
   const learner = network.learner(experiment);
   try {
     const run = workspace.runs.open(experiment, {redo: options.force});
     try {
+      run.rename(name);
       await trainAndTest(learner, experiment, kept, run, workspace, hooks);
     } catch (error) {
       if (!hooks.signal?.aborted) throw error;
@@ -106,7 +109,7 @@ async function trainAndTest(
   workspace: Workspace,
   hooks: ExperimentHooks,
 ): Promise<void> {
-  const {sources, close} = await openSources(learner, experiment, kept, workspace, hooks);
+  const {sources, close} = await openNotedSources(learner, experiment, kept, run, workspace, hooks);
   try {
     const resumed = resumePoint(run);
     if (resumed) learner.restore(resumed.weights);
@@ -125,21 +128,22 @@ async function trainAndTest(
     hooks.signal?.throwIfAborted();
     const best = outcome.state.best!;
     restoreFile(learner, run.bestWeights());
-    const {confusion, truth, predicted, probabilities} = await evaluate(learner, sources.test);
-    const correct = confusion.reduce((sum, row, label) => sum + row[label], 0);
-    run.finish({
+    const {parts} = workspace.split;
+    const part = parts.test.length > 0 ? 'test' : 'val';
+    const {scores, confusion, truth, predicted, probabilities} = await evaluate(learner, sources[part]);
+    const result: RunResult = {
       bestEpoch: best.epoch,
-      valMacroF1: best.macroF1,
-      testMacroF1: macroF1(confusion),
-      testAccuracy: correct / truth.length,
+      val: run.record().history[best.epoch - 1].val,
+      test: part === 'test' ? scores : null,
       confusion,
-      predictions: workspace.split.parts.test.map(({picture}, i) => ({
+      predictions: parts[part].map(({picture}, i) => ({
         path: picture.name,
         truth: truth[i],
         predicted: predicted[i],
-        probability: probabilities[i],
+        probability: probabilities[i * confusion.length + predicted[i]],
       })),
-    });
+    };
+    run.finish(result, probabilities);
   } finally {
     close();
   }
@@ -167,19 +171,43 @@ function restoreFile(learner: Learner, file: string): void {
   }
 }
 
+/** The sources, of which the run notes what their frozen features cost and what of it was spent now. */
+async function openNotedSources(
+  learner: Learner,
+  experiment: Experiment,
+  kept: number[],
+  run: Run,
+  workspace: Workspace,
+  hooks: ExperimentHooks,
+) {
+  let [cost, spent]: [number | null, number] = [null, 0];
+  const onSpent = (seconds: number) => (spent += seconds);
+  try {
+    const opened = await openSources(learner, experiment, kept, workspace, {...hooks, onSpent});
+    ({cost} = opened);
+    return opened;
+  } finally {
+    run.noteFeatures({cost, spent});
+  }
+}
+
 /** The three parts as sources: photos when nothing is frozen, else frozen features, computed where they are missing. */
 async function openSources(
   learner: Learner,
   experiment: Experiment,
   kept: number[],
   workspace: Workspace,
-  hooks: ExperimentHooks,
-): Promise<{sources: Record<Part, Source>; close: () => void}> {
+  hooks: ExperimentHooks & {onSpent?: (seconds: number) => void},
+): Promise<{sources: Record<Part, Source>; cost: number | null; close: () => void}> {
   const {preprocessing, augmentation, batchSize, seed, weights, definition, views} = experiment;
   const items = workspace.split.parts;
   if (!(learner instanceof Classifier) || learner.frozen === 0) {
     const source = (part: Part) => photoSource(items[part], {preprocessing, augmentation, batchSize, seed});
-    return {sources: {train: source('train'), val: source('val'), test: source('test')}, close: () => {}};
+    return {
+      sources: {train: source('train'), val: source('val'), test: source('test')},
+      cost: 0,
+      close: () => {},
+    };
   }
   const augmented = Array.from({length: views}, (_, view): View => ({
     augmentation,
@@ -192,7 +220,7 @@ async function openSources(
   const total = passes.reduce((sum, {photos}) => sum + photos.length, 0);
   const stores: FeatureStore[] = [];
   const close = () => stores.forEach((store) => store.close());
-  let before = 0;
+  let [before, cost]: [number, number | null] = [0, 0];
   try {
     for (const {view, photos} of passes) {
       const opened = await frozenFeatures(photos, {
@@ -203,12 +231,15 @@ async function openSources(
         stages: kept,
         folder: workspace.featuresFolder,
         onProgress: (done) => hooks.onFeatures?.(before + done, total),
+        onSpent: hooks.onSpent,
         signal: hooks.signal,
         onWait: hooks.onWarning,
       });
       before += photos.length;
       stores.push(opened.pop()!);
       opened.forEach((store) => store.close());
+      const seconds = stores.at(-1)!.secondsOf(photos.map(({picture}) => picture.key));
+      cost = cost === null || seconds === null ? null : cost + seconds;
     }
   } catch (error) {
     close();
@@ -222,6 +253,7 @@ async function openSources(
       val: featureSource(items.val, [plain], order),
       test: featureSource(items.test, [plain], order),
     },
+    cost,
     close,
   };
 }

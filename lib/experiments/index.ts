@@ -2,6 +2,6 @@
 export type {Experiment, ExperimentOptions} from './configuration';
 export {type ExperimentHooks, type ExperimentParts, experimentParts, runExperiment} from './experiment';
 export {architectureAt, architectureIn, type BackboneChoice, backboneName} from './networks';
-export {everything, featureExtraction, frozenStages, lastStages, type Regime, regimeName} from './regimes';
+export {everything, featureExtraction, frozenStages, lastStages, type SharedRegime} from './regimes';
 export {foreseeStandIns, type StandIn, standInsInWords} from './stand-ins';
 export {openWorkspace, type Workspace, type WorkspaceOptions} from './workspace';

@@ -15,7 +15,7 @@ import {checkpointDigest} from '../checkpoints';
 import {type DownloadProgress, FileUnavailable, mirrorOf} from '../downloads';
 import {LabError} from '../errors';
 import {Classifier, Head, type HeadOptions, type Learner, WholeNetwork} from '../heads';
-import type {Regime} from './regimes';
+import type {Regime} from '../runs';
 import {reasonInOneLine, remedy} from './stand-ins';
 import type {Workspace} from './workspace';
 

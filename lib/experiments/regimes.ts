@@ -1,16 +1,14 @@
 import {LabError} from '../errors';
+import type {Regime} from '../runs';
 
-/** What of a pretrained network is trained on the new photos. */
-export type Regime =
-  | {kind: 'feature extraction'; sharing?: Regime}
-  | {kind: 'last stages'; count: number}
-  | {kind: 'everything'};
+/** A regime, and one whose frozen stages are kept in the same pass over the photos. */
+export type SharedRegime = Regime & {sharing?: Regime};
 
 /**
  * The backbone is frozen, the new head alone is trained. With `sharing`, the output in front of the stages that
  * another regime trains is kept in the same pass over the photos, so that its experiment starts at once.
  */
-export const featureExtraction = (options: {sharing?: Regime} = {}): Regime => ({
+export const featureExtraction = (options: {sharing?: Regime} = {}): SharedRegime => ({
   kind: 'feature extraction',
   ...options,
 });
@@ -37,15 +35,8 @@ export function frozenStages(regime: Regime, stages: number): number {
  * The numbers of frozen stages, ascending, whose output a pass over the photos keeps: the regime's own, and that of the
  * regime that shares the pass.
  */
-export function keptStages(regime: Regime, stages: number): number[] {
-  const regimes =
-    regime.kind === 'feature extraction' && regime.sharing ? [regime.sharing, regime] : [regime];
+export function keptStages(regime: SharedRegime, stages: number): number[] {
+  const regimes = regime.sharing ? [regime.sharing, regime] : [regime];
   const counts = new Set(regimes.map((sharer) => frozenStages(sharer, stages)));
   return [...counts].filter((count) => count > 0);
-}
-
-/** A regime in words: 'feature extraction', 'last 3 stages' or 'everything'. */
-export function regimeName(regime: Regime): string {
-  if (regime.kind !== 'last stages') return regime.kind;
-  return regime.count === 1 ? 'last stage' : `last ${regime.count} stages`;
 }

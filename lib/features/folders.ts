@@ -15,7 +15,7 @@ import {
   waitForLock,
   writing,
 } from '../storage';
-import {readIndex, type SegmentFiles, segmentsIn} from './segment';
+import {readIndex, segmentFiles, type SegmentFiles, segmentsIn} from './segment';
 
 /** Plain JSON that says what the features are of. Two keys are the same whatever the order of their properties. */
 export type FeatureKey = Record<string, unknown>;
@@ -71,7 +71,7 @@ export async function openFolder(
     else replaceFile(file, description);
     const name = randomBytes(6).toString('hex');
     const use = takeLock(join(folder, `${name}.lock`), `The frozen features in ${folder} are in use`);
-    return {use, segment: {records: `${name}.bin`, index: `${name}.txt`}, warning};
+    return {use, segment: segmentFiles(name), warning};
   } finally {
     door.release();
   }

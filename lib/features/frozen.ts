@@ -22,6 +22,8 @@ export interface FrozenOptions {
   /** Default 32. */
   batchSize?: number;
   onProgress?: (done: number, total: number) => void;
+  /** Told of the seconds that computing has taken since it was last told. */
+  onSpent?: (seconds: number) => void;
   signal?: AbortSignal;
   /** Told once when another kernel keeps a store from being opened. */
   onWait?: (message: string) => void;
@@ -55,7 +57,7 @@ export async function frozenFeatures(
   photos: readonly BatchItem[],
   options: FrozenOptions,
 ): Promise<FeatureStore[]> {
-  const {backbone, folder, stages, onProgress, signal, onWait} = options;
+  const {backbone, folder, stages, onProgress, onSpent, signal, onWait} = options;
   const stores: FeatureStore[] = [];
   const net = backbone.inference();
   try {
@@ -69,8 +71,11 @@ export async function frozenFeatures(
     for (const [index, items] of lacking.entries()) {
       const outputs =
         index === 0 ? decodedPhotos(items, options) : storedOutputs(stores[index - 1], items, options);
+      let began = performance.now();
       for await (const {x, keys} of outputs) {
-        fillFrom(index, x, keys);
+        fillFrom(index, x, keys, began);
+        onSpent?.(secondsSince(began));
+        began = performance.now();
         done += keys.length;
         onProgress?.(done, photos.length);
         await setImmediate();
@@ -87,18 +92,20 @@ export async function frozenFeatures(
 
   /**
    * Runs on from the output in front of store `index` and puts what it and each later store lacks into them; nothing of
-   * it when another experiment has put all of it there meanwhile.
+   * it when another experiment has put all of it there meanwhile. A record costs what has passed since `began`, when the
+   * work on these photos began, and what the record cost that it was computed from.
    */
-  function fillFrom(index: number, x: Tensor, keys: string[]): void {
+  function fillFrom(index: number, x: Tensor, keys: string[], began: number): void {
     const lacking = stores.slice(index);
     for (const store of lacking) store.refresh();
     if (keys.every((key) => lacking.every((store) => store.has(key)))) return x.dispose();
     let [map, reached] = [x, stages[index - 1] ?? 0];
+    const before = index === 0 ? 0 : (stores[index - 1].secondsOf(keys) ?? NaN);
     for (let i = index; i < stages.length; i++) {
       const next = advanceTo(backbone, net, map, reached, stages[i]);
       map.dispose();
       [map, reached] = [next, stages[i]];
-      appendMissing(stores[i], keys, map);
+      appendMissing(stores[i], keys, map, () => before + secondsSince(began));
     }
     map.dispose();
   }
@@ -112,7 +119,10 @@ function advanceTo(backbone: Backbone, net: InferenceNet, x: Tensor, from: numbe
   });
 }
 
-function appendMissing(store: FeatureStore, keys: string[], output: Tensor): void {
+const secondsSince = (began: number): number => (performance.now() - began) / 1000;
+
+/** `seconds` tells what the output of all keys has cost. */
+function appendMissing(store: FeatureStore, keys: string[], output: Tensor, seconds: () => number): void {
   const values = output.dataSync() as Float32Array;
   const length = values.length / keys.length;
   const rows = keys.map((_, row) => row).filter((row) => !store.has(keys[row]));
@@ -122,6 +132,7 @@ function appendMissing(store: FeatureStore, keys: string[], output: Tensor): voi
   store.append(
     rows.map((row) => keys[row]),
     records,
+    seconds() / keys.length,
   );
 }
 

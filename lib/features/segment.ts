@@ -2,19 +2,28 @@ import * as fs from 'node:fs';
 import {join} from 'node:path';
 import {writeFully} from '../storage';
 
-/** The names of a segment's two files: records, and the name of each, a line each, in the same order. */
+/** The names of a segment's files: records, the name of each, a line each, and the seconds that each cost, in the same order. */
 export interface SegmentFiles {
   records: string;
   index: string;
+  /** Older segments have no such file. */
+  seconds: string;
 }
+
+/** The files of a segment of this name. */
+export const segmentFiles = (name: string): SegmentFiles => ({
+  records: `${name}.bin`,
+  index: `${name}.txt`,
+  seconds: `${name}.seconds`,
+});
 
 /** The segments in a store's folder; the older layout had one, called otherwise. */
 export function segmentsIn(folder: string): SegmentFiles[] {
   const names = fs.readdirSync(folder);
   const segments = names
     .filter((name) => name.endsWith('.txt') && names.includes(name.replace(/txt$/, 'bin')))
-    .map((index) => ({records: index.replace(/txt$/, 'bin'), index}));
-  const older = {records: 'features.bin', index: 'index.txt'};
+    .map((index) => segmentFiles(index.replace(/\.txt$/, '')));
+  const older = {records: 'features.bin', index: 'index.txt', seconds: 'features.seconds'};
   return names.includes(older.index) && names.includes(older.records) ? [older, ...segments] : segments;
 }
 
@@ -41,7 +50,8 @@ export class Segment {
 
   /** Lays a new segment, to be appended to. */
   static create(folder: string, files: SegmentFiles, recordBytes: number): Segment {
-    for (const name of [files.records, files.index]) fs.writeFileSync(join(folder, name), '', {flag: 'wx'});
+    for (const name of [files.records, files.index, files.seconds])
+      fs.writeFileSync(join(folder, name), '', {flag: 'wx'});
     return new Segment(folder, files, recordBytes);
   }
 
@@ -70,23 +80,33 @@ export class Segment {
     return fs.readSync(this.records, bytes, 0, this.recordBytes, row * this.recordBytes) === this.recordBytes;
   }
 
-  /** Adds records and their names; nothing is added when that fails. Returns the number of the first one. */
-  append(names: readonly string[], records: Uint8Array): number {
-    const [bin, txt] = [this.files.records, this.files.index].map((name) =>
-      fs.openSync(this.path(name), 'r+'),
-    );
+  /** The seconds that each record cost, as far as they are known. */
+  seconds(): Float32Array {
+    const file = this.path(this.files.seconds);
+    const bytes = fs.existsSync(file) ? fs.readFileSync(file) : Buffer.alloc(0);
+    return Float32Array.from({length: Math.floor(bytes.length / 4)}, (_, row) => bytes.readFloatLE(4 * row));
+  }
+
+  /** Adds records, their names and the seconds that each cost; nothing is added when that fails. Returns the number of the first one. */
+  append(names: readonly string[], records: Uint8Array, secondsEach: number): number {
+    const {records: bytes, index, seconds} = this.files;
+    const [bin, txt, cost] = [bytes, index, seconds].map((name) => fs.openSync(this.path(name), 'r+'));
+    const costs = Buffer.from(new Float32Array(names.length).fill(secondsEach).buffer);
     const first = this.known;
     try {
       writeFully(bin, records, first * this.recordBytes);
       fs.fdatasyncSync(bin);
+      writeFully(cost, costs, 4 * first);
       writeFully(txt, Buffer.from(linesOf(names)), this.indexBytes);
     } catch (error) {
       cut(txt, this.indexBytes);
+      cut(cost, 4 * first);
       cut(bin, first * this.recordBytes);
       throw error;
     } finally {
       fs.closeSync(bin);
       fs.closeSync(txt);
+      fs.closeSync(cost);
     }
     this.remember(names);
     return first;

@@ -6,6 +6,7 @@
  *     key.json       the key and the shape of one record; dated anew whenever the store is opened
  *     <random>.bin   a segment: records of one size, float32, little-endian
  *     <random>.txt   the name of each of its records, a line each, in the same order
+ *     <random>.seconds  what computing each of them took, float32
  *     <random>.lock  a mark of each store that is open, so that the folder is not removed
  *   <the same>.lock  for a moment: the folder is being opened, set aside or removed
  *
@@ -93,10 +94,11 @@ export class FeatureStore {
   }
 
   /**
-   * Adds the records of the entries that are not there yet: `features` is `[entries.length, ...shape]`, row-major.
+   * Adds the records of the entries that are not there yet: `features` is `[entries.length, ...shape]`, row-major, and
+   * `secondsEach` what computing each of them took, from the photo on; NaN where that is not known.
    * They are on disk when it returns. Throws a LabError when a name is no single line, and when the disk is full.
    */
-  append(entries: readonly string[], features: Float32Array): void {
+  append(entries: readonly string[], features: Float32Array, secondsEach = NaN): void {
     const length = this.recordLength;
     if (features.length !== entries.length * length) {
       throw new LabError(
@@ -116,7 +118,7 @@ export class FeatureStore {
     [...rows.values()].forEach((row, place) =>
       records.set(features.subarray(row * length, (row + 1) * length), place * length),
     );
-    this.write([...rows.keys()], records);
+    this.write([...rows.keys()], records, secondsEach);
   }
 
   /** The records of the entries, `[entries.length, ...shape]`, row-major. Throws a LabError for one that is not there. */
@@ -140,6 +142,17 @@ export class FeatureStore {
     return features;
   }
 
+  /** What computing the records of the entries took together; null where that of one is not known. */
+  secondsOf(entries: readonly string[]): number | null {
+    const costs = new Map([...this.segments.values()].map((segment) => [segment, segment.seconds()]));
+    const known = entries.map((entry) => {
+      const place = this.places.get(entry);
+      return place ? (costs.get(place.segment)?.[place.row] ?? NaN) : NaN;
+    });
+    const total = known.reduce((sum, seconds) => sum + seconds, 0);
+    return Number.isNaN(total) ? null : total;
+  }
+
   /** Closes the files; the store cannot be used after it. */
   close(): void {
     for (const segment of this.segments.values()) segment.close();
@@ -150,11 +163,11 @@ export class FeatureStore {
     return this.recordLength * Float32Array.BYTES_PER_ELEMENT;
   }
 
-  private write(entries: readonly string[], records: Float32Array): void {
+  private write(entries: readonly string[], records: Float32Array, secondsEach: number): void {
     this.opened.use.requireHeld();
     try {
       this.own ??= this.keep(Segment.create(this.folder, this.opened.segment, this.recordBytes));
-      this.remember(this.own, entries, this.own.append(entries, bytesOf(records)));
+      this.remember(this.own, entries, this.own.append(entries, bytesOf(records), secondsEach));
     } catch (error) {
       throw writingFailure(error, this.parent, this.folder);
     }

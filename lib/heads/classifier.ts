@@ -1,4 +1,5 @@
-import {type Backbone, InferenceNet, type NamedValues, TrainingNet, type TrainingOptions} from '../backbones';
+import {type Backbone, InferenceNet, TrainingNet, type TrainingOptions} from '../backbones';
+import type {NamedValues} from '../checkpoints';
 import {tf, type Tensor} from '../engine';
 import {LabError} from '../errors';
 import type {Head} from './head';

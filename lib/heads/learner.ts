@@ -2,7 +2,8 @@
  * What trains. The training step and the evaluation know nothing of a network but this: a backbone with a new head, a whole
  * network with its original heads, and a network that a cell wrote are trained, stored and resumed alike.
  */
-import type {NamedValues, TrainingOptions} from '../backbones';
+import type {TrainingOptions} from '../backbones';
+import type {NamedValues} from '../checkpoints';
 import {tf, type Tensor, type Variable} from '../engine';
 
 /** A tensor that training moves, and the part whose learning rate it has. */

@@ -1,7 +1,6 @@
 import {
   type Backbone,
   InferenceNet,
-  type NamedValues,
   type NetworkDefinition,
   originalLogits,
   randomValues,
@@ -10,6 +9,7 @@ import {
   type TrainingOptions,
   Weights,
 } from '../backbones';
+import type {NamedValues} from '../checkpoints';
 import {tf, type Tensor} from '../engine';
 import {type Learner, type Outputs, totalLoss, type Trainable, type TrainingPass} from './learner';
 

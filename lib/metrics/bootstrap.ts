@@ -1,7 +1,7 @@
 import {LabError} from '../errors';
 import {mulberry32} from '../random';
-import {confusionMatrix} from './confusion';
-import {macroF1} from './report';
+import {checkLabel} from './confusion';
+import {accuracy, macroF1} from './report';
 
 export interface Interval {
   low: number;
@@ -9,6 +9,8 @@ export interface Interval {
 }
 
 export interface BootstrapOptions {
+  /** 'macroF1' unless given. */
+  metric?: 'macroF1' | 'accuracy';
   /** Of the resampling; 1 unless given. */
   seed?: number;
   /** How many times the items are drawn anew; 1,000 unless given. */
@@ -18,14 +20,14 @@ export interface BootstrapOptions {
 }
 
 /**
- * How far macro-F1 would move with other test items of the same kind: the percentile bootstrap interval (Efron and
+ * How far a score would move with other test items of the same kind: the percentile bootstrap interval (Efron and
  * Tibshirani 1993, An Introduction to the Bootstrap, chapter 13) over items drawn with replacement.
  * It tells nothing about other seeds of the training. Throws LabError without items or with options out of range.
  */
-export function bootstrapMacroF1(
+export function bootstrapInterval(
   items: readonly {truth: number; predicted: number}[],
   classCount: number,
-  {seed = 1, resamples = 1000, level = 0.95}: BootstrapOptions = {},
+  {metric = 'macroF1', seed = 1, resamples = 1000, level = 0.95}: BootstrapOptions = {},
 ): Interval {
   if (items.length === 0)
     throw new LabError('A bootstrap interval needs at least one item, and there is none.');
@@ -36,11 +38,18 @@ export function bootstrapMacroF1(
     throw new LabError(`The level of a bootstrap interval lies between 0 and 1, and ${level} does not.`);
   }
   const random = mulberry32(seed);
+  const score = {macroF1, accuracy}[metric];
+  items.forEach(({truth, predicted}, item) => {
+    checkLabel('true', truth, item, classCount);
+    checkLabel('predicted', predicted, item, classCount);
+  });
   const scores = Array.from({length: resamples}, () => {
-    const drawn = items.map(() => items[Math.floor(random() * items.length)]);
-    const truth = drawn.map((item) => item.truth);
-    const predicted = drawn.map((item) => item.predicted);
-    return macroF1(confusionMatrix(truth, predicted, classCount));
+    const drawn = Array.from({length: classCount}, () => new Array<number>(classCount).fill(0));
+    for (let count = 0; count < items.length; count++) {
+      const {truth, predicted} = items[Math.floor(random() * items.length)];
+      drawn[truth][predicted]++;
+    }
+    return score(drawn);
   }).sort((a, b) => a - b);
   const tail = (1 - level) / 2;
   return {low: quantile(scores, tail), high: quantile(scores, 1 - tail)};

@@ -1,4 +1,4 @@
-export {bootstrapMacroF1, type BootstrapOptions, type Interval} from './bootstrap';
+export {bootstrapInterval, type BootstrapOptions, type Interval} from './bootstrap';
 export {type Confusion, confusionMatrix} from './confusion';
 export {
   type AveragedClasses,
@@ -6,6 +6,9 @@ export {
   classificationReport,
   type ClassificationReport,
   type ClassScores,
+  accuracy,
   macroF1,
 } from './report';
+export {isBetter, type Metric, metricNames, metrics, type Scores, scoresOf} from './scores';
+export {type ConfusedPair, confusedPairs, groupedConfusion} from './pairs';
 export {topKAccuracy} from './top-k';

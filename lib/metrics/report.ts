@@ -54,14 +54,14 @@ export function classificationReport(
   }
   const classes = classNames.map((name, label) => ({name, ...classScores(confusion, label)}));
   const support = sum(classes.map((scores) => scores.support));
-  const accuracy = sum(confusion.map((row, label) => row[label])) / support;
+  const right = accuracy(confusion);
   const averaged = classes.filter((_, label) => over === 'all' || occurs(confusion, label));
   return {
     classes,
     macro: average(averaged, () => 1 / averaged.length),
-    micro: {precision: accuracy, recall: accuracy, f1: accuracy},
+    micro: {precision: right, recall: right, f1: right},
     weighted: average(classes, (scores) => scores.support / support),
-    accuracy,
+    accuracy: right,
     support,
   };
 }
@@ -70,6 +70,12 @@ export function classificationReport(
 export function macroF1(confusion: Confusion, over: AveragedClasses = 'present'): number {
   const names = confusion.map((_, label) => String(label));
   return classificationReport(confusion, names, over).macro.f1;
+}
+
+/** The share of the items on the diagonal. Throws LabError when the matrix is not square or counts nothing. */
+export function accuracy(confusion: Confusion): number {
+  checkConfusion(confusion);
+  return sum(confusion.map((row, label) => row[label])) / sum(confusion.map(sum));
 }
 
 function classScores(confusion: Confusion, label: number): Omit<ClassScores, 'name'> {

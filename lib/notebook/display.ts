@@ -2,6 +2,7 @@
  * The one door to tslab's outputs. Inside a tslab kernel everything is shown in the cell that runs; elsewhere (a
  * script, a test) the plain text of it is printed, so that code written for notebooks works in both.
  */
+import {escapeHtml} from '../html';
 
 /** The part of tslab's `Display` in use; `raw` also takes an object, which is sent as JSON. */
 interface Output {
@@ -52,28 +53,16 @@ export function inNotebook(): boolean {
   return kernel() !== null;
 }
 
-/** The text with the characters that HTML gives a meaning replaced by entities. */
-export function escapeHtml(text: string): string {
-  const entities: Record<string, string> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return text.replace(/[&<>"']/g, (character) => entities[character]);
-}
-
 /** What a person would read in the HTML: styles, scripts and tags dropped, a line per block, a tab between cells. */
 export function plainText(html: string): string {
-  const characters: Record<string, string> = {amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", nbsp: ' '};
+  const characters: Record<string, string> = {amp: '&', lt: '<', gt: '>', '#34': '"', '#39': "'", nbsp: ' '};
   return html
     .replace(/<(style|script)\b[\s\S]*?<\/\1>/gi, '')
     .replace(/\s*\n\s*/g, ' ')
     .replace(/<\/t[dh]>\s*(?=<t[dh]\b)/gi, '\t')
     .replace(/<br\s*\/?>|<\/(?:p|div|tr|table|h\d|li|figure|figcaption)>/gi, '\n')
     .replace(/<[^>]*>/g, '')
-    .replace(/&(amp|lt|gt|quot|#39|nbsp);/g, (_, name: string) => characters[name])
+    .replace(/&(amp|lt|gt|#34|#39|nbsp);/g, (_, name: string) => characters[name])
     .replace(/ *\n[ \n]*/g, '\n')
     .trim();
 }

@@ -63,9 +63,11 @@ export async function augmentedBatchGrid(
   });
 }
 
-/** Test photos that a run got wrong, the surest first. */
+/** Photos that a run got wrong, of the test part or, where there is none, of the validation part, the surest first. */
 export async function mistakeGrid({split}: Workspace, run: RunRecord, count: number): Promise<string> {
-  const pictures = new Map(split.parts.test.map(({picture}) => [picture.name, picture]));
+  const pictures = new Map(
+    [...split.parts.val, ...split.parts.test].map(({picture}) => [picture.name, picture]),
+  );
   const items = worstMistakes(run, count).flatMap((mistake) => {
     const picture = pictures.get(mistake.path);
     return picture ? [thumbnail(picture, pixels).then((image) => ({...mistake, image}))] : [];
@@ -74,6 +76,6 @@ export async function mistakeGrid({split}: Workspace, run: RunRecord, count: num
     title: `The mistakes ${run.title} was surest of`,
     subtitle: 'Above: what was predicted, with its probability; below: the label.',
     standIns: run.configuration.standIns,
-    empty: 'No test photo was classified wrongly.',
+    empty: 'No photo was classified wrongly.',
   });
 }

@@ -20,9 +20,10 @@ import {
   type Workspace,
 } from '../experiments';
 import {LabError} from '../errors';
-import {classificationReport} from '../metrics';
-import type {RunRecord} from '../runs';
-import {escapeHtml, type Figure, showFigure, showHtml} from './display';
+import {escapeHtml} from '../html';
+import {classificationReport, metricNames} from '../metrics';
+import {runName, type RunRecord} from '../runs';
+import {type Figure, showFigure, showHtml} from './display';
 import {augmentedBatchGrid, mistakeGrid, photosInstead, sampleGrid} from './grids';
 import {interruptible} from './interrupt';
 import {type Progress, ProgressLine} from './progress';
@@ -99,18 +100,17 @@ function showWarning(message: string): void {
   showHtml(`<div style="white-space:pre-line">⚠ ${escapeHtml(message)}</div>`);
 }
 
-/** An experiment's place in the charts: rerunning it with other numbers replaces it. */
-const place = ({configuration: {backbone, regime}}: RunRecord) =>
-  `${backbone}, ${regime.replace(/\d+ /, '').replace(/s$/, '')}`;
-
 export class Lab {
-  /** Identifiers of the runs that the charts show, by their place: of those stored before, and of this session's. */
-  private readonly before: ReadonlyMap<string, string>;
-  private readonly session = new Map<string, string>();
+  /** Identifiers of the runs stored before, the earliest first, and of those that this session ran, in its order. */
+  private readonly before: readonly string[];
+  private readonly session: string[] = [];
 
   constructor(readonly workspace: Workspace) {
-    const onThisSplit = workspace.runs.list(({configuration}) => configuration.split === workspace.split.id);
-    this.before = new Map(onThisSplit.map((run) => [place(run), run.id]));
+    const time = ({began, ended}: RunRecord) => Date.parse(ended ?? began ?? '') || 0;
+    this.before = workspace.runs
+      .list(({configuration}) => configuration.split === workspace.split.id)
+      .sort((a, b) => time(a) - time(b))
+      .map(({id}) => id);
   }
 
   /** Whether other pictures stand in for the photos that were asked for. */
@@ -144,11 +144,11 @@ export class Lab {
           line.report({...progress, title, valMacroF1});
         },
         onEpoch: (epoch) => {
-          ({valMacroF1} = epoch);
+          valMacroF1 = epoch.val.macroF1;
         },
       }),
     );
-    this.session.set(place(record), record.id);
+    this.session.push(record.id);
     line.finish(outcome(record, trained));
     return record;
   }
@@ -173,14 +173,16 @@ export class Lab {
   }
 
   /**
-   * The stored runs that the charts show: the latest of each backbone and kind of regime on this split, in the order in
-   * which this session first ran them, then those of earlier sessions.
+   * The stored runs that the charts show: the latest of each name (unless one was given, backbone and kind of regime) on
+   * this split, in the order in which this session first ran them, then those of earlier sessions.
    */
   runs(): RunRecord[] {
     const byId = new Map(this.workspace.runs.list().map((record) => [record.id, record]));
-    const earlier = [...this.before].filter(([place]) => !this.session.has(place));
-    const shown = [...this.session, ...earlier].map(([, id]) => id);
-    return shown.flatMap((id) => byId.get(id) ?? []);
+    const latest = (ids: readonly string[]) =>
+      new Map(ids.flatMap((id) => byId.get(id) ?? []).map((run) => [runName(run), run]));
+    const session = latest(this.session);
+    const earlier = [...latest(this.before)].filter(([name]) => !session.has(name));
+    return [...session.values(), ...earlier.map(([, run]) => run)];
   }
 
   /** The run that is best on the validation part. */
@@ -258,9 +260,9 @@ export class Lab {
     showHtml(charts.stagesTable(architecture.summary(), {title}));
   }
 
-  /** Shows a chart made from the shown runs: `lab.show(charts.macroF1PerEpoch)`. */
-  show(chart: (runs: RunRecord[]) => Figure): void {
-    showFigure(chart(this.runs()));
+  /** Shows a chart made from the shown runs: `lab.show(charts.scorePerEpoch, {metric: 'accuracy'})`. */
+  show<Options>(chart: (runs: RunRecord[], options?: Options) => Figure, options?: Options): void {
+    showFigure(chart(this.runs(), options));
   }
 
   /** The table of results, a row for each experiment. */
@@ -269,17 +271,20 @@ export class Lab {
   }
 
   showConfusion(run = this.best()): void {
-    const {classes, standIns} = run.configuration;
-    showFigure(
-      charts.confusionMatrix(finished(run).confusion, classes, `${run.title}: test photos`, {standIns}),
-    );
+    const {confusion, classes, standIns, title} = confusionOf(run);
+    showFigure(charts.confusionMatrix(confusion, classes, title, {standIns}));
   }
 
   /** Precision, recall and F1 of each class. */
   showReport(run = this.best()): void {
-    const {classes, standIns} = run.configuration;
-    const report = classificationReport(finished(run).confusion, classes);
-    showHtml(charts.reportTable(report, {title: `${run.title}: test photos`, standIns}));
+    const {confusion, classes, standIns, title} = confusionOf(run);
+    showHtml(charts.reportTable(classificationReport(confusion, classes), {title, standIns}));
+  }
+
+  /** The pairs of classes that the run confused most. */
+  showConfusedPairs(run = this.best(), count = 10): void {
+    const {confusion, classes, standIns, title} = confusionOf(run);
+    showHtml(charts.confusedPairsTable(confusion, classes, {title, standIns, count}));
   }
 
   /** The mistakes the run was surest of. */
@@ -323,21 +328,30 @@ function amount(title: string, unit: 'bytes' | 'images', done: number, total?: n
   return {title, unit, done, total: total ?? null};
 }
 
-function finished(run: RunRecord) {
-  if (!run.result)
+/** What a run confused, on which photos, as charts and tables take it. */
+function confusionOf(run: RunRecord) {
+  if (!charts.isFinished(run))
     throw new LabError(`${run.title} has no result yet (${run.status}). Run its cell to the end first.`);
-  return run.result;
+  const {classes, standIns} = run.configuration;
+  const title = `${run.title}: ${charts.partOf(run)} photos`;
+  return {confusion: run.result.confusion, classes, standIns, title};
 }
 
-function outcome({title, status, history, result, seconds}: RunRecord, trained: boolean): string {
-  const best = history.reduce((high, epoch) => Math.max(high, epoch.valMacroF1), 0);
-  if (status !== 'complete') {
-    const when =
-      history.length === 0
-        ? 'before its first epoch has ended'
-        : `after epoch ${history.length}; the best weights are kept (val macro-F1 ${best.toFixed(3)})`;
+function outcome(run: RunRecord, trained: boolean): string {
+  const {title, history, configuration} = run;
+  const {select} = configuration;
+  const best = charts.bestEpoch(run);
+  const reached = best ? `val ${metricNames[select]} ${best.val[select].toFixed(3)}` : '';
+  if (!charts.isFinished(run)) {
+    const when = best
+      ? `after epoch ${history.length}; the best weights are kept (${reached})`
+      : 'before its first epoch has ended';
     return `${title} · interrupted ${when}. Run the cell again to go on.`;
   }
-  const source = trained ? `trained in ${Math.round(seconds)} s` : 'stored result (force: true trains again)';
-  return `${title} · best epoch ${result?.bestEpoch} · val macro-F1 ${best.toFixed(3)} · test macro-F1 ${result?.testMacroF1.toFixed(3)} · ${source}`;
+  const {bestEpoch, test} = run.result;
+  const tested = test ? [`test macro-F1 ${test.macroF1.toFixed(3)}`] : [];
+  const source = trained
+    ? `trained in ${charts.timeInWords(run)}`
+    : 'stored result (force: true trains again)';
+  return [title, `best epoch ${bestEpoch}`, reached, ...tested, source].join(' · ');
 }

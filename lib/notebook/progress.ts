@@ -1,6 +1,7 @@
 /** Progress of long work as one line with a thin bar, changed in place in the cell's output. */
+import {escapeHtml} from '../html';
 import type {BatchProgress} from '../training';
-import {escapeHtml, liveDisplay, type LiveDisplay} from './display';
+import {liveDisplay, type LiveDisplay} from './display';
 
 /** How far a transfer or a pass over photos has come; its pace is measured from report to report. */
 export interface AmountProgress {

@@ -2,10 +2,12 @@
  * The files of one run, and how they stay consistent when the kernel is killed at any moment:
  *
  *     configuration.json           written first; the run's identifier derives from it
+ *     notes.json                   its name, when it began and ended, the time of frozen features
  *     history.jsonl                one epoch a line, appended
  *     best-<epoch>.safetensors     the weights of the best epoch
  *     last-<epoch>.safetensors     the weights and the optimizer's state after the last epoch
  *     state.json                   where training stands
+ *     probabilities.safetensors    of every class, [pictures, classes], in the order of the result's predictions
  *     result.json                  written last: with it the run is complete
  *
  * Every file but the history is replaced as a whole. An epoch counts once state.json tells of it: that names, by their
@@ -17,15 +19,18 @@ import {join} from 'node:path';
 import {openCheckpoint} from '../checkpoints';
 import {replaceFile, writing} from '../storage';
 import type {TrainingState} from '../training';
-import {asConfiguration, asEpoch, asResult, asState, DamagedRun, parseJson} from './guards';
+import {asConfiguration, asEpoch, asNotes, asResult, asState, DamagedRun, parseJson} from './guards';
 import {runId, type RunIdentity} from './identity';
+import {NO_NOTES, type RunNotes} from './notes';
 import type {EpochRecord, RunResult} from './record';
 
 export const files = {
   configuration: 'configuration.json',
+  notes: 'notes.json',
   history: 'history.jsonl',
   state: 'state.json',
   result: 'result.json',
+  probabilities: 'probabilities.safetensors',
   best: (epoch: number) => `best-${epoch}.safetensors`,
   last: (epoch: number) => `last-${epoch}.safetensors`,
 } as const;
@@ -33,6 +38,7 @@ export const files = {
 /** What a run folder tells without its weights. */
 export interface StoredRun {
   configuration: RunIdentity;
+  notes: RunNotes;
   history: EpochRecord[];
   result: RunResult | null;
 }
@@ -50,15 +56,21 @@ export function readRun(folder: string, id: string): StoredRun | null {
   }
   const stored = parseJson(text, files.configuration);
   const configuration = asConfiguration(stored, files.configuration);
-  const owner = runId(stored as RunIdentity);
+  const owner = runId(configuration, stored);
   if (owner !== id) throw new DamagedRun(`${files.configuration} belongs to the run ${owner}`);
   const history = readHistory(folder);
-  const result = readResult(folder, configuration.classes.length);
+  const notes = readText(folder, files.notes);
+  const result = readResult(folder, {classes: configuration.classes.length, history});
   if (result) {
     requireEpochs(history, result.bestEpoch, files.result);
     requireWhole(folder, files.best(result.bestEpoch));
   }
-  return {configuration, history, result};
+  return {
+    configuration,
+    notes: notes === null ? NO_NOTES : asNotes(parseJson(notes, files.notes), files.notes),
+    history,
+    result,
+  };
 }
 
 /** Reads where training stands, null before the first epoch's end. Throws DamagedRun when a file it goes with is not whole. */
@@ -135,9 +147,12 @@ function readHistory(folder: string): EpochRecord[] {
   });
 }
 
-function readResult(folder: string, classes: number): RunResult | null {
+function readResult(
+  folder: string,
+  described: {classes: number; history: readonly EpochRecord[]},
+): RunResult | null {
   const text = readText(folder, files.result);
-  return text === null ? null : asResult(parseJson(text, files.result), files.result, classes);
+  return text === null ? null : asResult(parseJson(text, files.result), files.result, described);
 }
 
 function requireEpochs(history: readonly EpochRecord[], epochs: number, who: string): void {

@@ -1,8 +1,11 @@
 /** Guards between the JSON on the disk, which may hold anything, and the types of a run. */
 import {LabError} from '../errors';
+import {type Metric, metrics, type Scores} from '../metrics';
 import type {TrainingState} from '../training';
 import type {RunIdentity} from './identity';
+import {NO_NOTES, type RunNotes} from './notes';
 import type {EpochRecord, Prediction, RunResult} from './record';
+import type {Regime} from './regime';
 
 /** A run folder whose content cannot be what the store wrote. The message says which file, where and how. */
 export class DamagedRun extends LabError {
@@ -24,7 +27,8 @@ export function asConfiguration(value: unknown, what: string): RunIdentity {
     ...fields,
     backbone: asText(fields.backbone, `${what}: backbone`),
     network: asText(fields.network ?? fields.backbone, `${what}: network`),
-    regime: asText(fields.regime, `${what}: regime`),
+    regime: asRegime(fields.regime, `${what}: regime`),
+    select: asMetric(fields.select ?? 'macroF1', `${what}: select`),
     standIns: asList(fields.standIns ?? earlierStandIns(fields), `${what}: standIns`, asText),
     classes: asList(fields.classes, `${what}: classes`, asText),
     split: asText(fields.split, `${what}: split`),
@@ -36,19 +40,70 @@ export function asConfiguration(value: unknown, what: string): RunIdentity {
 const earlierStandIns = ({drawings}: Record<string, unknown>): string[] =>
   drawings === true ? ['drawings', 'small networks with random weights'] : [];
 
+/** A regime, or the words for one that runs of schema 1 hold. */
+function asRegime(value: unknown, what: string): Regime {
+  if (value === 'feature extraction' || value === 'everything') return {kind: value};
+  if (value === 'last stage') return {kind: 'last stages', count: 1};
+  const count = typeof value === 'string' ? /^last (\d+) stages$/.exec(value)?.[1] : undefined;
+  if (count !== undefined) return {kind: 'last stages', count: Number(count)};
+  const fields = asObject(value, what);
+  if (fields.kind === 'last stages')
+    return {kind: fields.kind, count: asCount(fields.count, `${what}: count`)};
+  if (fields.kind === 'feature extraction' || fields.kind === 'everything') return {kind: fields.kind};
+  throw wrong(fields.kind, `${what}: kind`, 'a kind of regime');
+}
+
+export function asNotes(value: unknown, what: string): RunNotes {
+  const fields = asObject(value, what);
+  const text = (name: 'name' | 'began' | 'ended') => orNull(fields[name], `${what}: ${name}`, asText);
+  return {
+    schema: asCount(fields.schema ?? NO_NOTES.schema, `${what}: schema`),
+    name: text('name'),
+    began: text('began'),
+    ended: text('ended'),
+    features: orNull(fields.features, `${what}: features`, (item, where) => {
+      const {cost, spent} = asObject(item, where);
+      return {
+        cost: orNull(cost, `${where}: cost`, asNumber),
+        spent: asNumber(spent, `${where}: spent`),
+      };
+    }),
+  };
+}
+
 export function asEpoch(value: unknown, what: string): EpochRecord {
   const fields = asObject(value, what);
   const number = (name: keyof EpochRecord) => asNumber(fields[name], `${what}: ${name}`);
-  const loss = (name: keyof EpochRecord) => (fields[name] === null ? NaN : number(name));
+  const measured = 'val' in fields ? fields : earlierScores(fields);
+  const train = asObject(measured.train, `${what}: train`);
   return {
     epoch: number('epoch'),
     learningRate: number('learningRate'),
-    trainLoss: loss('trainLoss'),
-    valLoss: loss('valLoss'),
-    valMacroF1: number('valMacroF1'),
-    valAccuracy: number('valAccuracy'),
+    train: {
+      loss: asLoss(train.loss, `${what}: train.loss`),
+      accuracy: orNull(train.accuracy, `${what}: train.accuracy`, asNumber),
+    },
+    val: asScores(measured.val, `${what}: val`),
     seconds: number('seconds'),
+    valSeconds: orNull(fields.valSeconds, `${what}: valSeconds`, asNumber),
     imagesPerSecond: number('imagesPerSecond'),
+  };
+}
+
+/** The scores that an epoch or a result of schema 1 holds, laid out as they are now. */
+const earlierScores = (fields: Record<string, unknown>) => ({
+  train: {loss: fields.trainLoss},
+  val: {loss: fields.valLoss, accuracy: fields.valAccuracy, macroF1: fields.valMacroF1},
+  test: {loss: null, accuracy: fields.testAccuracy, macroF1: fields.testMacroF1},
+});
+
+function asScores(value: unknown, what: string): Scores {
+  const fields = asObject(value, what);
+  return {
+    loss: asLoss(fields.loss, `${what}.loss`),
+    accuracy: asNumber(fields.accuracy, `${what}.accuracy`),
+    macroF1: asNumber(fields.macroF1, `${what}.macroF1`),
+    top5: orNull(fields.top5, `${what}.top5`, asNumber),
   };
 }
 
@@ -57,25 +112,33 @@ export function asState(value: unknown, what: string): TrainingState {
   const epoch = asCount(fields.epoch, `${what}: epoch`);
   if (fields.best === null) return {epoch, best: null};
   const best = asObject(fields.best, `${what}: best`);
+  const {metric, value: reached} = 'metric' in best ? best : {metric: 'macroF1', value: best.macroF1}; // as schema 1 has it
   return {
     epoch,
     best: {
       epoch: asCount(best.epoch, `${what}: best.epoch`),
-      macroF1: asNumber(best.macroF1, `${what}: best.macroF1`),
+      metric: asMetric(metric, `${what}: best.metric`),
+      value: asLoss(reached, `${what}: best.value`),
     },
   };
 }
 
 /** `classes` is their number: the confusion matrix has as many rows and columns. */
-export function asResult(value: unknown, what: string, classes: number): RunResult {
+export function asResult(
+  value: unknown,
+  what: string,
+  {classes, history}: {classes: number; history: readonly EpochRecord[]},
+): RunResult {
   const fields = asObject(value, what);
-  const number = (name: keyof RunResult) => asNumber(fields[name], `${what}: ${name}`);
   const row = (item: unknown, where: string) => requireLength(asList(item, where, asCount), where, classes);
+  const bestEpoch = asCount(fields.bestEpoch, `${what}: bestEpoch`);
+  const isEarlier = !('val' in fields);
+  const {test} = isEarlier ? earlierScores(fields) : fields;
+  const best = history[bestEpoch - 1] as EpochRecord | undefined;
   return {
-    bestEpoch: asCount(fields.bestEpoch, `${what}: bestEpoch`),
-    valMacroF1: number('valMacroF1'),
-    testMacroF1: number('testMacroF1'),
-    testAccuracy: number('testAccuracy'),
+    bestEpoch,
+    val: isEarlier && best ? best.val : asScores(fields.val, `${what}: val`),
+    test: orNull(test, `${what}: test`, asScores),
     confusion: requireLength(
       asList(fields.confusion, `${what}: confusion`, row),
       `${what}: confusion`,
@@ -111,6 +174,21 @@ function asText(value: unknown, what: string): string {
 function asNumber(value: unknown, what: string): number {
   if (typeof value === 'number') return value;
   throw wrong(value, what, 'a number');
+}
+
+/** JSON holds null for a loss that is not finite. */
+function asLoss(value: unknown, what: string): number {
+  return value === null ? NaN : asNumber(value, what);
+}
+
+function asMetric(value: unknown, what: string): Metric {
+  const metric = metrics.find((each) => each === value);
+  if (metric) return metric;
+  throw wrong(value, what, `one of ${metrics.join(', ')}`);
+}
+
+function orNull<T>(value: unknown, what: string, asValue: (value: unknown, what: string) => T): T | null {
+  return value === null || value === undefined ? null : asValue(value, what);
 }
 
 function asCount(value: unknown, what: string): number {

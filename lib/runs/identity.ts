@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
 import {canonicalJson} from '../canonical-json';
-import type {RunConfiguration} from './record';
+import type {RunConfiguration, RunRecord} from './record';
+import {regimeName} from './regime';
 
 /** A configuration with all that makes its run another: besides what is trained, the split's id and the seed. */
 export type RunIdentity = RunConfiguration & {split: string; seed: number};
@@ -12,17 +13,25 @@ export function networkTitle({backbone, network}: RunConfiguration): string {
 
 /** For people: 'mobilenet_v2, last 3 stages'. */
 export function runTitle(configuration: RunConfiguration): string {
-  return `${networkTitle(configuration)}, ${configuration.regime}`;
+  return `${networkTitle(configuration)}, ${regimeName(configuration.regime)}`;
+}
+
+/**
+ * What a run is called where runs are told apart: its name, else backbone and kind of regime ('mobilenet_v2, last
+ * stages'). Of runs that are called the same, the latest takes the place of the others.
+ */
+export function runName({name, configuration: {backbone, regime}}: RunRecord): string {
+  return name ?? `${backbone}, ${regime.kind}`;
 }
 
 /**
  * A run's identifier, such as `mobilenet_v2-last-3-stages-1a2b3c4d`: backbone and regime, then the first 8 hex digits
- * of the SHA-256 of the whole configuration.
+ * of the SHA-256 of the whole configuration, `stored` where an earlier version stored it in another form.
  */
-export function runId(configuration: RunConfiguration): string {
-  const readable = `${configuration.backbone}-${configuration.regime}`
+export function runId(configuration: RunConfiguration, stored: unknown = configuration): string {
+  const readable = `${configuration.backbone}-${regimeName(configuration.regime)}`
     .toLowerCase()
     .replace(/[^a-z0-9_]+/g, '-');
-  const hash = createHash('sha256').update(canonicalJson(configuration)).digest('hex');
+  const hash = createHash('sha256').update(canonicalJson(stored)).digest('hex');
   return `${readable}-${hash.slice(0, 8)}`;
 }

@@ -1,5 +1,14 @@
 /** Runs stored as they go: configuration, history, weights and result, safe against killed kernels. */
-export {networkTitle, runId, runTitle, type RunIdentity} from './identity';
-export type {EpochRecord, Prediction, RunConfiguration, RunRecord, RunResult, RunStatus} from './record';
+export {networkTitle, runId, runName, runTitle, type RunIdentity} from './identity';
+export type {
+  EpochRecord,
+  Prediction,
+  RunConfiguration,
+  RunRecord,
+  RunResult,
+  RunSeconds,
+  RunStatus,
+} from './record';
+export {type Regime, regimeName} from './regime';
 export type {ResumePoint, Run} from './run';
-export {RunStore} from './store';
+export {type Probabilities, RunStore} from './store';

@@ -7,7 +7,8 @@ import type {TrainingState} from '../training';
 import {appendHistory, files, keepOnly, readState, weightsOf, writeHistory, type StoredRun} from './folder';
 import {asEpoch, asResult, parseJson} from './guards';
 import {runTitle, type RunIdentity} from './identity';
-import type {EpochRecord, RunRecord, RunResult} from './record';
+import {NO_NOTES, type RunNotes, SCHEMA} from './notes';
+import type {EpochRecord, RunRecord, RunResult, RunSeconds} from './record';
 
 /** What training goes on from: the tensors are those given to `saveLast`, by name. */
 export interface ResumePoint {
@@ -22,6 +23,7 @@ export interface ResumePoint {
  */
 export class Run {
   private readonly configuration: RunIdentity;
+  private notes: RunNotes;
   private history: EpochRecord[];
   private result: RunResult | null;
   private state: TrainingState | null = null;
@@ -35,20 +37,35 @@ export class Run {
     private readonly settle: () => void,
     private readonly lock: Lock,
   ) {
-    ({configuration: this.configuration, history: this.history, result: this.result} = stored);
+    ({
+      configuration: this.configuration,
+      notes: this.notes,
+      history: this.history,
+      result: this.result,
+    } = stored);
     if (this.result) this.dropResumeFiles(this.result);
     else this.backToLastState();
   }
 
   record(): RunRecord {
-    const {id, configuration, history, result} = this;
-    return toRecord(id, {configuration, history, result}, this.locked);
+    const {id, configuration, notes, history, result} = this;
+    return toRecord(id, {configuration, notes, history, result}, this.locked);
   }
 
   /** The state and the tensors of the last epoch that counts, null when training starts from the beginning. */
   resumeState(): ResumePoint | null {
     if (!this.state) return null;
     return {state: this.state, tensors: readTensors(join(this.folder, files.last(this.state.epoch)))};
+  }
+
+  /** Gives the run another name, or takes its name away. */
+  rename(name: string | null): void {
+    this.note({name});
+  }
+
+  /** Takes note of what the frozen features it uses cost when they were computed, and what of it was spent just now. */
+  noteFeatures({cost, spent}: {cost: number | null; spent: number}): void {
+    this.note({features: {cost, spent: spent + (this.notes.features?.spent ?? 0)}});
   }
 
   /** Adds the next epoch to the history. */
@@ -94,21 +111,28 @@ export class Run {
     return join(this.folder, files.best(epoch));
   }
 
-  /** Stores the result, with which the run is complete, drops what only resuming needed, and lets the run go. */
-  finish(result: RunResult): void {
+  /**
+   * Stores the result, with which the run is complete, and the `probabilities` of all classes, a row for each of its
+   * predictions; drops what only resuming needed, and lets the run go.
+   */
+  finish(result: RunResult, probabilities: Float32Array): void {
     this.requireOpen();
     const {classes} = this.configuration;
-    const readBack = asResult(
-      parseJson(JSON.stringify(result), 'result'),
-      `Run ${this.id}: result`,
-      classes.length,
-    );
+    const readBack = asResult(parseJson(JSON.stringify(result), 'result'), `Run ${this.id}: result`, {
+      classes: classes.length,
+      history: this.history,
+    });
     if (result.bestEpoch !== this.state?.best?.epoch) {
       throw new LabError(
         `Run ${this.id}: no weights are stored of the result's best epoch, ${result.bestEpoch}.`,
       );
     }
-    this.writing(() => writeJson(join(this.folder, files.result), result));
+    const rows = {name: 'probabilities', shape: [result.predictions.length, classes.length]};
+    this.note({ended: new Date().toISOString()});
+    this.writing(() => {
+      writeSafetensors(join(this.folder, files.probabilities), [{...rows, values: probabilities}]);
+      writeJson(join(this.folder, files.result), result);
+    });
     this.result = readBack;
     this.dropResumeFiles(result);
     this.settle();
@@ -119,6 +143,12 @@ export class Run {
   release(): void {
     if (this.locked) this.lock.release();
     this.locked = false;
+  }
+
+  private note(changes: Partial<RunNotes>): void {
+    this.requireOpen();
+    this.notes = {...this.notes, ...changes};
+    this.writing(() => writeJson(join(this.folder, files.notes), this.notes));
   }
 
   private requireOpen(): void {
@@ -156,24 +186,42 @@ export class Run {
 
 /** Lays the folder of a new run. */
 export function createRun(folder: string, configuration: RunIdentity): StoredRun {
+  const notes: RunNotes = {...NO_NOTES, schema: SCHEMA, began: new Date().toISOString()};
   writeJson(join(folder, files.configuration), configuration);
-  return {configuration, history: [], result: null};
+  writeJson(join(folder, files.notes), notes);
+  return {configuration, notes, history: [], result: null};
 }
 
 /** `locked` tells whether a kernel is at it. */
 export function toRecord(
   id: string,
-  {configuration, history, result}: StoredRun,
+  {configuration, notes, history, result}: StoredRun,
   locked: boolean,
 ): RunRecord {
   return {
     id,
-    title: runTitle(configuration),
+    name: notes.name,
+    title: notes.name ?? runTitle(configuration),
     configuration,
     status: result ? 'complete' : locked ? 'running' : 'interrupted',
     history,
     result,
-    seconds: history.reduce((sum, {seconds}) => sum + seconds, 0),
+    schema: notes.schema,
+    began: notes.began,
+    ended: result ? notes.ended : null,
+    seconds: secondsOf(notes, history),
+  };
+}
+
+function secondsOf({features}: RunNotes, history: readonly EpochRecord[]): RunSeconds {
+  const validations = history.map(({valSeconds}) => valSeconds).filter((seconds) => seconds !== null);
+  const sum = (seconds: number[]) => seconds.reduce((total, each) => total + each, 0);
+  const cost = features?.cost ?? null;
+  return {
+    features: cost,
+    reused: cost === null ? null : Math.max(0, cost - (features?.spent ?? 0)),
+    training: sum(history.map(({seconds}) => seconds)),
+    validation: validations.length === history.length ? sum(validations) : null,
   };
 }
 

@@ -9,12 +9,20 @@
  */
 import * as fs from 'node:fs';
 import {basename, join} from 'node:path';
-import {lockHolder, setAside, takeLock, tryLock, writing} from '../storage';
+import {openCheckpoint} from '../checkpoints';
+import {LabError} from '../errors';
+import {lockHolder, setAside, takeLock, tryLock, writeJson, writing} from '../storage';
 import {files, readRun} from './folder';
 import {DamagedRun} from './guards';
 import {runId, type RunIdentity} from './identity';
 import type {RunRecord} from './record';
 import {createRun, Run, toRecord} from './run';
+
+/** The probability of every class, [pictures, classes], row by row. */
+export interface Probabilities {
+  shape: [number, number];
+  values: Float32Array;
+}
 
 /** Every run ever trained, kept in one folder. Nothing in it is fatal: a damaged run is set aside with a warning. */
 export class RunStore {
@@ -68,6 +76,39 @@ export class RunStore {
       lock.release();
       throw error;
     }
+  }
+
+  /**
+   * Gives a stored run, which stays as it is otherwise, another name, or takes its name away; nothing is done while a
+   * kernel trains it. Returns it as it is stored then.
+   */
+  rename(id: string, name: string | null): RunRecord | null {
+    this.repair(id, () => {
+      const stored = readRun(this.path(id), id);
+      if (stored) writeJson(join(this.path(id), files.notes), {...stored.notes, name});
+    });
+    return this.load(id);
+  }
+
+  /**
+   * What a complete run says of every class, a row for each of its result's predictions; null where an earlier version
+   * stored the run without it, or it is not complete. Throws a LabError when the file is damaged.
+   */
+  probabilities(id: string): Probabilities | null {
+    const record = this.load(id);
+    const file = join(this.path(id), files.probabilities);
+    if (!record?.result || !fs.existsSync(file)) return null;
+    const shape: [number, number] = [record.result.predictions.length, record.configuration.classes.length];
+    const checkpoint = openCheckpoint(file);
+    try {
+      const values = checkpoint.tensors.get('probabilities')?.values();
+      if (values?.length === shape[0] * shape[1]) return {shape, values};
+    } finally {
+      checkpoint.close();
+    }
+    throw new LabError(
+      `${file} does not hold [${shape.join(', ')}] probabilities, as the result asks for. Train the run again with {force: true}.`,
+    );
   }
 
   private makeFolder(): void {

@@ -1,17 +1,17 @@
 import {tf, type Tensor} from '../engine';
 import type {Learner} from '../heads';
-import {confusionMatrix} from '../metrics';
+import {confusionMatrix, type Scores, scoresOf} from '../metrics';
 import {checkLabels, divergence} from './losses';
 import {type Source, spending} from './source';
 
 export interface Evaluation {
-  /** Mean cross-entropy in nats, without smoothing or class weights. */
-  loss: number;
+  /** The loss is without smoothing or class weights. */
+  scores: Scores;
   /** Photos indexed [truth][predicted]. */
   confusion: number[][];
   truth: Int32Array;
   predicted: Int32Array;
-  /** Probability of the predicted class, in the source's order. */
+  /** [photos, classes], row by row, in the source's order. */
   probabilities: Float32Array;
 }
 
@@ -23,7 +23,8 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const truth = new Int32Array(source.size);
   const predicted = new Int32Array(source.size);
-  const probabilities = new Float32Array(source.size);
+  const {classes} = learner;
+  const probabilities = new Float32Array(source.size * classes);
   let [loss, done] = [0, 0];
   const network = learner.forInference();
   try {
@@ -34,7 +35,7 @@ export async function evaluate(
         if (best === -1) throw divergence('The logits became NaN');
         truth[done + row] = label;
         predicted[done + row] = best;
-        probabilities[done + row] = Math.exp(rows[row][best]);
+        probabilities.set(rows[row].map(Math.exp), (done + row) * classes);
         loss -= rows[row][label];
       });
       done += labels.length;
@@ -43,8 +44,9 @@ export async function evaluate(
   } finally {
     network.dispose();
   }
-  const confusion = confusionMatrix(truth, predicted, learner.classes);
-  return {loss: loss / done, confusion, truth, predicted, probabilities};
+  const confusion = confusionMatrix(truth, predicted, classes);
+  const scores = scoresOf(confusion, {loss: loss / done, truth, probabilities});
+  return {scores, confusion, truth, predicted, probabilities};
 }
 
 /** Log-probabilities of logits that labels belong to, a row for each photo. */

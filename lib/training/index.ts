@@ -26,4 +26,4 @@ export {
 } from './optimizers';
 export * from './schedules';
 export type {Source, SourceBatch} from './source';
-export {isOptimizerState, type StateTensor, type StepOptions, Stepper} from './step';
+export {isOptimizerState, type StateTensor, type StepOptions, type StepOutcome, Stepper} from './step';

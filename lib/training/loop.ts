@@ -2,7 +2,7 @@
 import {setImmediate} from 'node:timers/promises';
 import {LabError} from '../errors';
 import type {Learner} from '../heads';
-import {macroF1} from '../metrics';
+import {accuracy, confusionMatrix, isBetter, type Metric, metrics, type Scores} from '../metrics';
 import {fnv1a, mulberry32} from '../random';
 import {evaluate} from './evaluate';
 import {checkCrossEntropy, divergence} from './losses';
@@ -14,21 +14,25 @@ import {type StateTensor, type StepOptions, Stepper} from './step';
 export interface TrainingOptions extends StepOptions {
   epochs: number;
   schedule: Schedule;
-  /** Epochs without a better validation macro-F1 after which training ends. Default: never before `epochs`. */
+  /** What of the validation part chooses the best weights. Default: macro-F1. */
+  select?: Metric;
+  /** Epochs without a better one after which training ends. Default: never before `epochs`. */
   patience?: number;
   /** Seeds dropout; shuffling and augmentation belong to the source. */
   seed: number;
 }
 
-/** What an epoch brought, measured on the validation part. */
+/** What an epoch brought. */
 export interface Epoch {
   epoch: number;
   learningRate: number;
-  trainLoss: number;
-  valLoss: number;
-  valMacroF1: number;
-  valAccuracy: number;
+  /** Running means over the training photos, each as the network stood before its batch's step. */
+  train: {loss: number; accuracy: number};
+  /** Of the weights at the epoch's end, on the validation part. */
+  val: Scores;
+  /** Of training, without the validation. */
   seconds: number;
+  valSeconds: number;
   imagesPerSecond: number;
 }
 
@@ -45,7 +49,8 @@ export interface BatchProgress {
 /** Where training stands between two epochs; with the learner's and the optimizer's tensors it can go on from there. */
 export interface TrainingState {
   epoch: number;
-  best: {epoch: number; macroF1: number} | null;
+  /** The value is that of the metric on the validation part. */
+  best: {epoch: number; metric: Metric; value: number} | null;
 }
 
 export interface TrainingHooks {
@@ -74,10 +79,11 @@ export async function train(
   options: TrainingOptions,
   hooks: TrainingHooks = {},
 ): Promise<TrainingOutcome> {
-  const {epochs, schedule, patience = Infinity} = options;
+  const {epochs, schedule, patience = Infinity, select = 'macroF1'} = options;
   const {signal, resume} = hooks;
   const stepsPerEpoch = data.train.batchesPerEpoch;
-  checkTraining(options, {stepsPerEpoch, classes: learner.classes});
+  const {classes} = learner;
+  checkTraining(options, {stepsPerEpoch, classes});
   const stepper = new Stepper(learner, options);
   if (resume) stepper.restore(resume.optimizer);
   let state: TrainingState = resume?.state ?? {epoch: 0, best: null};
@@ -89,25 +95,27 @@ export async function train(
       const epoch = state.epoch + 1;
       const random = dropoutRandom(options.seed, epoch);
       const epochBegan = performance.now();
-      let [loss, seen, factor, step] = [0, 0, 1, state.epoch * stepsPerEpoch];
+      const [truth, predicted]: [number[], number[]] = [[], []];
+      let [loss, factor, step] = [0, 1, state.epoch * stepsPerEpoch];
 
       for await (const {x, labels} of data.train.batches(epoch, signal)) {
         factor = learningRateFactor(schedule, step, stepsPerEpoch, epochs);
         step++;
         const batch = step - state.epoch * stepsPerEpoch;
-        const batchLoss = spending(x, () => stepper.step(x, labels, random, factor, step));
-        if (!Number.isFinite(batchLoss)) {
-          throw divergence(`The loss became ${batchLoss} in epoch ${epoch}, batch ${batch}`);
+        const done = spending(x, () => stepper.step(x, labels, random, factor, step));
+        if (!Number.isFinite(done.loss)) {
+          throw divergence(`The loss became ${done.loss} in epoch ${epoch}, batch ${batch}`);
         }
-        loss += labels.length * batchLoss;
-        seen += labels.length;
+        loss += labels.length * done.loss;
+        truth.push(...labels);
+        predicted.push(...done.predicted);
         const secondsAStep = (performance.now() - began) / 1000 / (step - firstStep);
         hooks.onBatch?.({
           epoch,
           epochs,
           batch,
           batches: stepsPerEpoch,
-          imagesPerSecond: seen / ((performance.now() - epochBegan) / 1000),
+          imagesPerSecond: truth.length / ((performance.now() - epochBegan) / 1000),
           secondsLeft: (epochs * stepsPerEpoch - step) * secondsAStep,
         });
         await setImmediate();
@@ -115,20 +123,22 @@ export async function train(
       }
 
       const seconds = (performance.now() - epochBegan) / 1000;
-      const validation = await evaluate(learner, data.val, {signal});
-      const score = macroF1(validation.confusion);
-      const correct = validation.confusion.reduce((sum, row, label) => sum + row[label], 0);
-      const improved = state.best === null || score > state.best.macroF1;
-      state = {epoch, best: improved ? {epoch, macroF1: score} : state.best};
+      const {scores: val} = await evaluate(learner, data.val, {signal});
+      const valSeconds = (performance.now() - epochBegan) / 1000 - seconds;
+      const value = val[select];
+      const improved = isBetter(select, value, state.best?.value ?? null);
+      state = {epoch, best: improved ? {epoch, metric: select, value} : state.best};
       const record: Epoch = {
         epoch,
         learningRate: baseRate(options.optimizer, 'head') * factor,
-        trainLoss: loss / seen,
-        valLoss: validation.loss,
-        valMacroF1: score,
-        valAccuracy: correct / data.val.size,
+        train: {
+          loss: loss / truth.length,
+          accuracy: accuracy(confusionMatrix(truth, predicted, classes)),
+        },
+        val,
         seconds,
-        imagesPerSecond: seen / seconds,
+        valSeconds,
+        imagesPerSecond: truth.length / seconds,
       };
       hooks.onEpoch?.(record, improved, state, () => stepper.state());
     }
@@ -146,9 +156,12 @@ export function checkTraining(
   options: TrainingOptions,
   {stepsPerEpoch, classes}: {stepsPerEpoch: number; classes: number},
 ): void {
-  const {epochs, patience, clipNorm, schedule} = options;
+  const {epochs, patience, clipNorm, schedule, select = 'macroF1'} = options;
   if (!Number.isInteger(epochs) || epochs < 1) {
     throw new LabError(`training: ${epochs} epochs cannot be. Give a whole number of at least 1.`);
+  }
+  if (!metrics.includes(select)) {
+    throw new LabError(`training: select is "${String(select)}". Give ${metrics.join(', ')}.`);
   }
   for (const [name, value] of Object.entries({patience, clipNorm})) {
     if (value !== undefined && !(value > 0)) {

@@ -15,8 +15,8 @@ export interface ConstantSchedule extends WarmUp {
 }
 
 /** The rate is multiplied by `gamma` every `every` epochs. */
-export interface StepSchedule extends WarmUp {
-  kind: 'step';
+export interface StepDecaySchedule extends WarmUp {
+  kind: 'stepDecay';
   every: number;
   gamma: number;
 }
@@ -38,7 +38,7 @@ export interface OneCycleSchedule extends WarmUp {
   finalDivFactor: number;
 }
 
-export type Schedule = ConstantSchedule | StepSchedule | CosineSchedule | OneCycleSchedule;
+export type Schedule = ConstantSchedule | StepDecaySchedule | CosineSchedule | OneCycleSchedule;
 
 /** A constant rate. Throws a LabError when `warmup`, in epochs, is negative. */
 export function constant({warmup = 0}: Partial<WarmUp> = {}): ConstantSchedule {
@@ -46,8 +46,8 @@ export function constant({warmup = 0}: Partial<WarmUp> = {}): ConstantSchedule {
   return {kind: 'constant', warmup};
 }
 
-/** Steps down: `gamma` (0.1) times the rate every `every` epochs. Throws a LabError for values out of range. */
-export function step({
+/** Steps down, as PyTorch's StepLR: `gamma` (0.1) times the rate every `every` epochs. Throws a LabError for values out of range. */
+export function stepDecay({
   every,
   gamma = 0.1,
   warmup = 0,
@@ -55,17 +55,17 @@ export function step({
   every: number;
   gamma?: number;
   warmup?: number;
-}): StepSchedule {
-  requireValue('step', 'every', every, every > 0, 'a number of epochs above 0, such as 5');
+}): StepDecaySchedule {
+  requireValue('stepDecay', 'every', every, every > 0, 'a number of epochs above 0, such as 5');
   requireValue(
-    'step',
+    'stepDecay',
     'gamma',
     gamma,
     gamma > 0 && gamma <= 1,
     'a factor above 0 and at most 1, such as 0.1',
   );
-  requireWarmup('step', warmup);
-  return {kind: 'step', every, gamma, warmup};
+  requireWarmup('stepDecay', warmup);
+  return {kind: 'stepDecay', every, gamma, warmup};
 }
 
 /** A cosine down to `final` (0) times the base rate. Throws a LabError for values out of range. */
@@ -134,7 +134,7 @@ function factorAfterWarmup(schedule: Schedule, step: number, steps: number, step
   switch (schedule.kind) {
     case 'constant':
       return 1;
-    case 'step':
+    case 'stepDecay':
       return schedule.gamma ** Math.floor(step / (schedule.every * stepsPerEpoch));
     case 'cosine':
       return halfCosine(1, schedule.final, step / steps);

@@ -16,6 +16,11 @@ export interface StateTensor {
   values: Float32Array;
 }
 
+export interface StepOutcome {
+  loss: number;
+  predicted: Int32Array;
+}
+
 const separator = '#';
 
 /** Whether a stored tensor belongs to an optimizer's state rather than to a network. */
@@ -38,10 +43,10 @@ export class Stepper {
 
   /**
    * One step on a batch; `factor` scales the base learning rates, `count` is the step's number from 1 over the whole
-   * training. Returns the loss before the step.
+   * training. Returns the loss before the step, and the class predicted of each row.
    */
-  step(x: Tensor, labels: Int32Array, random: () => number, factor: number, count: number): number {
-    const {value, grads} = this.gradients(x, labels, random);
+  step(x: Tensor, labels: Int32Array, random: () => number, factor: number, count: number): StepOutcome {
+    const {value, grads, predicted} = this.gradients(x, labels, random);
     try {
       const loss = value.dataSync()[0];
       const scale = this.clippingScale(Object.values(grads));
@@ -56,21 +61,26 @@ export class Stepper {
         tf.dispose([next, old, grads[variable.name]]);
         this.states.set(name, state);
       }
-      return loss;
+      return {loss, predicted};
     } finally {
       tf.dispose([value, grads]);
     }
   }
 
-  /** The loss of a batch and its slopes; the running statistics are moved. */
+  /** The loss of a batch, its slopes and the classes predicted; the running statistics are moved. */
   private gradients(x: Tensor, labels: Int32Array, random: () => number) {
     const pass = this.learner.forTraining({random});
     try {
       const variables = [...this.trainable.values()].map(({variable}) => variable);
+      let predicted: Int32Array = new Int32Array();
       const criterion = (logits: Tensor) => crossEntropy(logits, labels, this.options);
-      const result = gradients(() => pass.loss(x, criterion).loss, variables);
+      const result = gradients(() => {
+        const {loss, logits} = pass.loss(x, criterion);
+        predicted = tf.argMax(logits, 1).dataSync() as Int32Array;
+        return loss;
+      }, variables);
       pass.applyUpdates();
-      return result;
+      return {...result, predicted};
     } finally {
       pass.dispose();
     }

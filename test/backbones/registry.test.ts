@@ -66,7 +66,7 @@ const bitsOf = ({weights}: Backbone) =>
 
 function trainOneStep(classifier: Classifier, x: Tensor): void {
   const stepper = new Stepper(classifier, {optimizer: sgd({learningRate: 1, momentum: 0})});
-  const loss = stepper.step(x, labels, mulberry32(1), 1, 1);
+  const {loss} = stepper.step(x, labels, mulberry32(1), 1, 1);
   stepper.dispose();
   assert.ok(Number.isFinite(loss), `loss ${loss}`);
 }

@@ -7,7 +7,7 @@ import * as charts from '../../lib/charts';
 import type {Figure} from '../../lib/charts';
 import {LabError} from '../../lib/errors';
 import type {RunRecord} from '../../lib/runs';
-import {BEGUN, CLASSES, STAND_IN, EVERYTHING, INTERRUPTED, RUNS} from './runs';
+import {BEGUN, CLASSES, STAND_IN, EVERYTHING, INTERRUPTED, NAMED, RUNS, UNTESTED} from './runs';
 
 const COUNTS = {
   train: [282, 351, 287, 416, 337, 96],
@@ -23,8 +23,8 @@ const CONFUSION = [
 /** Every chart that is drawn from runs. */
 const CHARTS_OF_RUNS: Record<string, (runs: readonly RunRecord[]) => Figure> = {
   'loss-per-epoch': charts.lossPerEpoch,
-  'macro-f1-per-epoch': charts.macroF1PerEpoch,
-  'test-macro-f1-bars': charts.testMacroF1Bars,
+  'score-per-epoch': charts.scorePerEpoch,
+  'score-bars': charts.scoreBars,
   'class-f1': charts.classF1HeatMap,
   'learning-rate': charts.learningRateSchedule,
   'score-against-time': charts.scoreAgainstTime,
@@ -35,7 +35,7 @@ const SOME_RUNS = [RUNS[0], RUNS[1], EVERYTHING, RUNS[2], INTERRUPTED];
 
 const SNAPSHOTS: Record<string, Figure> = {
   ...Object.fromEntries(Object.entries(CHARTS_OF_RUNS).map(([name, chart]) => [name, chart(SOME_RUNS)])),
-  'test-macro-f1-bars-crowded': charts.testMacroF1Bars([...RUNS, ...RUNS.slice(0, 4)]),
+  'score-bars-crowded': charts.scoreBars([...RUNS, ...RUNS.slice(0, 4)]),
   'class-balance': charts.classBalance(CLASSES, COUNTS),
   'confusion-matrix': charts.confusionMatrix(
     CONFUSION,
@@ -43,7 +43,9 @@ const SNAPSHOTS: Record<string, Figure> = {
     'mobilenet_v2, test photos',
   ),
   'learning-rate-planned': charts.learningRateSchedule([0, 1.5e-4, 3e-4, 2e-4, 1e-4, 0]),
-  empty: charts.macroF1PerEpoch([BEGUN]),
+  'score-bars-untested': charts.scoreBars(UNTESTED, {metric: 'accuracy'}),
+  'score-against-time-named': charts.scoreAgainstTime(NAMED),
+  empty: charts.scorePerEpoch([BEGUN]),
 };
 
 const UPDATE = process.env.UPDATE_SNAPSHOTS === '1';
@@ -99,40 +101,41 @@ test('without anything to draw a figure says why', () => {
 
 test('a run without result is drawn as far as it goes', () => {
   const runs = [RUNS[0], INTERRUPTED];
-  assert.ok(charts.macroF1PerEpoch(runs).data.some((trace) => (trace.x as number[]).length === 3));
-  assert.match(
-    JSON.stringify(charts.testMacroF1Bars(runs).layout),
-    /last 2 stages: interrupted after epoch 3/,
-  );
+  assert.ok(charts.scorePerEpoch(runs).data.some((trace) => (trace.x as number[]).length === 3));
+  assert.match(JSON.stringify(charts.scoreBars(runs).layout), /last 2 stages: interrupted after epoch 3/);
   assert.equal((charts.classF1HeatMap(runs).data[0].y as string[]).length, 1);
 });
 
 test('a backbone has one colour in all charts, a regime one marker', () => {
   const [run] = RUNS;
   const colours = (figure: Figure) => JSON.stringify(figure).match(/#[0-9a-f]{6}/g);
-  const ofLine = (charts.macroF1PerEpoch([run]).data[0].line as {color: string}).color;
-  for (const chart of [charts.lossPerEpoch, charts.testMacroF1Bars, charts.scoreAgainstTime]) {
+  const ofLine = (charts.scorePerEpoch([run]).data[0].line as {color: string}).color;
+  for (const chart of [charts.lossPerEpoch, charts.scoreBars, charts.scoreAgainstTime]) {
     assert.ok(colours(chart([run]))?.includes(ofLine));
   }
   const unknown = {...run, configuration: {...run.configuration, backbone: 'my_own'}};
-  assert.deepEqual(charts.macroF1PerEpoch([unknown]), charts.macroF1PerEpoch([unknown]));
+  assert.deepEqual(charts.scorePerEpoch([unknown]), charts.scorePerEpoch([unknown]));
 });
 
 test('the best run is the best on validation, whatever the test part says', () => {
   const scored = (run: RunRecord, valMacroF1: number, testMacroF1: number): RunRecord => ({
     ...run,
-    result: {...run.result!, valMacroF1, testMacroF1},
+    result: {
+      ...run.result!,
+      val: {...run.result!.val, macroF1: valMacroF1},
+      test: {...run.result!.test!, macroF1: testMacroF1},
+    },
   });
   const runs = [scored(RUNS[0], 0.8, 0.95), scored(RUNS[1], 0.9, 0.7), BEGUN];
   assert.equal(charts.bestOnValidation(runs)?.id, RUNS[1].id);
   assert.equal(charts.bestOnValidation([BEGUN]), undefined);
-  assert.match(JSON.stringify(charts.testMacroF1Bars(runs).layout), /Best on validation: [^.]*, 0\.700\./);
+  assert.match(JSON.stringify(charts.scoreBars(runs).layout), /Best on validation: [^.]*, 0\.700\./);
 });
 
 test('whiskers come from the stored predictions, and are absent without', () => {
   const [run] = RUNS;
   assert.ok(run.result);
-  const bar = (ofRun: RunRecord) => charts.testMacroF1Bars([ofRun]).data[0].error_y as {array: number[]};
+  const bar = (ofRun: RunRecord) => charts.scoreBars([ofRun]).data[0].error_y as {array: number[]};
   assert.ok(bar(run).array[0] > 0.01);
   assert.equal(bar({...run, result: {...run.result, predictions: []}}).array[0], 0);
 });
@@ -140,7 +143,7 @@ test('whiskers come from the stored predictions, and are absent without', () => 
 test('parameters of a run stand in its bar, whatever of them is known', () => {
   const textOf = (configuration: Record<string, unknown>) => {
     const run = {...RUNS[1], configuration: {...RUNS[1].configuration, ...configuration}};
-    return (charts.testMacroF1Bars([run]).data[0].text as string[])[0];
+    return (charts.scoreBars([run]).data[0].text as string[])[0];
   };
   assert.equal(textOf({}), '<b>last 3<br>stages</b><br>lr 3e-4<br>12 epochs<br>4 views<br>head 256');
   assert.equal(
@@ -166,10 +169,10 @@ test('names cannot smuggle markup into a figure', () => {
   const configuration = {
     ...RUNS[0].configuration,
     backbone: evil,
-    regime: evil,
+    network: evil,
     classes: CLASSES.map(() => evil),
   };
-  const runs = [{...RUNS[0], title: evil, configuration}];
+  const runs = [{...RUNS[0], name: evil, title: evil, configuration}];
   const figures = [
     ...Object.values(CHARTS_OF_RUNS).map((chart) => chart(runs)),
     charts.classBalance([evil], {[evil]: [3]}, {title: evil}),
@@ -188,4 +191,84 @@ test('counts and matrices that do not fit the classes are refused', () => {
   assert.throws(() => charts.classBalance(['glass'], {train: [1, 2]}), LabError);
   assert.throws(() => charts.confusionMatrix([[1]], ['glass', 'metal'], 'Test'), LabError);
   assert.throws(() => charts.confusionMatrix([[1, 2], [3]], ['glass', 'metal'], 'Test'), LabError);
+});
+
+const axisTitle = (figure: Figure, name: 'xaxis' | 'yaxis') =>
+  (figure.layout[name] as {title: {text: string}}).title.text;
+
+test('without a test part charts speak of the validation part', () => {
+  for (const chart of [charts.scoreBars, charts.scoreAgainstTime]) {
+    const figure = chart(UNTESTED);
+    assert.match(titleOf(figure), /^<b>Validation macro-F1 /);
+    assert.equal(axisTitle(figure, 'yaxis'), 'validation macro-F1');
+    const mixed = chart([...UNTESTED, RUNS[5]]);
+    assert.equal(axisTitle(mixed, 'yaxis'), 'validation macro-F1', 'runs are compared on one part');
+    assert.doesNotMatch(JSON.stringify(figure), /test/i);
+  }
+  assert.match(titleOf(charts.classF1HeatMap(UNTESTED)), /^<b>Validation F1 of each class/);
+  const [bar] = charts.scoreBars([UNTESTED[0], RUNS[5]]).data.slice(1);
+  assert.deepEqual(bar.y, [RUNS[5].result!.val.macroF1]);
+  assert.equal((bar.error_y as {array: number[]}).array[0], 0, 'predictions of another part make no whisker');
+});
+
+test('charts of scores take the metric', () => {
+  const metric = 'accuracy';
+  const run = RUNS[0];
+  const {history, result} = run;
+  assert.deepEqual(
+    charts.scorePerEpoch([run], {metric}).data[0].y,
+    history.map(({val}) => val.accuracy),
+  );
+  for (const chart of [charts.scoreBars, charts.scoreAgainstTime]) {
+    assert.deepEqual(chart([run], {metric}).data[0].y, [result!.test!.accuracy]);
+    assert.equal(axisTitle(chart([run], {metric}), 'yaxis'), 'test accuracy');
+    assert.match(titleOf(chart([run], {metric, title: 'Mine'})), /^<b>Mine/);
+  }
+});
+
+test('the best run and its best epoch are those of the metric that chose the weights', () => {
+  const byLoss = RUNS.slice(0, 2).map((run, index) => ({
+    ...run,
+    configuration: {...run.configuration, select: 'loss' as const},
+    result: {...run.result!, val: {...run.result!.val, loss: 0.5 - 0.1 * index, macroF1: 0.9 - 0.1 * index}},
+  }));
+  assert.equal(charts.bestOnValidation(byLoss)?.id, byLoss[1].id);
+  const lowest = Math.min(...byLoss[0].history.map(({val}) => val.loss));
+  assert.equal(charts.bestEpoch(byLoss[0])?.val.loss, lowest);
+});
+
+test('time counts what frozen features cost, and words tell who paid', () => {
+  const [paid, reused] = NAMED;
+  const {data} = charts.scoreAgainstTime(NAMED);
+  assert.deepEqual(data[0].x, [240, 240]);
+  assert.equal(charts.timeInWords(paid), '4.0 min');
+  assert.equal(charts.timeInWords(reused), '40 s, features reused (3.3 min)');
+  const earlier = {...paid, seconds: {features: null, reused: null, training: 38, validation: null}};
+  assert.equal(charts.timeInWords(earlier), '38 s, frozen features not counted');
+});
+
+test('a name takes the place of the regime', () => {
+  assert.deepEqual(
+    charts.scorePerEpoch(NAMED).data.map(({name}) => name),
+    ['high rate', 'low rate'],
+  );
+  assert.match(JSON.stringify(charts.scoreBars(NAMED).data[0].text), /high<br>rate/);
+});
+
+test('a confusion matrix of a hundred classes stays small, and its cells can be hovered over', () => {
+  const classes = Array.from({length: 100}, (_, label) => `class ${label}`);
+  const confusion = classes.map((_, truth) =>
+    classes.map((__, predicted) => (truth === predicted ? 61 : (truth * predicted) % 7 === 0 ? 1 : 0)),
+  );
+  const figure = charts.confusionMatrix(confusion, classes, 'Test');
+  const [heatMap] = figure.data;
+  assert.deepEqual([heatMap.text, heatMap.hovertext, heatMap.customdata], [undefined, undefined, undefined]);
+  assert.match(heatMap.hovertemplate as string, /%\{z:\.1%\} of <b>%\{y\}<\/b><br>predicted as <b>%\{x\}/);
+  assert.equal(
+    (figure.layout.xaxis as {dtick: number | null}).dtick,
+    null,
+    'names make room for one another',
+  );
+  const bytes = JSON.stringify(figure).length;
+  assert.ok(bytes < 60_000, `${bytes} bytes`);
 });

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {
+  bestOnValidation,
+  confusedPairsTable,
   imageGrid,
   reportRows,
   reportTable,
+  reportText,
   resultRows,
   resultsTable,
   worstMistakes,
@@ -11,7 +14,8 @@ import {
 } from '../../lib/charts';
 import {LabError} from '../../lib/errors';
 import {classificationReport} from '../../lib/metrics';
-import {BEGUN, CLASSES, STAND_IN, INTERRUPTED, RUNS} from './runs';
+import printedReports from './fixtures/printed-reports.json';
+import {BEGUN, CLASSES, STAND_IN, INTERRUPTED, NAMED, RUNS, UNTESTED} from './runs';
 
 const PIXEL = 'data:image/gif;base64,R0lGODlhAQABAAAAACw=';
 const NOTICE = /stand-in: CIFAR-10 photos/;
@@ -85,15 +89,19 @@ test('results are one row per run, as far as it has come', () => {
   assert.deepEqual(
     {...complete, imagesPerSecond: Math.round(complete.imagesPerSecond ?? 0)},
     {
+      name: 'efficientnet_b4, last stages',
       model: 'efficientnet_b4',
       regime: 'last 2 stages',
       status: 'complete',
       epochs: 12,
       bestEpoch: RUNS[5].result?.bestEpoch,
-      valMacroF1: RUNS[5].result?.valMacroF1,
-      testMacroF1: RUNS[5].result?.testMacroF1,
-      testAccuracy: RUNS[5].result?.testAccuracy,
-      minutes: 9.5,
+      valMacroF1: RUNS[5].result?.val.macroF1,
+      valAccuracy: RUNS[5].result?.val.accuracy,
+      valTop5: RUNS[5].result?.val.top5,
+      testMacroF1: RUNS[5].result?.test?.macroF1,
+      testAccuracy: RUNS[5].result?.test?.accuracy,
+      testTop5: 0.99,
+      minutes: (30 + 60 * 9.5 + 12 * 0.2) / 60,
       imagesPerSecond: 18,
     },
   );
@@ -107,7 +115,10 @@ test('results are one row per run, as far as it has come', () => {
 test('the table of results sets the best run in bold and owns up to stand-ins', () => {
   const html = resultsTable([...RUNS, INTERRUPTED]);
   assert.equal(occurrences(html, /<tr>/g), 1 + RUNS.length + 1);
-  assert.equal(occurrences(html, /<td [^>]*;font-weight:bold">/g), 9);
+  const bold = [...html.matchAll(/<td [^>]*;font-weight:bold">([^<]*)</g)].map(([, text]) => text);
+  const best = bestOnValidation(RUNS)!;
+  assert.equal(bold.length, 12);
+  assert.deepEqual(bold.slice(0, 2), [best.configuration.backbone, 'last 2 stages']);
   assert.match(html, /^<table class="results"/);
   assert.match(html, /3 \(interrupted\)/);
   assert.doesNotMatch(html, NOTICE);
@@ -138,4 +149,41 @@ test('the table of a report holds classes and averages', () => {
   assert.match(html, /&lt;metal&gt;/);
   assert.match(html, />0\.857</);
   assert.match(html, NOTICE);
+});
+
+const headsOf = (html: string) => [...html.matchAll(/<th [^>]*>([^<]*)</g)].map(([, text]) => text);
+
+test('the table of results chooses by validation alone, and has the columns that there is something for', () => {
+  const [first, second] = RUNS;
+  const worseOnTest = {...second, result: {...second.result!, test: {...second.result!.test!, macroF1: 0.1}}};
+  const html = resultsTable([first, worseOnTest]);
+  assert.match(html, /font-weight:bold">last 3 stages</);
+  assert.match(html, /font-weight:bold">0\.100</);
+  assert.ok(headsOf(html).includes('test macro-F1'));
+
+  const untested = headsOf(resultsTable(UNTESTED));
+  assert.deepEqual(
+    untested.filter((head) => head.startsWith('validation')),
+    ['validation macro-F1', 'validation accuracy', 'validation top-5'],
+  );
+  assert.ok(!untested.some((head) => head.startsWith('test')));
+  assert.equal(headsOf(resultsTable(NAMED))[0], 'run');
+});
+
+test('the pairs confused most', () => {
+  const confusion = [
+    [8, 2, 0],
+    [0, 9, 1],
+    [3, 0, 3],
+  ];
+  const html = confusedPairsTable(confusion, ['glass', '<metal>', 'trash'], {count: 2});
+  const cells = [...html.matchAll(/<td [^>]*>([^<]*)</g)].map(([, text]) => text);
+  assert.deepEqual(cells, ['trash', 'glass', '3', '50\u00a0%', 'glass', '&lt;metal&gt;', '2', '20\u00a0%']);
+  assert.match(confusedPairsTable([[1]], ['glass']), /Nothing was confused\./);
+});
+
+test('a report as text is laid out as scikit-learn prints it', () => {
+  for (const {confusion, names, text} of printedReports) {
+    assert.equal(reportText(classificationReport(confusion, names)), text);
+  }
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import {type Activation, activate, fusedConv2d, tf, type Tensor} from '../../lib/engine';
 import {assertSameValue, tensor, withoutLeaks} from './compare';
-import {convolution, depthwise, plain, type Window} from './windows';
+import {convolution, depthwise, plain, type WindowMoves} from './windows';
 
 const activations: (Activation | undefined)[] = [
   undefined,
@@ -15,7 +15,7 @@ const activations: (Activation | undefined)[] = [
   'gelu',
 ];
 
-const windows: Record<string, Window> = {
+const windows: Record<string, WindowMoves> = {
   'without padding': plain,
   'padded, stride 2': {...plain, strides: [2, 2], padding: [1, 1, 1, 1]},
   'padded after the last row and column alone, stride 2': {...plain, strides: [2, 2], padding: [0, 1, 0, 1]},
@@ -61,7 +61,7 @@ test('a residual of another shape than the output is refused, beyond whose end o
   withoutLeaks(() =>
     tf.tidy(() => {
       const [x, bias] = [tensor([2, 7, 6, 4]), tensor([4])];
-      const window: Window = {strides: [2, 1], padding: [1, 0, 0, 1], dilations: [2, 1]};
+      const window: WindowMoves = {strides: [2, 1], padding: [1, 0, 0, 1], dilations: [2, 1]};
       for (const isDepthwise of [false, true]) {
         const filter = tensor([3, 2, 4, isDepthwise ? 1 : 4], 2);
         const fuse = (shape: number[]) =>

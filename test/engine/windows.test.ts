@@ -12,10 +12,10 @@ import {
 } from '../../lib/engine';
 import {LabError} from '../../lib/errors';
 import {assertSame, assertSameValue, tensor, withoutLeaks} from './compare';
-import {average, convolution, depthwise, maximum, plain, type Window} from './windows';
+import {average, convolution, depthwise, maximum, plain, type WindowMoves} from './windows';
 import assert from 'node:assert/strict';
 
-const windows: Record<string, Partial<Window>> = {
+const windows: Record<string, Partial<WindowMoves>> = {
   'without padding': {},
   'padding as in PyTorch, stride 2': {strides: [2, 2], padding: [1, 1, 1, 1]},
   'padding after the last row and column alone, stride 2': {strides: [2, 2], padding: [0, 1, 0, 1]},
@@ -60,7 +60,7 @@ for (const [height, width] of [
 ]) {
   for (const kernel of [3, 5]) {
     test(`padding SAME of ${kernel} x ${kernel} on ${height} x ${width}, stride 2: as TensorFlow's own`, () => {
-      const window: Window = {
+      const window: WindowMoves = {
         ...plain,
         strides: [2, 2],
         padding: [...samePadding(height, kernel, 2), ...samePadding(width, kernel, 2)],
@@ -134,7 +134,7 @@ test('pad fills and gives the same tensor when there is nothing to add', () => {
 });
 
 /** What no window can be, and what the error says of it. */
-const impossible: [Partial<Window>, RegExp][] = [
+const impossible: [Partial<WindowMoves>, RegExp][] = [
   [{strides: [0, 1]}, /stride of \[0, 1\]/],
   [{strides: [1, -1]}, /stride of \[1, -1\]/],
   [{strides: [1.5, 1]}, /stride of \[1\.5, 1\]/],
@@ -150,7 +150,12 @@ test('impossible windows are refused by value', () => {
       const filters = {false: tensor([3, 3, 2, 2]), true: tensor([3, 3, 2, 1])};
       const refuse = (error: RegExp, run: () => unknown) =>
         assert.throws(run, (thrown) => thrown instanceof LabError && error.test(thrown.message));
-      const convolve = (error: RegExp, image: Tensor, changes: Partial<Window>, size?: [number, number]) => {
+      const convolve = (
+        error: RegExp,
+        image: Tensor,
+        changes: Partial<WindowMoves>,
+        size?: [number, number],
+      ) => {
         const window = {...plain, ...changes};
         for (const isDepthwise of [false, true]) {
           const filter = size ? tensor([...size, 2, isDepthwise ? 1 : 2]) : filters[`${isDepthwise}`];
@@ -158,7 +163,12 @@ test('impossible windows are refused by value', () => {
           refuse(error, () => fusedConv2d(image, filter, bias, window, {isDepthwise}));
         }
       };
-      const reduce = (error: RegExp, image: Tensor, changes: Partial<Window>, size: [number, number]) => {
+      const reduce = (
+        error: RegExp,
+        image: Tensor,
+        changes: Partial<WindowMoves>,
+        size: [number, number],
+      ) => {
         for (const pool of [maxPool, averagePool])
           refuse(error, () => pool(image, size, {...plain, ...changes}));
       };

@@ -1,16 +1,16 @@
 /** Convolution and pooling put together from tfjs' plainest operations, as their definitions read. */
 import {tf, type Tensor} from '../../lib/engine';
 
-export interface Window {
+export interface WindowMoves {
   strides: [number, number];
   padding: [number, number, number, number];
   dilations: [number, number];
 }
 
-export const plain: Window = {strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1]};
+export const plain: WindowMoves = {strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1]};
 
 /** What each place of a kernel sees: for every place, row by row, a tensor [batch, out height, out width, channels]. */
-function views(x: Tensor, kernel: [number, number], window: Window, fill: number): Tensor[] {
+function views(x: Tensor, kernel: [number, number], window: WindowMoves, fill: number): Tensor[] {
   const [top, bottom, left, right] = window.padding;
   const padding: [number, number][] = [
     [0, 0],
@@ -32,7 +32,7 @@ function views(x: Tensor, kernel: [number, number], window: Window, fill: number
 }
 
 /** `filter` [height, width, in / groups, out]. */
-export function convolution(x: Tensor, filter: Tensor, window: Window): Tensor {
+export function convolution(x: Tensor, filter: Tensor, window: WindowMoves): Tensor {
   const [height, width, channels, out] = filter.shape;
   const groups = x.shape[3]! / channels;
   const seen = views(x, [height, width], window, 0);
@@ -50,7 +50,7 @@ export function convolution(x: Tensor, filter: Tensor, window: Window): Tensor {
 }
 
 /** `filter` [height, width, channels, multiplier]. */
-export function depthwise(x: Tensor, filter: Tensor, window: Window): Tensor {
+export function depthwise(x: Tensor, filter: Tensor, window: WindowMoves): Tensor {
   const [height, width, channels, multiplier] = filter.shape;
   const terms = views(x, [height, width], window, 0).map((view, place) => {
     const [batch, rows, columns] = view.shape;
@@ -64,10 +64,10 @@ export function depthwise(x: Tensor, filter: Tensor, window: Window): Tensor {
   return tf.addN(terms);
 }
 
-export function maximum(x: Tensor, size: [number, number], window: Window): Tensor {
+export function maximum(x: Tensor, size: [number, number], window: WindowMoves): Tensor {
   return tf.max(tf.stack(views(x, size, window, -1e9)), 0);
 }
 
-export function average(x: Tensor, size: [number, number], window: Window): Tensor {
+export function average(x: Tensor, size: [number, number], window: WindowMoves): Tensor {
   return tf.mean(tf.stack(views(x, size, window, 0)), 0);
 }

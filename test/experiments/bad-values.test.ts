@@ -9,10 +9,10 @@ import {
   featureExtraction,
   frozenStages,
   lastStages,
-  regimeName,
   runExperiment,
 } from '../../lib/experiments';
 import {PhotoFile} from '../../lib/pictures';
+import {regimeName} from '../../lib/runs';
 import {cosine} from '../../lib/training';
 import {drawnWorkspace, root} from './workspace';
 
@@ -49,6 +49,8 @@ const wrong: [string, Partial<ExperimentOptions>, RegExp][] = [
   ['a label smoothing of 1', {labelSmoothing: 1}, /label smoothing of 1 /],
   ['a negative norm', {clipNorm: -1}, /clipNorm of -1/],
   ['no patience', {patience: 0}, /patience of 0/],
+  ['a metric that is none', {select: 'f1' as 'macroF1'}, /select is "f1"/],
+  ['a name without a letter', {name: ' '}, /name is empty/],
   ['a warm-up that leaves nothing', {schedule: cosine({warmup: 3})}, /warm-up of 3 epochs leaves nothing/],
   [
     'a size that a transformer cannot take',

@@ -14,7 +14,7 @@ import {
   gradients,
   lastStages,
   learningRateFactor,
-  macroF1,
+  type Scores,
   makeOptimizer,
   Stepper,
   type Tensor,
@@ -36,8 +36,7 @@ const options: ExperimentOptions = {
 
 interface Numbers {
   trainLoss: number;
-  valLoss: number;
-  valMacroF1: number;
+  val: Scores;
 }
 
 /** Two epochs, all written out: forward, loss, gradients, update, validation. */
@@ -77,8 +76,8 @@ async function byHand(chosen: ExperimentOptions): Promise<Numbers[]> {
       seen += labels.length;
       tf.dispose([x, value, grads]);
     }
-    const {loss, confusion} = await evaluate(learner, sources.val);
-    history.push({trainLoss: sum / seen, valLoss: loss, valMacroF1: macroF1(confusion)});
+    const {scores} = await evaluate(learner, sources.val);
+    history.push({trainLoss: sum / seen, val: scores});
   }
   for (const {state} of trainable) tf.dispose(state);
   dispose();
@@ -91,7 +90,7 @@ async function byStepper(chosen: ExperimentOptions): Promise<number[]> {
   const stepper = new Stepper(learner, training);
   const losses: number[] = [];
   for await (const {x, labels} of sources.train.batches(1)) {
-    losses.push(stepper.step(x, labels, dropoutRandom(training.seed, 1), 1, losses.length + 1));
+    losses.push(stepper.step(x, labels, dropoutRandom(training.seed, 1), 1, losses.length + 1).loss);
     x.dispose();
   }
   stepper.dispose();
@@ -107,7 +106,7 @@ for (const regime of [lastStages(2), everything()]) {
     assert.equal(tf.memory().numTensors, numTensors, 'tensors left behind');
     const {record} = await run(chosen, await drawnWorkspace());
     assert.deepEqual(
-      record.history.map(({trainLoss, valLoss, valMacroF1}) => ({trainLoss, valLoss, valMacroF1})),
+      record.history.map(({train, val}) => ({trainLoss: train.loss, val})),
       history,
     );
   });

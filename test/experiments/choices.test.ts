@@ -177,7 +177,7 @@ test('an auxiliary classifier helps where everything trains, and not where it is
     [helped, alone, frozen].map(({record}) => record.configuration.auxiliary),
     [true, false, false],
   );
-  assert.notEqual(helped.record.history[0].trainLoss, alone.record.history[0].trainLoss);
+  assert.notEqual(helped.record.history[0].train.loss, alone.record.history[0].train.loss);
   await assert.rejects(run({...options, regime: lastStages(1), auxiliary: true}, workspace), (error) =>
     names(error, /its auxiliary classifier helps only where everything trains\. Leave auxiliary out/),
   );

@@ -11,6 +11,7 @@ import {
   lastStages,
   runExperiment,
 } from '../../lib/experiments';
+import {accuracy} from '../../lib/metrics';
 import type {RunIdentity} from '../../lib/runs';
 import {drawnWorkspace, root, run} from './workspace';
 
@@ -97,8 +98,8 @@ test('two experiments on the same frozen features run at once, in one kernel; on
   assert.deepEqual([first.status, second.status], ['complete', 'complete']);
   assert.notEqual(first.id, second.id);
   const close = (a: number, b: number) => assert.ok(Math.abs(a - b) < 1e-4, `${a} and ${b}`);
-  close(second.history[0].trainLoss, alone.record.history[0].trainLoss);
-  close(second.history[0].valLoss, alone.record.history[0].valLoss);
+  close(second.history[0].train.loss, alone.record.history[0].train.loss);
+  close(second.history[0].val.loss, alone.record.history[0].val.loss);
   assert.deepEqual(fs.readdirSync(join(workspace.runs.folder)).sort(), [first.id, second.id].sort());
 
   const twice = await Promise.allSettled([1, 2].map(() => runExperiment({...small, epochs: 2}, workspace)));
@@ -136,4 +137,43 @@ test('pretrained weights of a mirror are loaded, named by their checksum, and no
   const {record} = await run(options, workspace);
   assert.deepEqual(record.configuration.standIns, []);
   assert.match(String(record.configuration.weights), /^[0-9a-f]{64}$/);
+});
+
+test('what frozen features cost is counted, also by the run that finds them computed', async () => {
+  const workspace = await drawnWorkspace();
+  const {record: first} = await run(small, workspace);
+  const {record: second} = await run({...small, head: {dropout: 0.5}}, workspace);
+  assert.ok(first.seconds.features! > 0);
+  assert.ok(first.seconds.reused! < 0.05 * first.seconds.features!, JSON.stringify(first.seconds));
+  assert.ok(first.seconds.training > 0 && first.seconds.validation! > 0);
+  assert.equal(second.seconds.features, first.seconds.features);
+  assert.equal(second.seconds.reused, second.seconds.features);
+  const {record: whole} = await run({...small, regime: everything()}, workspace);
+  assert.deepEqual([whole.seconds.features, whole.seconds.reused], [0, 0]);
+});
+
+test('a name is kept with the run, which another name does not make another run', async () => {
+  const workspace = await drawnWorkspace();
+  const {record} = await run({...small, name: 'first try'}, workspace);
+  assert.deepEqual([record.name, record.title], ['first try', 'first try']);
+  const titles: string[] = [];
+  const again = await run({...small, name: 'baseline'}, workspace, {onStart: (title) => titles.push(title)});
+  assert.equal(again.counts.epochs, 0);
+  assert.deepEqual(again.record, {...record, name: 'baseline', title: 'baseline'});
+  assert.deepEqual(titles, ['baseline']);
+  assert.deepEqual(workspace.runs.list(), [again.record]);
+});
+
+test('without a test part the validation part stands for it, and no score is a test score', async () => {
+  const drawn = await drawnWorkspace();
+  const {split} = drawn;
+  const untested = {...split, id: 'untested', parts: {...split.parts, test: []}};
+  const workspace = {...drawn, split: untested};
+  const {record} = await run({...small, select: 'accuracy'}, workspace);
+  const {result, history} = record;
+  assert.equal(result!.test, null);
+  assert.deepEqual(result!.val, history[0].val);
+  assert.equal(accuracy(result!.confusion), result!.val.accuracy);
+  assert.equal(result!.predictions.length, split.parts.val.length);
+  assert.equal(record.configuration.select, 'accuracy');
 });

@@ -9,9 +9,9 @@ import {
   lastStages,
   type Workspace,
 } from '../../lib/experiments';
-import {macroF1} from '../../lib/metrics';
+import {accuracy, macroF1} from '../../lib/metrics';
 import {PhotoFile} from '../../lib/pictures';
-import type {RunRecord} from '../../lib/runs';
+import {regimeName, type RunRecord} from '../../lib/runs';
 import {adamw, sgd} from '../../lib/training';
 import {drawnWorkspace, root, run, timeless} from './workspace';
 
@@ -51,7 +51,8 @@ function assertComplete(
   workspace: Workspace,
 ): void {
   assert.equal(status, 'complete');
-  assert.equal(title, `${configuration.network} for ${configuration.backbone}, ${configuration.regime}`);
+  const {network, backbone, regime} = configuration;
+  assert.equal(title, `${network} for ${backbone}, ${regimeName(regime)}`);
   assert.deepEqual(configuration.standIns, ['drawings', 'small networks with random weights']);
   assert.deepEqual(configuration.classes, workspace.dataset.classes);
   assert.deepEqual(
@@ -59,17 +60,19 @@ function assertComplete(
     [1, 2, 3],
   );
   const {test: photos} = workspace.split.parts;
-  const {bestEpoch, valMacroF1, testMacroF1, testAccuracy, confusion, predictions} = result!;
-  const best = Math.max(...history.map((epoch) => epoch.valMacroF1));
-  assert.equal(bestEpoch, history.find((epoch) => epoch.valMacroF1 === best)!.epoch);
-  assert.equal(valMacroF1, best);
-  assert.equal(testMacroF1, macroF1(confusion));
+  const {bestEpoch, val, test: tested, confusion, predictions} = result!;
+  const best = Math.max(...history.map((epoch) => epoch.val.macroF1));
+  assert.equal(bestEpoch, history.find((epoch) => epoch.val.macroF1 === best)!.epoch);
+  assert.deepEqual(val, history[bestEpoch - 1].val);
+  assert.equal(tested!.macroF1, macroF1(confusion));
+  assert.equal(tested!.accuracy, accuracy(confusion));
+  assert.equal(tested!.top5 === null, configuration.classes.length <= 5);
   assert.deepEqual(
     predictions.map(({path, truth}) => [path, truth]),
     photos.map(({picture, label}) => [picture.name, label]),
   );
   const right = predictions.filter(({truth, predicted}) => truth === predicted).length;
-  assert.equal(testAccuracy, right / photos.length);
+  assert.equal(tested!.accuracy, right / photos.length);
   for (const [truth, row] of confusion.entries()) {
     for (const [predicted, count] of row.entries()) {
       const found = predictions.filter((photo) => photo.truth === truth && photo.predicted === predicted);
@@ -78,11 +81,25 @@ function assertComplete(
   }
 }
 
+/** Whole rows of probabilities are stored, each with its sum of 1 and the prediction as its largest. */
+function assertProbabilities({id, result, configuration}: RunRecord, {runs}: Workspace): void {
+  const {shape, values} = runs.probabilities(id)!;
+  const {classes} = configuration;
+  assert.deepEqual(shape, [result!.predictions.length, classes.length]);
+  result!.predictions.forEach(({predicted, probability}, item) => {
+    const row = [...values.subarray(item * classes.length, (item + 1) * classes.length)];
+    assert.ok(Math.abs(row.reduce((sum, value) => sum + value) - 1) < 1e-5);
+    assert.equal(row.indexOf(Math.max(...row)), predicted);
+    assert.equal(row[predicted], probability);
+  });
+}
+
 for (const [name, options] of Object.entries(experiments)) {
   test(`${name}: from photos to a result that is given at once the second time, interrupted or not`, async () => {
     const workspace = await drawnWorkspace();
     const {record, counts} = await run(options, workspace);
-    assert.equal(record.configuration.regime, name);
+    assert.equal(regimeName(record.configuration.regime), name);
+    assertProbabilities(record, workspace);
     assertComplete(record, workspace);
     assert.equal(counts.epochs, 3);
     assert.equal(counts.features > 0, name !== 'everything');

@@ -60,4 +60,4 @@ export async function run(options: ExperimentOptions, workspace: Workspace, hook
 
 /** What of an epoch does not depend on the clock. */
 export const timeless = (history: EpochRecord[]) =>
-  history.map(({seconds: _, imagesPerSecond: __, ...epoch}) => epoch);
+  history.map(({seconds: _, valSeconds: __, imagesPerSecond: ___, ...epoch}) => epoch);

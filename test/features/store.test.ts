@@ -46,6 +46,26 @@ function fill(): Promise<string> {
   });
 }
 
+test('what records cost is kept with them, and null where that of one is not known', async () => {
+  await withStore((store) => {
+    store.append(['a', 'b'], records(1, 2), 0.25);
+    store.append(['c'], records(3), 0.5);
+  });
+  await withStore((store) => {
+    store.append(['d'], records(4));
+    store.append(['e'], records(5), 2);
+    assert.equal(store.secondsOf(['a', 'b', 'c', 'e']), 3);
+    assert.equal(store.secondsOf([]), 0);
+    assert.equal(store.secondsOf(['a', 'd']), null);
+    assert.equal(store.secondsOf(['nowhere']), null);
+    for (const name of fs.readdirSync(store.folder)) {
+      if (name.endsWith('.seconds')) fs.rmSync(join(store.folder, name));
+    }
+    assert.equal(store.secondsOf(['a']), null, 'an older segment has no such file');
+    assert.deepEqual(store.read(['a']), records(1));
+  });
+});
+
 test('features are read in any order, also after reopening', async () => {
   await withStore((store) => {
     store.append(['a', 'b'], records(1, 2));

@@ -34,8 +34,8 @@ test('it learns, its random weights are seeded, and its state can be put back', 
   const data = {train: noisePhotos(28, {seed: 1}), val: noisePhotos(12, {seed: 2})};
   const options = {optimizer: adamw({learningRate: 0.03}), schedule: constant(), epochs: 6, seed: 1};
   await train(learner, data, options, {onEpoch: (epoch) => epochs.push(epoch)});
-  assert.ok(epochs[5].trainLoss < epochs[0].trainLoss / 2);
-  assert.ok(Math.max(...epochs.map(({valMacroF1}) => valMacroF1)) > 0.9);
+  assert.ok(epochs[5].train.loss < epochs[0].train.loss / 2);
+  assert.ok(Math.max(...epochs.map(({val}) => val.macroF1)) > 0.9);
   other.restore(learner.state());
   assert.deepEqual(other.state(), learner.state());
   for (const each of [learner, same, other]) each.dispose();

@@ -12,8 +12,8 @@ const minute = 60_000;
 const cells = {
   samples: 'await lab.showSamples',
   squeezenet: 'const squeezenetFrozen',
-  curves: 'lab.show(charts.macroF1PerEpoch)',
-  bars: 'lab.show(charts.testMacroF1Bars)',
+  curves: 'lab.show(charts.scorePerEpoch)',
+  bars: 'lab.show(charts.scoreBars)',
   memory: 'lab.showMemory()',
 };
 

@@ -3,7 +3,8 @@ import {spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {join} from 'node:path';
 import test from 'node:test';
-import {escapeHtml, plainText, type LiveDisplay} from '../../lib/notebook/display';
+import {escapeHtml} from '../../lib/html';
+import {plainText, type LiveDisplay} from '../../lib/notebook/display';
 import {
   duration,
   progressHtml,

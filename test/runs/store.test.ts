@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
+import {createHash} from 'node:crypto';
 import * as fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type TestContext} from 'node:test';
-import {openCheckpoint} from '../../lib/checkpoints';
+import {canonicalJson} from '../../lib/canonical-json';
+import {openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
 import {LabError} from '../../lib/errors';
-import {runId, RunStore, type RunIdentity} from '../../lib/runs';
-import {configuration, epochRecord, resultOf, tensorsOf, trainEpoch} from './fixtures/runs';
+import {runId, runName, RunStore, type RunIdentity} from '../../lib/runs';
+import {
+  configuration,
+  epochRecord,
+  finish,
+  probabilities,
+  resultOf,
+  tensorsOf,
+  trainEpoch,
+} from './fixtures/runs';
 
 const id = runId(configuration);
 
@@ -21,7 +31,7 @@ function newStore(t: TestContext) {
 function trainCompletely(store: RunStore, epochs: number, identity = configuration, redo = false): void {
   const run = store.open(identity, {redo});
   for (let epoch = run.record().history.length + 1; epoch <= epochs; epoch++) trainEpoch(run, epoch);
-  run.finish(resultOf(epochs % 2 === 1 ? epochs : epochs - 1));
+  finish(run, epochs % 2 === 1 ? epochs : epochs - 1);
 }
 
 /** The epoch that a file of `tensorsOf` was written in. */
@@ -45,23 +55,33 @@ test('a run from its first epoch to its result', (t) => {
   assert.deepEqual(store.find(configuration), run.record());
   assert.equal(epochOf(run.bestWeights()), 3);
 
-  run.finish(resultOf(3));
-  assert.deepEqual(store.list(), [
-    {
-      id,
-      title: 'mobilenet_v2, last 3 stages',
-      configuration,
-      status: 'complete',
-      history: [1, 2, 3, 4].map((epoch) => epochRecord(epoch)),
-      result: resultOf(3),
-      seconds: 8,
-    },
-  ]);
+  run.noteFeatures({cost: 40, spent: 10});
+  finish(run, 3);
+  const [{began, ended, ...record}] = store.list();
+  assert.ok(Date.parse(began!) <= Date.parse(ended!));
+  assert.deepEqual(
+    [record],
+    [
+      {
+        id,
+        name: null,
+        title: 'mobilenet_v2, last 3 stages',
+        configuration,
+        status: 'complete',
+        history: [1, 2, 3, 4].map((epoch) => epochRecord(epoch)),
+        result: resultOf(3),
+        schema: 2,
+        seconds: {features: 40, reused: 30, training: 8, validation: 2},
+      },
+    ],
+  );
   assert.deepEqual(fs.readdirSync(folder), [id]);
   assert.deepEqual(fs.readdirSync(join(folder, id)), [
     'best-3.safetensors',
     'configuration.json',
     'history.jsonl',
+    'notes.json',
+    'probabilities.safetensors',
     'result.json',
   ]);
   assert.deepEqual(warnings, []);
@@ -78,12 +98,12 @@ test('an interrupted run goes on from its last epoch', (t) => {
   const second = store.open(configuration);
   assert.equal(second.record().history.length, 2);
   const {state, tensors} = second.resumeState()!;
-  assert.deepEqual(state, {epoch: 2, best: {epoch: 1, macroF1: 0.5}});
+  assert.deepEqual(state, {epoch: 2, best: {epoch: 1, metric: 'macroF1', value: 0.5}});
   const expected = tensorsOf(2).map(({name, shape, values}) => [name, {shape, values}] as const);
   assert.deepEqual(tensors, new Map(expected));
   assert.equal(epochOf(second.bestWeights()), 1);
   trainEpoch(second, 3);
-  second.finish(resultOf(3));
+  finish(second, 3);
   assert.equal(store.find(configuration)?.history.length, 3);
 });
 
@@ -109,6 +129,7 @@ test('an epoch that was not saved to its end is trained again', (t) => {
     'configuration.json',
     'history.jsonl',
     'last-3.safetensors',
+    'notes.json',
     'state.json',
   ]);
   assert.equal(store.find(configuration)?.history.length, 3);
@@ -129,10 +150,11 @@ test('the folder of a run that was killed while it was laid is used', (t) => {
 test('losses that are not finite come back as NaN', (t) => {
   const {store} = newStore(t);
   const run = store.open(configuration);
-  run.appendEpoch(epochRecord(1, {trainLoss: NaN, valLoss: Infinity}));
+  const {train, val} = epochRecord(1);
+  run.appendEpoch(epochRecord(1, {train: {...train, loss: NaN}, val: {...val, loss: Infinity}}));
   run.release();
   const [epoch] = store.find(configuration)!.history;
-  assert.deepEqual([epoch.trainLoss, epoch.valLoss], [NaN, NaN]);
+  assert.deepEqual([epoch.train.loss, epoch.val.loss], [NaN, NaN]);
 });
 
 test('what could not be read back is refused before it is written', (t) => {
@@ -141,29 +163,126 @@ test('what could not be read back is refused before it is written', (t) => {
   trainEpoch(run, 1);
   assert.throws(() => run.appendEpoch(epochRecord(3)), /epoch 3 cannot follow epoch 1/);
   assert.throws(
-    () => run.appendEpoch(epochRecord(2, {valMacroF1: NaN})),
-    /epoch 2: valMacroF1 is null, not a number/,
+    () => run.appendEpoch(epochRecord(2, {val: {...epochRecord(2).val, macroF1: NaN}})),
+    /epoch 2: val\.macroF1 is null, not a number/,
   );
   assert.throws(() => run.saveLast([], {epoch: 2, best: null}), /epoch 2 cannot go with 1 epochs/);
-  assert.throws(() => run.finish(resultOf(1, {confusion: [[1]]})), /confusion\[0\] has 1 entries, not 2/);
-  assert.throws(() => run.finish(resultOf(7)), /no weights are stored of the result's best epoch, 7/);
+  assert.throws(() => finish(run, 1, {confusion: [[1]]}), /confusion\[0\] has 1 entries, not 2/);
+  assert.throws(() => finish(run, 7), /no weights are stored of the result's best epoch, 7/);
   run.release();
   assert.equal(store.find(configuration)?.history.length, 1);
 });
 
-test('a run that version 0.1 stored is read, with its identifier', (t) => {
+/** Lays the folder of a complete run as version 0.1 stored it, word for word. */
+function layEarlierRun(folder: string, regime: string): string {
+  const {network: _, standIns: __, select: ___, ...rest} = configuration;
+  const earlier = {...rest, regime, demonstration: true};
+  const hash = createHash('sha256').update(canonicalJson(earlier)).digest('hex').slice(0, 8);
+  const earlierId = `mobilenet_v2-${regime.replaceAll(' ', '-')}-${hash}`;
+  const path = join(folder, earlierId);
+  fs.mkdirSync(path);
+  fs.writeFileSync(join(path, 'configuration.json'), JSON.stringify(earlier));
+  const epoch = {
+    epoch: 1,
+    learningRate: 1e-3,
+    trainLoss: null,
+    valLoss: 0.6,
+    valMacroF1: 0.75,
+    valAccuracy: 0.77,
+    seconds: 2,
+    imagesPerSecond: 10,
+  };
+  fs.writeFileSync(join(path, 'history.jsonl'), `${JSON.stringify(epoch)}\n`);
+  const {confusion, predictions} = resultOf(1);
+  const scores = {bestEpoch: 1, valMacroF1: 0.75, testMacroF1: 0.7, testAccuracy: 0.72};
+  fs.writeFileSync(join(path, 'result.json'), JSON.stringify({...scores, confusion, predictions}));
+  writeSafetensors(join(path, 'best-1.safetensors'), tensorsOf(1));
+  return earlierId;
+}
+
+test('a run that version 0.1 stored is read under its identifier, with null for what it does not tell', (t) => {
   const {store, folder, warnings} = newStore(t);
-  const {network: _, standIns: __, ...rest} = configuration;
-  const earlier = {...rest, demonstration: true} as unknown as RunIdentity;
-  const earlierId = runId(earlier);
-  trainCompletely(store, 1);
-  fs.renameSync(join(folder, id), join(folder, earlierId));
-  fs.writeFileSync(join(folder, earlierId, 'configuration.json'), JSON.stringify(earlier));
-  const [record] = store.list();
+  const earlierId = layEarlierRun(folder, 'last 3 stages');
+  const record = store.list()[0];
   assert.equal(record.id, earlierId);
+  assert.equal(record.title, 'mobilenet_v2, last 3 stages');
+  assert.deepEqual(record.configuration.regime, {kind: 'last stages', count: 3});
+  assert.equal(record.configuration.select, 'macroF1');
   assert.equal(record.configuration.network, 'mobilenet_v2');
   assert.deepEqual(record.configuration.standIns, ['drawings', 'small networks with random weights']);
+  const val = {loss: 0.6, accuracy: 0.77, macroF1: 0.75, top5: null};
+  assert.deepEqual(record.history, [
+    {
+      epoch: 1,
+      learningRate: 1e-3,
+      train: {loss: NaN, accuracy: null},
+      val,
+      seconds: 2,
+      valSeconds: null,
+      imagesPerSecond: 10,
+    },
+  ]);
+  const test = {loss: NaN, accuracy: 0.72, macroF1: 0.7, top5: null};
+  assert.deepEqual([record.result?.val, record.result?.test], [val, test]);
+  const {schema, name, began, ended, seconds} = record;
+  assert.deepEqual(
+    {schema, name, began, ended, seconds},
+    {
+      schema: 1,
+      name: null,
+      began: null,
+      ended: null,
+      seconds: {features: null, reused: null, training: 2, validation: null},
+    },
+  );
+  assert.equal(store.probabilities(earlierId), null);
   assert.deepEqual(warnings, []);
+});
+
+test('every regime that version 0.1 stored in words is read', (t) => {
+  const {store, folder, warnings} = newStore(t);
+  for (const regime of ['everything', 'feature extraction', 'last 12 stages', 'last stage'])
+    layEarlierRun(folder, regime);
+  const regimes = store.list().map((record) => record.configuration.regime);
+  assert.deepEqual(regimes, [
+    {kind: 'everything'},
+    {kind: 'feature extraction'},
+    {kind: 'last stages', count: 12},
+    {kind: 'last stages', count: 1},
+  ]);
+  assert.deepEqual(warnings, []);
+});
+
+test('a complete run can be given another name, and is the same run', (t) => {
+  const {store} = newStore(t);
+  trainCompletely(store, 1);
+  const before = store.find(configuration)!;
+  const named = store.rename(id, 'with a low rate')!;
+  assert.deepEqual(named, {...before, name: 'with a low rate', title: 'with a low rate'});
+  assert.deepEqual(store.find(configuration), named);
+  assert.equal(runName(named), 'with a low rate');
+  assert.deepEqual(store.rename(id, null), before);
+  assert.equal(runName(before), 'mobilenet_v2, last stages');
+
+  const training = store.open(configuration, {redo: true});
+  training.rename('anew');
+  assert.equal(store.rename(id, 'meanwhile')?.name, null, 'not while it is being trained');
+  trainEpoch(training, 1);
+  finish(training, 1);
+  assert.equal(store.find(configuration)?.name, 'anew');
+});
+
+test('the probabilities of a complete run are read on demand, and a damaged file of them is named', (t) => {
+  const {store, folder} = newStore(t);
+  trainCompletely(store, 1);
+  assert.deepEqual(store.probabilities(id), {shape: [1, 2], values: probabilities});
+  assert.equal(store.probabilities('mobilenet_v2-everything-00000000'), null);
+  cut(join(folder, id), 'probabilities.safetensors');
+  assert.throws(() => store.probabilities(id), LabError);
+  assert.equal(store.list().length, 1);
+  const others = [{name: 'probabilities', shape: [3], values: new Float32Array(3)}];
+  writeSafetensors(join(folder, id, 'probabilities.safetensors'), others);
+  assert.throws(() => store.probabilities(id), /does not hold \[1, 2\] probabilities/);
 });
 
 test('runs are listed by identifier, filtered', (t) => {
@@ -270,8 +389,8 @@ const damages: [string, boolean, (folder: string) => void, RegExp][] = [
   [
     'a misshapen epoch',
     false,
-    (folder) => edit(folder, 'history.jsonl', '"valMacroF1":0.5', '"valMacroF1":"0.5"'),
-    /history.jsonl, line 1: valMacroF1 is "0.5", not a number/,
+    (folder) => edit(folder, 'history.jsonl', '"macroF1":0.5', '"macroF1":"0.5"'),
+    /history.jsonl, line 1: val\.macroF1 is "0.5", not a number/,
   ],
   [
     'an epoch twice',

@@ -3,6 +3,7 @@ import test from 'node:test';
 import {tf} from '../../lib/engine';
 import {LabError} from '../../lib/errors';
 import type {Classifier} from '../../lib/heads';
+import {type Metric, macroF1, metrics} from '../../lib/metrics';
 import {
   adamw,
   type BatchProgress,
@@ -30,7 +31,7 @@ const options: TrainingOptions = {
 };
 
 /** What of an epoch does not depend on the clock. */
-const timeless = ({seconds: _, imagesPerSecond: __, ...rest}: Epoch) => rest;
+const timeless = ({seconds: _, valSeconds: __, imagesPerSecond: ___, ...rest}: Epoch) => rest;
 
 const weightsOf = (classifier: Classifier) => classifier.state().map(({name, values}) => [name, [...values]]);
 
@@ -59,11 +60,12 @@ test('the loop learns, and tells how far it is', async () => {
         assert.deepEqual(state.best?.epoch, bests.at(-1));
       },
     });
-    const best = Math.max(...epochs.map(({valMacroF1}) => valMacroF1));
+    const best = Math.max(...epochs.map(({val}) => val.macroF1));
     assert.ok(best > 0.9, `macro-F1 ${best}`);
-    assert.ok(epochs[5].trainLoss < epochs[0].trainLoss / 2);
+    assert.ok(epochs[5].train.loss < epochs[0].train.loss / 2);
+    assert.ok(epochs[5].train.accuracy > epochs[0].train.accuracy);
     assert.deepEqual(outcome, {
-      state: {epoch: 6, best: {epoch: bests.at(-1), macroF1: best}},
+      state: {epoch: 6, best: {epoch: bests.at(-1), metric: 'macroF1', value: best}},
       interrupted: false,
     });
     assert.deepEqual(
@@ -190,6 +192,56 @@ test('an abort ends training at the next batch', async () => {
   });
 });
 
+/** Epochs without a better value of a metric, by a rule written out anew. */
+function bestBy(metric: Metric, epochs: readonly Epoch[]): Epoch {
+  const sign = metric === 'loss' ? -1 : 1;
+  return epochs.reduce((best, epoch) => (sign * epoch.val[metric] > sign * best.val[metric] ? epoch : best));
+}
+
+for (const select of metrics) {
+  test(`${select} on the validation part chooses the best epoch, and patience goes by it`, async () => {
+    await withClassifier(async (classifier) => {
+      const epochs: Epoch[] = [];
+      const bests: number[] = [];
+      const wild = {...options, optimizer: adamw({learningRate: 0.1}), epochs: 12, patience: 2, select};
+      const {state} = await train(classifier, data, wild, {
+        onEpoch: (epoch, improved) => {
+          epochs.push(epoch);
+          if (improved) bests.push(epoch.epoch);
+        },
+      });
+      const best = bestBy(select, epochs);
+      assert.deepEqual(state.best, {epoch: best.epoch, metric: select, value: best.val[select]});
+      assert.equal(bests.at(-1), best.epoch);
+      assert.equal(state.epoch, Math.min(12, best.epoch + 2));
+    });
+  });
+}
+
+test('the training accuracy is that of the logits before each step', async () => {
+  await withClassifier(
+    async (classifier) => {
+      const still = {...options, optimizer: sgd({learningRate: 0}), epochs: 1};
+      let rows: number[][] = [];
+      const labels: number[] = [];
+      for await (const batch of data.train.batches(1)) {
+        const network = classifier.forTraining({random: () => 0.5});
+        const {logits, loss} = tf.tidy(() => network.loss(batch.x, (output) => tf.mean(output)));
+        rows = [...rows, ...(logits.arraySync() as number[][])];
+        labels.push(...batch.labels);
+        network.applyUpdates();
+        network.dispose();
+        tf.dispose([batch.x, logits, loss]);
+      }
+      const right = rows.filter((row, item) => row.indexOf(Math.max(...row)) === labels[item]).length;
+      const epochs: Epoch[] = [];
+      await train(classifier, data, still, {onEpoch: (epoch) => epochs.push(epoch)});
+      assert.equal(epochs[0].train.accuracy, right / labels.length);
+    },
+    {head: {dropout: 0}},
+  );
+});
+
 test('patience ends a training that gets no better', async () => {
   await withClassifier(async (classifier) => {
     const still = {...options, optimizer: sgd({learningRate: 0}), epochs: 9, patience: 2};
@@ -228,6 +280,7 @@ test('what cannot be is named before anything is computed', async () => {
       [{epochs: 0}, /^training: 0 epochs cannot be/],
       [{epochs: 2.5}, /2\.5 epochs/],
       [{patience: 0}, /patience of 0/],
+      [{select: 'f1' as 'macroF1'}, /select is "f1"\. Give macroF1, accuracy, loss\./],
       [{clipNorm: -1}, /clipNorm of -1/],
       [{clipNorm: NaN}, /clipNorm of NaN/],
       [{labelSmoothing: 1.5}, /label smoothing of 1\.5/],
@@ -303,7 +356,7 @@ test('an evaluation says what the logits say', async () => {
   await withClassifier(async (classifier) => {
     const {numTensors} = tf.memory();
     const done: number[] = [];
-    const {loss, confusion, truth, predicted, probabilities} = await evaluate(classifier, data.val, {
+    const {scores, confusion, truth, predicted, probabilities} = await evaluate(classifier, data.val, {
       onBatch: (count, total) => done.push(count, total),
     });
     assert.equal(tf.memory().numTensors, numTensors);
@@ -332,8 +385,11 @@ test('an evaluation says what the logits say', async () => {
       12,
     );
     const expectedLoss = softmax.reduce((sum, row, item) => sum - Math.log(row[truth[item]]), 0) / 12;
-    assert.ok(Math.abs(loss - expectedLoss) < 1e-5, `${loss} ${expectedLoss}`);
-    softmax.forEach((row, item) => assert.ok(Math.abs(probabilities[item] - row[best[item]]) < 1e-5));
+    assert.ok(Math.abs(scores.loss - expectedLoss) < 1e-5, `${scores.loss} ${expectedLoss}`);
+    const right = best.filter((label, item) => label === truth[item]).length;
+    assert.deepEqual([scores.accuracy, scores.macroF1, scores.top5], [right / 12, macroF1(confusion), null]);
+    assert.equal(probabilities.length, 12 * 3);
+    softmax.flat().forEach((value, at) => assert.ok(Math.abs(probabilities[at] - value) < 1e-5));
   });
 });
 

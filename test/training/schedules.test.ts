@@ -8,7 +8,7 @@ import {
   cosine,
   learningRateFactor,
   oneCycle,
-  step,
+  stepDecay,
   type Schedule,
 } from '../../lib/training/schedules';
 
@@ -33,12 +33,12 @@ for (const {schedule, stepsPerEpoch, epochs, factors} of cases) {
 
 test('schedules are plain data with every default written out', () => {
   assert.deepEqual(
-    [constant(), step({every: 5}), cosine(), oneCycle({warmup: 1})].map((schedule) =>
+    [constant(), stepDecay({every: 5}), cosine(), oneCycle({warmup: 1})].map((schedule) =>
       JSON.stringify(schedule),
     ),
     [
       '{"kind":"constant","warmup":0}',
-      '{"kind":"step","every":5,"gamma":0.1,"warmup":0}',
+      '{"kind":"stepDecay","every":5,"gamma":0.1,"warmup":0}',
       '{"kind":"cosine","final":0,"warmup":0}',
       '{"kind":"oneCycle","pctStart":0.3,"divFactor":25,"finalDivFactor":10000,"warmup":1}',
     ],
@@ -68,8 +68,8 @@ test('values out of range are named with what to give', () => {
       () => constant({warmup: -1}),
       /^LabError: constant schedule: warmup is -1; give a number of epochs from 0 up/,
     ],
-    [() => step({every: 0}), /step schedule: every is 0/],
-    [() => step({every: 2, gamma: 1.5}), /step schedule: gamma is 1.5/],
+    [() => stepDecay({every: 0}), /stepDecay schedule: every is 0/],
+    [() => stepDecay({every: 2, gamma: 1.5}), /stepDecay schedule: gamma is 1.5/],
     [() => cosine({final: NaN}), /cosine schedule: final is NaN/],
     [() => oneCycle({pctStart: 1}), /oneCycle schedule: pctStart is 1;/],
     [() => oneCycle({divFactor: Infinity}), /divFactor is Infinity/],

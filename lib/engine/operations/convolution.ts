@@ -19,11 +19,11 @@ import {
   text,
 } from './native';
 import {pad, type Padding, samePadding} from './padding';
-import {checkConvolution, checkResidual, type Window} from './window';
+import {checkConvolution, checkResidual, type WindowMoves} from './window';
 
 const everyAxis = (pair: readonly number[]): number[] => [1, pair[0], pair[1], 1];
 
-function windowAttributes({strides, padding, dilations}: Window, named?: 'SAME' | 'VALID'): Attribute[] {
+function windowAttributes({strides, padding, dilations}: WindowMoves, named?: 'SAME' | 'VALID'): Attribute[] {
   const padded = padding.some((amount) => amount > 0);
   return [
     T,
@@ -36,7 +36,7 @@ function windowAttributes({strides, padding, dilations}: Window, named?: 'SAME' 
 }
 
 /** Whether TensorFlow's padding SAME adds just these rows and columns. */
-function isSame({strides, padding, dilations}: Window, x: Tensor, filter: Tensor): boolean {
+function isSame({strides, padding, dilations}: WindowMoves, x: Tensor, filter: Tensor): boolean {
   return [0, 1].every((axis) => {
     const reach = (filter.shape[axis] - 1) * dilations[axis] + 1;
     const [before, after] = samePadding(x.shape[axis + 1], reach, strides[axis]);
@@ -45,7 +45,7 @@ function isSame({strides, padding, dilations}: Window, x: Tensor, filter: Tensor
 }
 
 /** A 1x1 convolution of every place, without groups, is a matrix product, which has the quicker gradient. */
-const isPointwise = ({strides, padding}: Window, x: Tensor, filter: Tensor): boolean =>
+const isPointwise = ({strides, padding}: WindowMoves, x: Tensor, filter: Tensor): boolean =>
   [filter.shape[0], filter.shape[1], ...strides].every((length) => length === 1) &&
   padding.every((amount) => amount === 0) &&
   filter.shape[2] === x.shape[3];
@@ -66,7 +66,7 @@ function crop(x: Tensor, [top, , left]: Padding, shape: readonly number[]): Tens
  * oneDNN's gradients know the paddings SAME and VALID alone (and only they know groups). What is padded otherwise is
  * padded beforehand.
  */
-function convolutionKernel(native: string, gradientName: string, extra: Attribute[]): Kernel<Window> {
+function convolutionKernel(native: string, gradientName: string, extra: Attribute[]): Kernel<WindowMoves> {
   return {
     saves: {inputs: ['x', 'filter']},
     forward: ({x, filter}, window) => execute(native, [...windowAttributes(window), ...extra], [x, filter]),
@@ -102,12 +102,12 @@ const nativeDepthwise = operation(
   convolutionKernel('DepthwiseConv2dNative', 'DepthwiseConv2dNativeBackprop', []),
 );
 
-const labWindow = ({strides, padding}: Window): Attribute[] => [
+const labWindow = ({strides, padding}: WindowMoves): Attribute[] => [
   integer('strides', strides),
   integer('padding', padding),
 ];
 
-const labDepthwise = operation<Window>('DepthwiseConvolution', {
+const labDepthwise = operation<WindowMoves>('DepthwiseConvolution', {
   saves: {inputs: ['x', 'filter']},
   forward: ({x, filter}, window) => runDepthwise(x, filter, window),
   gradient: ([dy], [x, filter], window) => ({
@@ -119,7 +119,7 @@ const labDepthwise = operation<Window>('DepthwiseConvolution', {
 function runDepthwise(
   x: Tensor,
   filter: Tensor,
-  window: Window,
+  window: WindowMoves,
   bias?: Tensor,
   activation?: Activation,
 ): Tensor[] {
@@ -128,7 +128,7 @@ function runDepthwise(
   return execute('LabDepthwise', attributes, [x, filter, ...inputs]);
 }
 
-const isDilated = ({dilations}: Window): boolean => dilations.some((dilation) => dilation > 1);
+const isDilated = ({dilations}: WindowMoves): boolean => dilations.some((dilation) => dilation > 1);
 
 /** The filter with zeros between its places: without dilation it does what the given one does with it. */
 function spread(filter: Tensor, [dilationY, dilationX]: readonly number[]): Tensor {
@@ -151,11 +151,11 @@ function spread(filter: Tensor, [dilationY, dilationX]: readonly number[]): Tens
  * shape), or [height, width, channels, multiplier] when `isDepthwise`. Throws a LabError that names the value when
  * window, filter and image do not go together.
  */
-export function conv2d(x: Tensor, filter: Tensor, window: Window, isDepthwise = false): Tensor {
+export function conv2d(x: Tensor, filter: Tensor, window: WindowMoves, isDepthwise = false): Tensor {
   checkConvolution(x, filter, window, isDepthwise);
   // Only oneDNN has the gradients of a dilated convolution, and nobody those of a depthwise one.
   if (isDilated(window) && (isDepthwise || !hasOneDNN())) {
-    const undilated: Window = {...window, dilations: [1, 1]};
+    const undilated: WindowMoves = {...window, dilations: [1, 1]};
     return conv2d(x, spread(filter, window.dilations), undilated, isDepthwise);
   }
   if (!isDepthwise) return grouped(x, filter, window);
@@ -163,7 +163,7 @@ export function conv2d(x: Tensor, filter: Tensor, window: Window, isDepthwise = 
   return (runsInLab ? labDepthwise : nativeDepthwise)({x, filter}, window)[0];
 }
 
-function grouped(x: Tensor, filter: Tensor, window: Window): Tensor {
+function grouped(x: Tensor, filter: Tensor, window: WindowMoves): Tensor {
   const groups = x.shape[3]! / filter.shape[2]!;
   if (groups === 1 || hasOneDNN()) return convolution({x, filter}, window)[0];
   const filters = tf.split(filter, groups, 3);
@@ -194,7 +194,7 @@ export function fusedConv2d(
   x: Tensor,
   filter: Tensor,
   bias: Tensor,
-  window: Window,
+  window: WindowMoves,
   {isDepthwise = false, residual, activation}: FusedOptions = {},
 ): Tensor {
   checkConvolution(x, filter, window, isDepthwise);

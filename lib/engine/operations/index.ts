@@ -19,4 +19,4 @@ export {adamStep, type AdamSettings, sgdStep, type SgdSettings} from './optimize
 export {pad, type Padding, samePadding} from './padding';
 export {averagePool, globalAverage, maxPool} from './pooling';
 export {softmax} from './softmax';
-export type {Window} from './window';
+export type {WindowMoves} from './window';

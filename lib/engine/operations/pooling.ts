@@ -14,7 +14,7 @@ import {
   text,
 } from './native';
 import {pad} from './padding';
-import {checkWindow, type Window} from './window';
+import {checkWindow, type WindowMoves} from './window';
 
 interface PoolOptions {
   size: [number, number];
@@ -66,7 +66,7 @@ const averagePooling = operation<PoolOptions & {inputShape: number[]}>('AverageP
 export function maxPool(
   x: Tensor,
   size: [number, number],
-  {strides, padding}: Omit<Window, 'dilations'>,
+  {strides, padding}: Omit<WindowMoves, 'dilations'>,
   {gradient = true} = {},
 ): Tensor {
   checkWindow(x, size, {strides, padding});
@@ -84,7 +84,7 @@ export function maxPool(
 export function averagePool(
   x: Tensor,
   size: [number, number],
-  {strides, padding}: Omit<Window, 'dilations'>,
+  {strides, padding}: Omit<WindowMoves, 'dilations'>,
 ): Tensor {
   checkWindow(x, size, {strides, padding});
   const padded = pad(x, padding);

@@ -3,8 +3,8 @@ import type {Tensor} from '@tensorflow/tfjs-node';
 import {LabError} from '../../errors';
 import {checkPadding, type Padding} from './padding';
 
-/** Where a window stands: PyTorch's symmetric padding, or another amount after the last row and column. */
-export interface Window {
+/** How a window moves: PyTorch's symmetric padding, or another amount after the last row and column. */
+export interface WindowMoves {
   strides: [number, number];
   padding: Padding;
   dilations: [number, number];
@@ -19,7 +19,7 @@ function checkPair(what: string, pair: readonly number[]): void {
 export function checkWindow(
   x: Tensor,
   size: readonly [number, number],
-  {strides, padding, dilations}: Omit<Window, 'dilations'> & Partial<Window>,
+  {strides, padding, dilations}: Omit<WindowMoves, 'dilations'> & Partial<WindowMoves>,
 ): void {
   checkImage(x);
   checkPair('window', size);
@@ -47,7 +47,7 @@ function checkImage({shape}: Tensor): void {
  * Throws a LabError that names the value unless a convolution's filter can be moved over an image: [height, width,
  * in / groups, out], or [height, width, channels, multiplier] when `isDepthwise`.
  */
-export function checkConvolution(x: Tensor, filter: Tensor, window: Window, isDepthwise: boolean): void {
+export function checkConvolution(x: Tensor, filter: Tensor, window: WindowMoves, isDepthwise: boolean): void {
   const shape = `A filter [${filter.shape.join(', ')}]`;
   if (filter.rank !== 4) throw new LabError(`${shape} is none of a convolution. Give four axes.`);
   const [height, width, channels, out] = filter.shape;
@@ -69,7 +69,7 @@ export function checkResidual(
   residual: Tensor,
   x: Tensor,
   filter: Tensor,
-  {strides, padding, dilations}: Window,
+  {strides, padding, dilations}: WindowMoves,
   isDepthwise: boolean,
 ): void {
   const [rows, columns] = [0, 1].map((axis) => {

@@ -1,0 +1,40 @@
+/** Which of the stored runs a lab shows, and under which names; outside a kernel it prints what it would show. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {type ExperimentOptions, featureExtraction, lastStages} from '../../lib/experiments';
+import {Lab} from '../../lib/notebook';
+import {adamw} from '../../lib/training';
+import {drawnWorkspace} from '../experiments/workspace';
+
+const frozen: ExperimentOptions = {
+  backbone: 'squeezenet1_1',
+  regime: featureExtraction(),
+  epochs: 1,
+  batchSize: 8,
+};
+const rate = (learningRate: number) => ({optimizer: adamw({learningRate})});
+const titles = (lab: Lab) => lab.runs().map(({title}) => title.replace(/^.* for /, ''));
+
+test('runs stand side by side by their names, the latest of each; without a name by backbone and kind of regime', async () => {
+  const workspace = await drawnWorkspace();
+  const lab = new Lab(workspace);
+  await lab.run({...frozen, ...rate(1e-3), name: 'high'});
+  await lab.run({...frozen, ...rate(1e-4), name: 'low'});
+  await lab.run({...frozen, regime: lastStages(2)});
+  assert.deepEqual(titles(lab), ['high', 'low', 'squeezenet1_1, last 2 stages']);
+
+  const third = await lab.run({...frozen, ...rate(1e-2), name: 'high'});
+  const fourth = await lab.run({...frozen, regime: lastStages(1)});
+  assert.deepEqual(titles(lab), ['high', 'low', 'squeezenet1_1, last stage']);
+  assert.deepEqual([lab.runs()[0].id, lab.runs()[2].id], [third.id, fourth.id]);
+
+  const afterRestart = new Lab(workspace);
+  assert.deepEqual(titles(afterRestart).sort(), titles(lab).sort());
+  const [kept] = afterRestart.runs().filter(({name}) => name === 'high');
+  assert.equal(kept.id, third.id);
+
+  await afterRestart.run({...frozen, ...rate(1e-4), name: 'slow'});
+  assert.deepEqual(titles(afterRestart)[0], 'slow', 'what this session ran comes first');
+  assert.ok(!titles(afterRestart).includes('low'), 'a run has one name');
+  assert.equal(workspace.runs.list().length, 5);
+});

@@ -65,7 +65,9 @@ export async function augmentedBatchGrid(
 
 /** Test photos that a run got wrong, the surest first. */
 export async function mistakeGrid({split}: Workspace, run: RunRecord, count: number): Promise<string> {
-  const pictures = new Map(split.parts.test.map(({picture}) => [picture.name, picture]));
+  const pictures = new Map(
+    [...split.parts.val, ...split.parts.test].map(({picture}) => [picture.name, picture]),
+  );
   const items = worstMistakes(run, count).flatMap((mistake) => {
     const picture = pictures.get(mistake.path);
     return picture ? [thumbnail(picture, pixels).then((image) => ({...mistake, image}))] : [];

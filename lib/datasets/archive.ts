@@ -121,8 +121,23 @@ function refusalOf(entry: Entry): string | undefined {
   return entry.isEncrypted() ? 'is encrypted' : undefined;
 }
 
+/** Names of compression methods (APPNOTE.TXT, section 4.4.5) that packers use beside Deflate. */
+const methodNames: Record<string, string> = {
+  9: ' (Deflate64)',
+  12: ' (bzip2)',
+  14: ' (LZMA)',
+  93: ' (Zstandard)',
+};
+
 /** What yauzl and zlib say about an archive, with a remedy. */
 function unzipError(archive: string, message: string): LabError {
+  const method = /unsupported compression method: (\d+)/.exec(message)?.[1];
+  if (method) {
+    const name = `${method}${methodNames[method] ?? ''}`;
+    return new LabError(
+      `${archive} cannot be unpacked: compression method ${name} is not read here. Pack it again with Deflate.`,
+    );
+  }
   if (/relative path|absolute path|characters in fileName/.test(message)) {
     return new LabError(
       `${archive} is refused: an entry would be written outside its folder (${message}). Get it elsewhere.`,

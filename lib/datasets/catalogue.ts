@@ -45,7 +45,7 @@ export interface CatalogueEntry {
   records?: RecordLayout;
   /** Files of the archive that are no photos of it, though they are pictures. */
   leavesOut?: readonly string[];
-  /** Pixels a side beyond which its pictures, enlarged, would only cost time. */
+  /** Pixels a side beyond which its pictures, enlarged where they stand in for others, would only cost time. */
   largestSize?: number;
   /** Without counts, all pictures of the other one. */
   standIn?: StandInPhotos;

@@ -101,7 +101,8 @@ export async function openStandIn(name: string, options: OpenOptions): Promise<D
   if (!other) return undefined;
   const dataset = selectPhotos(await openEntry(other, options), standIn);
   const home = `${other.name}-for-${name}`;
-  return {...dataset, name: home, home, standIn: `${other.title} photos`};
+  const {largestSize = null} = other;
+  return {...dataset, name: home, home, standIn: `${other.title} photos`, largestSize};
 }
 
 /** Whether a catalogued data set's photos lie under `dataFolder`. */
@@ -113,7 +114,7 @@ const contentOf = ({name, records}: CatalogueEntry, dataFolder: string): string 
   path.resolve(dataFolder, name, records ? 'records' : 'photos');
 
 async function openEntry(entry: CatalogueEntry, options: OpenOptions): Promise<Dataset> {
-  const {name, licence, folders, records, leavesOut, largestSize = null} = entry;
+  const {name, licence, folders, records, leavesOut} = entry;
   const home = path.resolve(options.dataFolder, name);
   const content = contentOf(entry, options.dataFolder);
   if (!(await exists(content))) {
@@ -134,7 +135,7 @@ async function openEntry(entry: CatalogueEntry, options: OpenOptions): Promise<D
     licence,
     source: source.trim(),
     standIn: null,
-    largestSize,
+    largestSize: null,
     nearDuplicates,
   };
 }

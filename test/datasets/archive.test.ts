@@ -111,6 +111,12 @@ describe('refuses, leaving nothing behind,', () => {
     await assertRefused(Buffer.from('<html>not a zip</html>'), /cannot be unpacked/);
   });
 
+  test('another compression than Deflate, by its name', () =>
+    assertRefused(
+      zip([...photos, {name: 'set/9.jpg', content: 'x', method: 9}]),
+      /compression method 9 \(Deflate64\) is not read here\. Pack it again with Deflate/,
+    ));
+
   test('one that is stopped half way', async () => {
     const stop = new AbortController();
     await assertRefused(zip(photos), /stopped/, {

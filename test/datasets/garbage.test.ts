@@ -56,3 +56,26 @@ test('the real garbage photos: all read, three under two labels, split without l
   const seconds = (performance.now() - start) / 1000;
   assert.ok(seconds < 2, `a second look took ${seconds.toFixed(2)} s`);
 });
+
+test('CIFAR-100 and the ants and bees of a mirror: as their authors split them', async (t) => {
+  const mirror = process.env.LAB_MIRROR;
+  if (!mirror) return t.skip('LAB_MIRROR names no mirror');
+  const dataFolder = await mkdtemp(path.join(tmpdir(), 'given-'));
+  t.after(() => rm(dataFolder, {recursive: true}));
+  const cifar = await openDataset('cifar100', {dataFolder});
+  assert.deepEqual([cifar.classes.length, cifar.groups!.names.length], [100, 20]);
+  assert.equal(cifar.groups!.names[cifar.groups!.ofClass[cifar.classes.indexOf('bee')]], 'insects');
+  const {parts, crossing} = splitPhotos(cifar, {seed: 42});
+  assert.equal(parts.val.length / (parts.train.length + parts.val.length), 0.1);
+  assert.ok(parts.test.length > 0 && crossing.count < 0.02 * parts.test.length);
+
+  const insects = await openDataset('hymenoptera', {dataFolder});
+  assert.deepEqual(insects.classes, ['ants', 'bees']);
+  assert.deepEqual(insects.leftAside, ['train/ants/imageNotFound.gif']);
+  const given = splitPhotos(insects, {seed: 42});
+  verifySplit(given);
+  assert.deepEqual(
+    partNames.map((part) => given.parts[part].length),
+    [244, 153, 0],
+  );
+});

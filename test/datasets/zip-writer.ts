@@ -9,6 +9,8 @@ export interface ZipEntry {
   mode?: number;
   /** General purpose flags; bit 0 marks an encrypted entry. */
   flags?: number;
+  /** The compression method that is written; the bytes are by Deflate, 8, in any case. */
+  method?: number;
 }
 
 /** The bytes of a zip archive (APPNOTE.TXT sections 4.3.7, 4.3.12, 4.3.16), names as they are given, however evil. */
@@ -16,14 +18,14 @@ export function zip(entries: ZipEntry[]): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];
   let offset = 0;
-  for (const {name, content, mode = 0o100644, flags = 0} of entries) {
+  for (const {name, content, mode = 0o100644, flags = 0, method = 8} of entries) {
     const bytes = Buffer.from(content);
     const packed = deflateRawSync(bytes);
     const nameBytes = Buffer.from(name);
     const shared = Buffer.alloc(26);
     shared.writeUInt16LE(20, 0);
     shared.writeUInt16LE(flags | 0x800, 2);
-    shared.writeUInt16LE(8, 4);
+    shared.writeUInt16LE(method, 4);
     shared.writeUInt32LE(crc32(bytes), 10);
     shared.writeUInt32LE(packed.length, 14);
     shared.writeUInt32LE(bytes.length, 18);

@@ -375,6 +375,18 @@ describe('from a mirror', () => {
     assert.equal((await fetchFile(wanted)).trust, 'mirror');
   });
 
+  test('a file that may be another than the public one is held to the list, the public one to its own checksum', async () => {
+    const mirror = await mirrorFolder(rightSums);
+    const server = await started((asked, response) => sendFile(asked, response, content));
+    const pinned = 'ab'.repeat(32);
+    const wanted = request({addresses: [server.url], mirrorPath, sha256: pinned, mirrorMayDiffer: true});
+    await assert.rejects(fetchFile(wanted), /wrong checksum.*the checksum that Transfer Lab knows/);
+    const got = await fetchFile({...wanted, mirror});
+    assert.deepEqual([got.sha256, got.trust], [sha256, 'mirror']);
+    assert.deepEqual(await fetchFile(wanted), got, 'what is in place stays');
+    await assert.rejects(fetchFile({...wanted, mirrorMayDiffer: false}), /expected abab/);
+  });
+
   test('a folder whose file is not what its list says is refused', async () => {
     const mirror = await mirrorFolder(wrongSums);
     const wanted = request({addresses: [], mirror, mirrorPath});

@@ -67,10 +67,12 @@ export function scoreBars(
   const bars: Bar[] = [];
   const unfinished: {run: RunRecord; x: number}[] = [];
   let x = 0;
-  for (const [name, ofBackbone] of byBackbone(runs)) {
+  for (const ofBackbone of byBackbone(runs).values()) {
+    const {backbone, network} = ofBackbone[0].configuration;
+    const names = network === backbone ? [backbone] : [network, backbone];
     ticks.push({
       at: x + (ofBackbone.length - 1) / 2,
-      text: `<b>${escapeHtml(name).replace(' for ', '</b><br>for <b>')}</b>`,
+      text: names.map((name) => `<b>${escapeHtml(name)}</b>`).join('<br>for '),
     });
     for (const run of ofBackbone) {
       if (isFinished(run)) bars.push(barOf(run, {x, metric, part}));

@@ -41,13 +41,13 @@ export function lossPerEpoch(
   const standIns = standInsOf(runs);
   if (runs.every((run) => run.history.length === 0)) return emptyFigure(title, NO_EPOCH, standIns);
 
-  const panels = [...byBackbone(runs)];
+  const panels = [...byBackbone(runs).values()];
   const columns = Math.min(FACETS_PER_ROW, panels.length);
   const rows = Math.ceil(panels.length / columns);
   const data: Trace[] = [];
   const axes: Record<string, unknown> = {};
   const annotations: unknown[] = [];
-  panels.forEach(([name, ofBackbone], panel) => {
+  panels.forEach((ofBackbone, panel) => {
     const suffix = panel === 0 ? '' : String(panel + 1);
     for (const run of ofBackbone) {
       for (const line of LOSSES)
@@ -62,7 +62,7 @@ export function lossPerEpoch(
       ...matching('y'),
     });
     annotations.push({
-      text: inTwoLines(name),
+      text: inTwoLines(ofBackbone[0].configuration),
       xref: `x${suffix} domain`,
       yref: `y${suffix} domain`,
       x: 0,

@@ -84,9 +84,11 @@ export function byBackbone<Run extends RunRecord>(runs: readonly Run[]): Map<str
   return groups;
 }
 
-/** A network's title in bold: 'efficientnet_lite0 for mobilenet_v2' breaks before what it stands in for. */
-export const inTwoLines = (title: string): string =>
-  `<b>${escapeHtml(title).replace(' for ', '</b><br>for <b>')}</b>`;
+/** The network in bold, on two lines where it stands in for another: 'efficientnet_lite0', 'for mobilenet_v2'. */
+export function inTwoLines({backbone, network}: RunRecord['configuration']): string {
+  const names = network === backbone ? [backbone] : [network, backbone];
+  return names.map((name) => `<b>${escapeHtml(name)}</b>`).join('<br>for ');
+}
 
 /** The epoch whose weights were kept: the best by the run's metric, the earliest of equals; undefined before the first one's end. */
 export function bestEpoch({history, configuration: {select}}: RunRecord): EpochRecord | undefined {

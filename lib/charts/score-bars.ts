@@ -68,10 +68,10 @@ export function scoreBars(
   const bars: Bar[] = [];
   const unfinished: {run: RunRecord; x: number}[] = [];
   let x = 0;
-  for (const [name, ofBackbone] of byBackbone(runs)) {
+  for (const ofBackbone of byBackbone(runs).values()) {
     ticks.push({
       at: x + (ofBackbone.length - 1) / 2,
-      text: inTwoLines(name),
+      text: inTwoLines(ofBackbone[0].configuration),
     });
     for (const run of ofBackbone) {
       if (isFinished(run)) bars.push(barOf(run, {x, metric, part}));

@@ -39,11 +39,8 @@ export async function runExperiment(
   workspace: Workspace,
   hooks: ExperimentHooks = {},
 ): Promise<RunRecord> {
-  const network = await findNetwork(options, workspace, hooks);
-  const experiment = completeExperiment(options, network, workspace);
-  const kept = keptStages(options.regime, network.stages);
+  const {network, experiment, kept} = await prepare(options, workspace, hooks);
   const {name = null} = options;
-  hooks.onStart?.(name ?? runTitle(experiment));
   const stored = workspace.runs.find(experiment);
   if (stored?.status === 'complete' && !options.force) {
     return stored.name === name ? stored : (workspace.runs.rename(stored.id, name) ?? stored);
@@ -83,10 +80,7 @@ export async function experimentParts(
   workspace: Workspace,
   hooks: ExperimentHooks = {},
 ): Promise<ExperimentParts> {
-  const network = await findNetwork(options, workspace, hooks);
-  const experiment = completeExperiment(options, network, workspace);
-  const kept = keptStages(options.regime, network.stages);
-  hooks.onStart?.(runTitle(experiment));
+  const {network, experiment, kept} = await prepare(options, workspace, hooks);
   const learner = network.learner(experiment);
   try {
     const {sources, close} = await openSources(learner, experiment, kept, workspace, hooks);
@@ -99,6 +93,14 @@ export async function experimentParts(
     learner.dispose();
     throw error;
   }
+}
+
+/** The network of an experiment, its complete configuration, and the stages whose output a pass over the photos keeps. */
+async function prepare(options: ExperimentOptions, workspace: Workspace, hooks: ExperimentHooks) {
+  const network = await findNetwork(options, workspace, hooks);
+  const experiment = completeExperiment(options, network, workspace);
+  hooks.onStart?.(options.name ?? runTitle(experiment));
+  return {network, experiment, kept: keptStages(options.regime, network.stages)};
 }
 
 async function trainAndTest(

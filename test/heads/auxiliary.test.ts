@@ -134,7 +134,7 @@ test('Inception v3: new heads with as many outputs as classes, the second on Mix
   const before = read();
   const x = tf.randomUniform([2, 299, 299, 3], -1, 1, 'float32', 1);
   const stepper = new Stepper(classifier, {optimizer: sgd({learningRate: 0.1, momentum: 0})});
-  assert.ok(Number.isFinite(stepper.step(x, Int32Array.from([0, 2]), () => 0.5, 1, 1)));
+  assert.ok(Number.isFinite(stepper.step(x, Int32Array.from([0, 2]), () => 0.5, 1, 1).loss));
   read().forEach((value, i) => assert.notEqual(value, before[i], watched[i]));
   stepper.dispose();
   classifier.dispose();

@@ -36,9 +36,9 @@ export function asConfiguration(value: unknown, what: string): RunIdentity {
   };
 }
 
-/** What runs stored by version 0.1 tell of stand-ins: whether they were a drawings. */
-const earlierStandIns = ({drawings}: Record<string, unknown>): string[] =>
-  drawings === true ? ['drawings', 'small networks with random weights'] : [];
+/** What runs stored by version 0.1 tell of stand-ins: whether they were a demonstration. */
+const earlierStandIns = ({demonstration}: Record<string, unknown>): string[] =>
+  demonstration === true ? ['drawings', 'small networks with random weights'] : [];
 
 /** A regime, or the words for one that runs of schema 1 hold. */
 function asRegime(value: unknown, what: string): Regime {

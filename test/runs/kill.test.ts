@@ -11,15 +11,18 @@ import {mulberry32} from '../../lib/random';
 import {RunStore} from '../../lib/runs';
 import {configuration} from './fixtures/runs';
 
-const kills = 5;
+/** After how many lines of the trainer (the first when it has opened the run, then one an epoch) each session is killed. */
+const sessions = [1, 2, 3, 2, 3];
+const kills = sessions.length;
 const valuesPerTensor = 100_000;
 
-/** Trains in another process, which is killed some milliseconds after it has opened the run. */
-async function trainAndKill(folder: string, milliseconds: number): Promise<void> {
+/** Trains in another process, which is killed some milliseconds after it has printed so many lines. */
+async function trainAndKill(folder: string, lines: number, milliseconds: number): Promise<void> {
   const trainer = join(__dirname, 'fixtures', 'trainer.ts');
   const args = ['--import', 'tsx', trainer, folder, '1000000', String(valuesPerTensor)];
   const child = spawn(process.execPath, args, {stdio: ['ignore', 'pipe', 'inherit']});
-  await once(child.stdout, 'data');
+  let printed = 0;
+  while (printed < lines) printed += String(await once(child.stdout, 'data')).split('\n').length - 1;
   await setTimeout(milliseconds);
   child.kill('SIGKILL');
   await once(child, 'close');
@@ -35,8 +38,8 @@ test(`a run killed ${kills} times at random moments stays consistent and goes on
   const store = new RunStore(folder, (warning) => assert.fail(warning));
   const random = mulberry32(1);
   let epochs = 0;
-  for (let count = 0; count < kills; count++) {
-    await trainAndKill(folder, 60 * random());
+  for (const lines of sessions) {
+    await trainAndKill(folder, lines, 60 * random());
     assert.equal(store.find(configuration)?.status, 'interrupted');
 
     const run = store.open(configuration);

@@ -68,6 +68,10 @@ export async function runExperiment(
 
 /** What an experiment is put together from; `dispose` it. */
 export interface ExperimentParts {
+  /** 'resnext50_32x4d, everything'. */
+  title: string;
+  /** What it is made of, complete with defaults: classes, preprocessing, what stands in. */
+  experiment: Experiment;
   /** What trains. */
   learner: Learner;
   /** The parts of the split, as photos or as frozen features. */
@@ -86,7 +90,8 @@ export async function experimentParts(
   const network = await findNetwork(options, workspace, hooks);
   const experiment = completeExperiment(options, network, workspace);
   const kept = keptStages(options.regime, network.stages);
-  hooks.onStart?.(runTitle(experiment));
+  const title = runTitle(experiment);
+  hooks.onStart?.(title);
   const learner = network.learner(experiment);
   try {
     const {sources, close} = await openSources(learner, experiment, kept, workspace, hooks);
@@ -94,7 +99,7 @@ export async function experimentParts(
       close();
       learner.dispose();
     };
-    return {learner, sources, training: trainingOptions(experiment, workspace), dispose};
+    return {title, experiment, learner, sources, training: trainingOptions(experiment, workspace), dispose};
   } catch (error) {
     learner.dispose();
     throw error;

@@ -4,4 +4,5 @@ export {type ExperimentHooks, type ExperimentParts, experimentParts, runExperime
 export {architectureAt, architectureIn, type BackboneChoice, backboneName} from './networks';
 export {everything, featureExtraction, frozenStages, lastStages, type SharedRegime} from './regimes';
 export {foreseeStandIns, type StandIn, standInsInWords} from './stand-ins';
+export {type Gathered, testedByHand} from './tested';
 export {openWorkspace, type Workspace, type WorkspaceOptions} from './workspace';

@@ -1,17 +1,26 @@
-/** npm run lab [-- notebook]: sets up what is missing, runs a notebook from first cell to last, writes its reports. */
+/** npm run lab [-- notebook or its short name]: sets up what is missing, runs a notebook from first cell to last, writes its reports. */
 import {existsSync} from 'node:fs';
 import path from 'node:path';
 import {jupyterEnvironment, userFolder} from './jupyter.mjs';
 import {SetupError, commandLine, runInTerminal} from './processes.mjs';
-import {firstNotebook, inProject, nodeModules, root, setupFolder, venvPython} from './project.mjs';
+import {
+  findNotebook,
+  firstNotebook,
+  inProject,
+  nodeModules,
+  notebookNames,
+  root,
+  setupFolder,
+  venvPython,
+} from './project.mjs';
 import {setUp} from './steps.mjs';
 
 await commandLine(async () => {
   const named = process.argv[2];
-  const notebook = named === undefined ? firstNotebook : path.resolve(userFolder(process.env), named);
+  const notebook = named === undefined ? firstNotebook : findNotebook(named, userFolder(process.env));
   if (!existsSync(notebook)) {
     throw new SetupError(
-      `${notebook}: there is no such notebook. Name one of notebooks/, or none for ${inProject(firstNotebook)}.`,
+      `${notebook}: there is no such notebook. Name one of ${notebookNames().join(', ')}, or none for ${inProject(firstNotebook)}.`,
     );
   }
   await setUp();

@@ -18,6 +18,11 @@ export interface LoadOptions {
   onNote?: (note: string) => void;
 }
 
+/** A checkpoint that ends with a stage before the architecture's last one; the message tells the remedy. */
+export class CutWeights extends LabError {
+  override name = 'CutWeights';
+}
+
 /** Throws a LabError that names every missing, extra and misshapen tensor, and numbers that are no weights. */
 export function loadWeights(
   architecture: Architecture,
@@ -115,5 +120,5 @@ function explainCut({file, tensors}: Checkpoint, architecture: Architecture): vo
     name === stages.at(-1)?.name
       ? `Put the head on 'pooled' or on 'map'.`
       : `Use the backbone "${whole}:${name}", which ends there.`;
-  throw new LabError(`${file} holds ${whole} up to ${name} and nothing after it. ${remedy}`);
+  throw new CutWeights(`${file} holds ${whole} up to ${name} and nothing after it. ${remedy}`);
 }

@@ -1,6 +1,7 @@
 import {escapeHtml} from '../html';
 import {LabError} from '../errors';
-import type {RunRecord} from '../runs';
+import {mulberry32, shuffled} from '../random';
+import type {Prediction, RunRecord} from '../runs';
 import {FAINT_INK, INK} from './figure';
 import {heading, percent} from './text';
 
@@ -82,24 +83,39 @@ function line(text: string, size: number, colour: string, overflow?: 'cut off'):
   return `<div title="${escapeHtml(text)}" style="${style};${cutOff}">${escapeHtml(text)}</div>`;
 }
 
-export interface Mistake {
+/** A prediction, worded for a card of a grid, to which the picture is to be added. */
+export interface PredictionCard {
   /** Of the photo, as the dataset knows it. */
   path: string;
   caption: string;
   detail: string;
-  tone: 'wrong';
+  tone: 'right' | 'wrong';
 }
 
-/** The mistakes a run was surest of, surest first, worded for the cards of a grid (to which the picture is to be added). */
-export function worstMistakes({result, configuration: {classes}}: RunRecord, count = 12): Mistake[] {
-  return (result?.predictions ?? [])
+/** The mistakes a run was surest of, surest first. */
+export function worstMistakes(run: RunRecord, count = 12): PredictionCard[] {
+  return (run.result?.predictions ?? [])
     .filter(({truth, predicted}) => truth !== predicted)
     .sort((a, b) => b.probability - a.probability)
     .slice(0, count)
-    .map(({path, truth, predicted, probability}) => ({
-      path,
-      caption: `${classes[predicted]} (${percent(probability)})`,
-      detail: `truth: ${classes[truth]}`,
-      tone: 'wrong',
-    }));
+    .map((prediction) => predictionCard(prediction, run));
+}
+
+/** Some of a run's predictions, right and wrong as they fall; `seed` draws them. */
+export function somePredictions(run: RunRecord, count = 6, seed = 1): PredictionCard[] {
+  return shuffled(run.result?.predictions ?? [], mulberry32(seed))
+    .slice(0, count)
+    .map((prediction) => predictionCard(prediction, run));
+}
+
+function predictionCard(
+  {path, truth, predicted, probability}: Prediction,
+  {configuration: {classes}}: RunRecord,
+): PredictionCard {
+  return {
+    path,
+    caption: `${classes[predicted]} (${percent(probability)})`,
+    detail: `truth: ${classes[truth]}`,
+    tone: truth === predicted ? 'right' : 'wrong',
+  };
 }

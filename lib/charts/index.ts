@@ -3,7 +3,15 @@ export {classF1HeatMap} from './class-f1';
 export {confusionMatrix, type ConfusionOptions} from './confusion';
 export {lossPerEpoch, scorePerEpoch} from './curves';
 export {type ChartOptions, emptyFigure, type Figure, type ScoreOptions, type Trace} from './figure';
-export {type GridItem, type GridOptions, imageGrid, type Mistake, type Tone, worstMistakes} from './grid';
+export {
+  type GridItem,
+  type GridOptions,
+  imageGrid,
+  type PredictionCard,
+  somePredictions,
+  type Tone,
+  worstMistakes,
+} from './grid';
 export {learningRateSchedule, type LearningRateOptions} from './learning-rate';
 export {reportText} from './report-text';
 export {bestEpoch, bestOnValidation, type FinishedRun, isFinished, partOf, timeInWords} from './run';

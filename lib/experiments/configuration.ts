@@ -25,7 +25,8 @@ export interface ExperimentOptions {
    */
   backbone: BackboneChoice;
   /**
-   * What it starts from: a checkpoint ('/path/to/file.pth', or 'file.pth#ema' for a part of one), or 'random'. Default:
+   * What it starts from: a checkpoint ('/path/to/file.pth', or 'file.pth#ema' for a part of one), 'random', or 'random
+   * instead' where random ones stand in for the published ones, which every title then tells (`lab.weightsOf`). Default:
    * the published weights.
    */
   weights?: string;

@@ -1,7 +1,14 @@
 /** Experiments: one backbone under one regime, from configuration to stored result. */
 export type {Experiment, ExperimentOptions} from './configuration';
 export {type ExperimentHooks, type ExperimentParts, experimentParts, runExperiment} from './experiment';
-export {architectureAt, architectureIn, type BackboneChoice, backboneName} from './networks';
+export {
+  architectureAt,
+  architectureIn,
+  type BackboneChoice,
+  backboneName,
+  type randomInstead,
+  startOf,
+} from './networks';
 export {everything, featureExtraction, frozenStages, lastStages, type SharedRegime} from './regimes';
 export {foreseeStandIns, type StandIn, standInsInWords} from './stand-ins';
 export {type Gathered, testedByHand} from './tested';

@@ -2,6 +2,7 @@
 import {
   type Architecture,
   Backbone,
+  CutWeights,
   type Extent,
   findArchitecture,
   isRegistered,
@@ -74,6 +75,9 @@ const standInSeed = 1;
 
 const smallNetworks = 'small networks with random weights';
 
+/** What `weights` says where random ones stand in for the published ones, so that every title tells. */
+export const randomInstead = 'random instead' as const;
+
 export const backboneName = (choice: BackboneChoice): string =>
   typeof choice === 'string' ? choice : choice.name;
 
@@ -136,6 +140,7 @@ export async function findNetwork(
     };
     return make(architectureAt(asked, workspace, size), start);
   }
+  if (weights === randomInstead) return random(asked, `random weights for ${asked.title}`);
   if (weights !== undefined) return make(fitting(asked, workspace, size), await startFrom(weights, hooks));
   if (workspace.dataset.standIn === 'drawings' && typeof backbone === 'string') {
     return random(smallRelative(backbone), smallNetworks);
@@ -171,6 +176,33 @@ export async function findNetwork(
       tell(`A small network with random weights stands in for ${title}, ${reasonInOneLine(second.tried)}`);
       return random(smallRelative(asked.name), smallNetworks);
     }
+  }
+}
+
+/**
+ * What an experiment can give as `weights` for a backbone of this name: undefined where there are published ones that hold
+ * all its stages, or an architecture that stands in for it; else 'random instead', of which `onWarning` hears the reason.
+ */
+export async function startOf(
+  name: string,
+  workspace: Workspace,
+  hooks: NetworkHooks = {},
+): Promise<typeof randomInstead | undefined> {
+  if (workspace.dataset.standIn === 'drawings') return undefined;
+  const architecture = findArchitecture(name);
+  const tell = (reason: string) => {
+    hooks.onWarning?.(`There are no published weights for ${architecture.title}: ${reason}`);
+    return randomInstead;
+  };
+  try {
+    const {fill} = await pretrainedStart(architecture, workspace, hooks);
+    fill(architecture, 'stages', standInSeed).dispose();
+    return undefined;
+  } catch (error) {
+    if (error instanceof CutWeights) return tell(error.message);
+    if (!(error instanceof FileUnavailable)) throw error;
+    if (architecture.whole.standIn && !mirrorOf(workspace)) return undefined;
+    return tell(`${reasonInOneLine(error.tried)}. ${remedy}`);
   }
 }
 

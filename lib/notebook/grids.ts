@@ -1,6 +1,6 @@
 /** Grids of photos for a cell: samples with labels, an augmented batch, the worst mistakes. */
 import {batches, denormalise, describeBatch} from '../batches';
-import {imageGrid, worstMistakes} from '../charts';
+import {imageGrid, isFinished, partOf, type PredictionCard, somePredictions, worstMistakes} from '../charts';
 import type {Dataset} from '../datasets';
 import type {Workspace} from '../experiments';
 import {type Augmentation, photoAugmentation, type Preprocessing, thumbnail} from '../pictures';
@@ -64,18 +64,40 @@ export async function augmentedBatchGrid(
 }
 
 /** Photos that a run got wrong, of the test part or, where there is none, of the validation part, the surest first. */
-export async function mistakeGrid({split}: Workspace, run: RunRecord, count: number): Promise<string> {
-  const pictures = new Map(
-    [...split.parts.val, ...split.parts.test].map(({picture}) => [picture.name, picture]),
-  );
-  const items = worstMistakes(run, count).flatMap((mistake) => {
-    const picture = pictures.get(mistake.path);
-    return picture ? [thumbnail(picture, pixels).then((image) => ({...mistake, image}))] : [];
-  });
-  return imageGrid(await Promise.all(items), {
+export async function mistakeGrid(workspace: Workspace, run: RunRecord, count: number): Promise<string> {
+  return imageGrid(await withPhotos(worstMistakes(run, count), workspace), {
     title: `The mistakes ${run.title} was surest of`,
-    subtitle: 'Above: what was predicted, with its probability; below: the label.',
+    subtitle: inEachCard,
     standIns: run.configuration.standIns,
     empty: 'No photo was classified wrongly.',
   });
+}
+
+/** What a run says of some photos of the same part, drawn by `seed`: the same photos for every run. */
+export async function predictionGrid(
+  workspace: Workspace,
+  run: RunRecord,
+  {count, seed}: {count: number; seed?: number},
+): Promise<string> {
+  const part = isFinished(run) ? partOf(run) : 'validation';
+  return imageGrid(await withPhotos(somePredictions(run, count, seed), workspace), {
+    title: `${run.title}: ${count} ${part} photos`,
+    subtitle: inEachCard,
+    standIns: run.configuration.standIns,
+    empty: 'The run has no result yet.',
+  });
+}
+
+const inEachCard = 'Above: what was predicted, with its probability; below: the label.';
+
+/** The cards with their photos; those whose photo is not in this split are left out. */
+async function withPhotos(cards: readonly PredictionCard[], {split}: Workspace) {
+  const pictures = new Map(
+    [...split.parts.val, ...split.parts.test].map(({picture}) => [picture.name, picture]),
+  );
+  const items = cards.flatMap((card) => {
+    const picture = pictures.get(card.path);
+    return picture ? [thumbnail(picture, pixels).then((image) => ({...card, image}))] : [];
+  });
+  return Promise.all(items);
 }

@@ -16,8 +16,10 @@ import {
   foreseeStandIns,
   type Gathered,
   openWorkspace,
+  type randomInstead,
   runExperiment,
   standInsInWords,
+  startOf,
   testedByHand,
   type Workspace,
 } from '../experiments';
@@ -26,7 +28,7 @@ import {escapeHtml} from '../html';
 import {classificationReport, metricNames} from '../metrics';
 import {runName, type RunRecord, type Tested} from '../runs';
 import {type Figure, showFigure, showHtml} from './display';
-import {augmentedBatchGrid, mistakeGrid, photosInstead, sampleGrid} from './grids';
+import {augmentedBatchGrid, mistakeGrid, photosInstead, predictionGrid, sampleGrid} from './grids';
 import {interruptible} from './interrupt';
 import {type Progress, ProgressLine} from './progress';
 import {predictedBatchGrid, preprocessingGrid} from './views';
@@ -119,6 +121,25 @@ export class Lab {
   /** Whether other pictures stand in for the photos that were asked for. */
   get hasStandIn(): boolean {
     return this.workspace.dataset.standIn !== null;
+  }
+
+  /**
+   * What to give a run as `weights` for a backbone of this name: undefined for the published ones where they can be had,
+   * else 'random instead', with a line that tells why. Names may end at a stage ('inception_v3:Mixed_7a').
+   */
+  async weightsOf(backbone: string): Promise<typeof randomInstead | undefined> {
+    const line = new ProgressLine();
+    const found = await interruptible(
+      `The search for ${backbone}'s weights was interrupted. Run the cell again to go on.`,
+      (signal) =>
+        startOf(backbone, this.workspace, {
+          signal,
+          onWarning: showWarning,
+          onDownload: (file, {received, total}) => line.report(amount(file, 'bytes', received, total)),
+        }),
+    );
+    line.finish(`${backbone}: ${found ? 'random weights' : 'published weights'}`);
+    return found;
   }
 
   /**
@@ -312,6 +333,11 @@ export class Lab {
   /** The mistakes the run was surest of. */
   async showMistakes(run = this.best(), count = 12): Promise<void> {
     showHtml(await mistakeGrid(this.workspace, run, count));
+  }
+
+  /** What the run says of some photos, right and wrong told apart; `seed` draws them, the same for every run. */
+  async showPredictions(run = this.best(), count = 6, seed = 1): Promise<void> {
+    showHtml(await predictionGrid(this.workspace, run, {count, seed}));
   }
 
   private architecture(backbone: string | Architecture, size?: number) {

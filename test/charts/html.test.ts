@@ -9,6 +9,7 @@ import {
   reportText,
   resultRows,
   resultsTable,
+  somePredictions,
   worstMistakes,
   type GridItem,
 } from '../../lib/charts';
@@ -82,6 +83,25 @@ test('the worst mistakes are those a run was surest of', () => {
     tone: 'wrong',
   });
   assert.deepEqual(worstMistakes(INTERRUPTED), []);
+});
+
+test('some predictions are the same photos for every run, right and wrong told apart', () => {
+  const [first, second] = [RUNS[0], RUNS[1]].map((run) => somePredictions(run, 200, 3));
+  assert.deepEqual(
+    first.map(({path}) => path),
+    second.map(({path}) => path),
+  );
+  assert.notDeepEqual(first.slice(0, 6), somePredictions(RUNS[0], 6, 4));
+  for (const tone of ['right', 'wrong'] as const) {
+    const cards = first.filter((card) => card.tone === tone);
+    assert.ok(cards.length > 0, tone);
+    for (const {caption, detail} of cards) {
+      const isSame = caption.replace(/ \(.*$/, '') === detail.replace(/^truth: /, '');
+      assert.equal(isSame, tone === 'right', `${caption}, ${detail}`);
+    }
+  }
+  assert.equal(somePredictions(RUNS[0]).length, 6);
+  assert.deepEqual(somePredictions(INTERRUPTED), []);
 });
 
 test('results are one row per run, as far as it has come', () => {

@@ -10,6 +10,7 @@ import {
   featureExtraction,
   lastStages,
   runExperiment,
+  startOf,
 } from '../../lib/experiments';
 import {accuracy} from '../../lib/metrics';
 import type {RunIdentity} from '../../lib/runs';
@@ -137,6 +138,40 @@ test('pretrained weights of a mirror are loaded, named by their checksum, and no
   const {record} = await run(options, workspace);
   assert.deepEqual(record.configuration.standIns, []);
   assert.match(String(record.configuration.weights), /^[0-9a-f]{64}$/);
+});
+
+test('a mirror without weights, or with ones that end early: random ones only where a cell asks for them', async () => {
+  const mirror = fs.mkdtempSync(join(root, 'mirror-'));
+  fs.mkdirSync(join(mirror, 'weights'));
+  const whole = Backbone.random(findArchitecture('squeezenet1_1'), 7);
+  const names = whole.weights.names().filter((name) => !name.startsWith('features.12'));
+  const tensors = names.map((name) => whole.weights.read(name));
+  writeSafetensors(join(mirror, 'weights', 'squeezenet1_1.safetensors'), tensors, {});
+  whole.dispose();
+  const drawn = await drawnWorkspace();
+  const workspace = {...drawn, mirror, dataset: {...drawn.dataset, standIn: null}};
+  const reasons: string[] = [];
+  const start = (name: string) => startOf(name, workspace, {onWarning: (message) => reasons.push(message)});
+
+  assert.equal(await start('squeezenet1_1:features.11'), undefined);
+  assert.deepEqual(reasons, []);
+  assert.equal(await start('squeezenet1_1'), 'random instead');
+  assert.match(
+    reasons[0],
+    /^There are no published weights for SqueezeNet 1\.1: .*squeezenet1_1:features\.11/,
+  );
+  process.env.LAB_OFFLINE = '1';
+  try {
+    assert.equal(await start('alexnet'), 'random instead');
+  } finally {
+    delete process.env.LAB_OFFLINE;
+  }
+  assert.match(reasons[1], /^There are no published weights for AlexNet: .*LAB_MIRROR/);
+
+  const options = {...small, backbone: 'alexnet', size: 64};
+  const {record} = await run({...options, weights: 'random instead'}, workspace);
+  assert.deepEqual(record.configuration.standIns, ['random weights for AlexNet']);
+  assert.equal(record.title, 'alexnet, feature extraction');
 });
 
 test('what frozen features cost is counted, also by the run that finds them computed', async () => {

@@ -27,6 +27,8 @@ export {
 export {
   Lab,
   type LabOptions,
+  type LiveFigure,
+  liveFigure,
   openLab,
   type Profile,
   profile,
@@ -35,8 +37,16 @@ export {
   showTable,
   tellStandIns,
 } from './notebook';
-export {accuracy, classificationReport, macroF1, type Metric, type Scores} from './metrics';
-export type {EpochRecord, Regime, RunRecord, RunResult} from './runs';
+export {
+  accuracy,
+  classificationReport,
+  confusedPairs,
+  groupedConfusion,
+  macroF1,
+  type Metric,
+  type Scores,
+} from './metrics';
+export type {EpochRecord, Regime, RunRecord, RunResult, Tested} from './runs';
 export {
   adam,
   adamw,

@@ -17,6 +17,7 @@ export {reportText} from './report-text';
 export {bestEpoch, bestOnValidation, type FinishedRun, isFinished, partOf, timeInWords} from './run';
 export {scoreBars} from './score-bars';
 export {scoreAgainstTime} from './score-time';
+export {trainingLoss, type RunningLoss, type TrainingLossOptions} from './training-loss';
 export {
   confusedPairsTable,
   reportRows,

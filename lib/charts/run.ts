@@ -8,6 +8,7 @@ import {
   regimeName,
   type RunRecord,
   type RunResult,
+  type Tested,
 } from '../runs';
 import {duration, rate, score} from './text';
 
@@ -24,7 +25,7 @@ export function isFinished(run: RunRecord): run is FinishedRun {
 }
 
 /** The part that a run's confusion matrix and predictions are of. */
-export function partOf({result}: FinishedRun): ScoredPart {
+export function partOf({result}: Pick<Tested, 'result'>): ScoredPart {
   return result.test ? 'test' : 'validation';
 }
 

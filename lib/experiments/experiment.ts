@@ -65,6 +65,10 @@ export async function runExperiment(
 
 /** What an experiment is put together from; `dispose` it. */
 export interface ExperimentParts {
+  /** 'resnext50_32x4d, everything'. */
+  title: string;
+  /** What it is made of, complete with defaults: classes, preprocessing, what stands in. */
+  experiment: Experiment;
   /** What trains. */
   learner: Learner;
   /** The parts of the split, as photos or as frozen features. */
@@ -81,6 +85,7 @@ export async function experimentParts(
   hooks: ExperimentHooks = {},
 ): Promise<ExperimentParts> {
   const {network, experiment, kept} = await prepare(options, workspace, hooks);
+  const title = options.name ?? runTitle(experiment);
   const learner = network.learner(experiment);
   try {
     const {sources, close} = await openSources(learner, experiment, kept, workspace, hooks);
@@ -88,7 +93,7 @@ export async function experimentParts(
       close();
       learner.dispose();
     };
-    return {learner, sources, training: trainingOptions(experiment, workspace), dispose};
+    return {title, experiment, learner, sources, training: trainingOptions(experiment, workspace), dispose};
   } catch (error) {
     learner.dispose();
     throw error;

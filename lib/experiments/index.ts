@@ -11,4 +11,5 @@ export {
 } from './networks';
 export {everything, featureExtraction, frozenStages, lastStages, type SharedRegime} from './regimes';
 export {foreseeStandIns, type StandIn, standInsInWords} from './stand-ins';
+export {type Gathered, testedByHand} from './tested';
 export {openWorkspace, type Workspace, type WorkspaceOptions} from './workspace';

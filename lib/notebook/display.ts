@@ -37,6 +37,16 @@ export interface LiveDisplay {
   finish(html: string): void;
 }
 
+/** A chart that changes in place. */
+export interface LiveFigure {
+  /** Shows the figure, unless the last one is less than half a second old. */
+  update(figure: Figure): void;
+  /** The last figure, shown in any case. Outside a notebook only its title is printed. */
+  finish(figure: Figure): void;
+}
+
+const figureEveryMs = 500;
+
 const plotlyMimeType = 'application/vnd.plotly.v1+json';
 
 /**
@@ -120,6 +130,23 @@ export function liveDisplay(): LiveDisplay {
     },
     finish: (html) => {
       stderr.write(`${overwrite}${plainText(html)}\n`);
+    },
+  };
+}
+
+/** A new chart under the cell that runs, to be updated in place: the loss while a loop of the cell trains. */
+export function liveFigure(): LiveFigure {
+  const output = kernel()?.newDisplay();
+  let shown = -Infinity;
+  return {
+    update(figure) {
+      if (!output || performance.now() - shown < figureEveryMs) return;
+      shown = performance.now();
+      output.raw(plotlyMimeType, figure);
+    },
+    finish(figure) {
+      if (output) output.raw(plotlyMimeType, figure);
+      else showFigure(figure);
     },
   };
 }

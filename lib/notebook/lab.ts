@@ -14,21 +14,24 @@ import {
   type ExperimentParts,
   experimentParts,
   foreseeStandIns,
+  type Gathered,
   openWorkspace,
   type randomInstead,
   runExperiment,
   standInsInWords,
   startOf,
+  testedByHand,
   type Workspace,
 } from '../experiments';
 import {LabError} from '../errors';
 import {escapeHtml} from '../html';
 import {classificationReport, metricNames} from '../metrics';
-import {runName, type RunRecord} from '../runs';
+import {runName, type RunRecord, type Tested} from '../runs';
 import {type Figure, showFigure, showHtml} from './display';
 import {augmentedBatchGrid, mistakeGrid, photosInstead, predictionGrid, sampleGrid} from './grids';
 import {interruptible} from './interrupt';
 import {type Progress, ProgressLine} from './progress';
+import {predictedBatchGrid, preprocessingGrid} from './views';
 
 export type Profile = 'smoke' | 'quick' | 'full';
 
@@ -193,6 +196,11 @@ export class Lab {
     return parts;
   }
 
+  /** What a testing loop of one's own gathered of the test part, for `showConfusion` and the like. */
+  tested(parts: Pick<ExperimentParts, 'title' | 'experiment'>, gathered: Gathered): Tested {
+    return testedByHand(parts, this.workspace, gathered);
+  }
+
   /**
    * The stored runs that the charts show: the latest of each name (unless one was given, backbone and kind of regime) on
    * this split, in the order in which this session first ran them, then those of earlier sessions.
@@ -273,6 +281,20 @@ export class Lab {
     showHtml(await augmentedBatchGrid(this.workspace, preprocessing, options));
   }
 
+  /** One training photo on its way to the backbone: as stored, resized and cropped, as a tensor, normalised. */
+  async showPreprocessing(
+    backbone: string | Architecture,
+    {size, photo = 0}: {size?: number; photo?: number} = {},
+  ): Promise<void> {
+    const {preprocessing} = this.architecture(backbone, size);
+    showHtml(await preprocessingGrid(this.workspace, preprocessing, photo));
+  }
+
+  /** The first test photos, as the network is given them, with what it says of each, right and wrong told apart. */
+  async showPredictedBatch(parts: ExperimentParts, count = 16): Promise<void> {
+    showHtml(await predictedBatchGrid(this.workspace, parts, count));
+  }
+
   /** Stages of a backbone: where it can be cut, shapes, parameters and multiply-adds for a photo of `size` pixels. */
   showBackbone(backbone: string | Architecture, size?: number): void {
     const architecture = this.architecture(backbone, size);
@@ -291,19 +313,19 @@ export class Lab {
     showHtml(charts.resultsTable(this.runs()));
   }
 
-  showConfusion(run = this.best()): void {
+  showConfusion(run: RunRecord | Tested = this.best()): void {
     const {confusion, classes, standIns, title} = confusionOf(run);
     showFigure(charts.confusionMatrix(confusion, classes, title, {standIns}));
   }
 
   /** Precision, recall and F1 of each class. */
-  showReport(run = this.best()): void {
+  showReport(run: RunRecord | Tested = this.best()): void {
     const {confusion, classes, standIns, title} = confusionOf(run);
     showHtml(charts.reportTable(classificationReport(confusion, classes), {title, standIns}));
   }
 
   /** The pairs of classes that the run confused most. */
-  showConfusedPairs(run = this.best(), count = 10): void {
+  showConfusedPairs(run: RunRecord | Tested = this.best(), count = 10): void {
     const {confusion, classes, standIns, title} = confusionOf(run);
     showHtml(charts.confusedPairsTable(confusion, classes, {title, standIns, count}));
   }
@@ -355,12 +377,12 @@ function amount(title: string, unit: 'bytes' | 'images', done: number, total?: n
 }
 
 /** What a run confused, on which photos, as charts and tables take it. */
-function confusionOf(run: RunRecord) {
-  if (!charts.isFinished(run))
-    throw new LabError(`${run.title} has no result yet (${run.status}). Run its cell to the end first.`);
+function confusionOf(run: RunRecord | Tested) {
+  const {result} = run;
+  if (result === null) throw new LabError(`${run.title} has no result yet. Run its cell to the end first.`);
   const {classes, standIns} = run.configuration;
-  const title = `${run.title}: ${charts.partOf(run)} photos`;
-  return {confusion: run.result.confusion, classes, standIns, title};
+  const title = `${run.title}: ${charts.partOf({result})} photos`;
+  return {confusion: result.confusion, classes, standIns, title};
 }
 
 function outcome(run: RunRecord, trained: boolean): string {

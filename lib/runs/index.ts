@@ -8,6 +8,7 @@ export type {
   RunResult,
   RunSeconds,
   RunStatus,
+  Tested,
 } from './record';
 export {type Regime, regimeName} from './regime';
 export type {ResumePoint, Run} from './run';

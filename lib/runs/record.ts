@@ -37,6 +37,13 @@ export interface RunResult {
   predictions: Prediction[];
 }
 
+/** Predictions of one part as tables, charts and grids show them: a stored run's, or those that a loop of one's own gathered. */
+export interface Tested {
+  title: string;
+  configuration: Pick<RunConfiguration, 'classes' | 'standIns'>;
+  result: Pick<RunResult, 'test' | 'confusion' | 'predictions'>;
+}
+
 /** What a run is asked to do: plain JSON, from which its identifier is derived. */
 export type RunConfiguration = Record<string, unknown> & {
   /** As it was asked for. */

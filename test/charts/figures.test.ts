@@ -45,6 +45,16 @@ const SNAPSHOTS: Record<string, Figure> = {
   'learning-rate-planned': charts.learningRateSchedule([0, 1.5e-4, 3e-4, 2e-4, 1e-4, 0]),
   'score-bars-untested': charts.scoreBars(UNTESTED, {metric: 'accuracy'}),
   'score-against-time-named': charts.scoreAgainstTime(NAMED),
+  'training-loss': charts.trainingLoss(
+    [0.5, 1, 1.5].map((at) => ({at, loss: 4 - at})),
+    [3.2],
+    3,
+    {
+      title: 'resnext50_32x4d: loss',
+      standIns: ['random weights for ResNeXt-50 32x4d'],
+      backbone: 'resnext50_32x4d',
+    },
+  ),
   empty: charts.scorePerEpoch([BEGUN]),
 };
 

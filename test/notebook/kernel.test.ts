@@ -79,7 +79,10 @@ test('display and stop button in a real tslab kernel', async (t) => {
       code: `display.showFigure({data: [{y: [1, 2]}], layout: {title: {text: 'Loss'}}});
         const live = display.liveDisplay();
         live.update('<b>1</b>');
-        live.finish('<b>2</b>');`,
+        live.finish('<b>2</b>');
+        const chart = display.liveFigure();
+        for (const y of [1, 2, 3]) chart.update({data: [{y: [y]}], layout: {}});
+        chart.finish({data: [{y: [4]}], layout: {}});`,
     },
     {code: `${obedient}\nconst inside = 'kept too';`, interruptAt: ['training']},
     {code: 'console.log(before, inside)'},
@@ -95,6 +98,18 @@ test('display and stop button in a real tslab kernel', async (t) => {
     assert.deepEqual([first.kind, first.data], ['display_data', {'text/html': '<b>1</b>'}]);
     assert.deepEqual([second.kind, second.data], ['update_display_data', {'text/html': '<b>2</b>'}]);
     assert.equal(second.transient?.display_id, first.transient?.display_id);
+  });
+  await t.test('a live figure changes in place, twice a second at most, and ends with the last one', () => {
+    const drawn = shown.messages.slice(3);
+    const figures = [1, 4].map((y) => ({data: [{y: [y]}], layout: {}}));
+    assert.deepEqual(
+      drawn.map(({kind, data}) => [kind, data?.['application/vnd.plotly.v1+json']]),
+      [
+        ['display_data', figures[0]],
+        ['update_display_data', figures[1]],
+      ],
+    );
+    assert.equal(drawn[1].transient?.display_id, drawn[0].transient?.display_id);
   });
   await t.test('a stopped cell ends as usual and no name is lost', () => {
     assert.equal(stopped.status, 'ok');

@@ -192,7 +192,7 @@ export class Lab {
         onFeatures: (done, total) => line.report(amount(`${title} · frozen features`, 'images', done, total)),
       }),
     );
-    line.finish();
+    line.finish(`${title} · ready`);
     return parts;
   }
 

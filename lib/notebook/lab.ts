@@ -290,7 +290,7 @@ export class Lab {
     showHtml(await preprocessingGrid(this.workspace, preprocessing, photo));
   }
 
-  /** The first test photos, as the network is given them, with what it says of each, right and wrong told apart. */
+  /** Some test photos, as the network is given them, with what it says of each, right and wrong told apart. */
   async showPredictedBatch(parts: ExperimentParts, count = 16): Promise<void> {
     showHtml(await predictedBatchGrid(this.workspace, parts, count));
   }

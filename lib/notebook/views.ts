@@ -5,6 +5,7 @@ import type {ExperimentParts, Workspace} from '../experiments';
 import {LabError} from '../errors';
 import {type Picture, type Preprocessing, thumbnail} from '../pictures';
 import {tf} from '../engine';
+import {mulberry32, shuffled} from '../random';
 import {photosInstead} from './grids';
 
 const pixels = 112;
@@ -33,41 +34,41 @@ export async function preprocessingGrid(
   const items: GridItem[] = [
     {
       image: await thumbnail(photo.picture, 2 * pixels),
-      caption: `1. ${split.classes[photo.label]}, as stored`,
-      detail: `${width} x ${height} pixels, whole numbers 0 to 255`,
+      caption: `1. As stored: ${width} x ${height} pixels, 0 to 255`,
+      detail: split.classes[photo.label],
     },
     {
       image: seen,
       caption: `2. Resized to ${resize}, the middle ${crop} x ${crop}`,
-      detail: `${interpolation}`,
+      detail: interpolation,
     },
     {
       image: seen,
-      caption: `3. To a tensor: float32 [${tensor.shape.slice(1).join(', ')}]`,
-      detail: `divided by 255: ${range(tensor)}`,
+      caption: `3. To a tensor: float32 [${tensor.shape.slice(1).join(', ')}], divided by 255`,
+      detail: range(tensor),
     },
     {
       image: await thumbnail(denormalise(normalised.images, 0, spread), 2 * pixels),
       caption: `4. Normalised: minus ${mean.join(', ')}, divided by ${std.join(', ')}`,
-      detail: `${range(normalised)}; shown from its least (black) to its greatest value (white)`,
+      detail: range(normalised),
     },
   ];
   return imageGrid(items, {
     title: 'From the stored photo to what the network sees',
-    subtitle: `Red at the upper left: ${[tensor, normalised].map(({images}) => images[0].toFixed(3)).join(' as a tensor, ')} normalised.`,
+    subtitle: `Red at the upper left: ${[tensor, normalised].map(({images}) => images[0].toFixed(3)).join(' as a tensor, ')} normalised. The last picture is shown from its least value (black) to its greatest (white).`,
     columns: 4,
     standIns: photosInstead(dataset),
   });
 }
 
-/** What the learner says of the first `count` test photos, drawn from the tensor it is given by undoing the normalisation. */
+/** What the learner says of `count` test photos, picked by chance and drawn from the tensor it is given by undoing the normalisation. */
 export async function predictedBatchGrid(
   {split}: Workspace,
   {learner, experiment, title}: ExperimentParts,
   count: number,
 ): Promise<string> {
   const {preprocessing, standIns} = experiment;
-  const stream = batches(split.parts.test.slice(0, count), {
+  const stream = batches(shuffled(split.parts.test, mulberry32(split.seed)).slice(0, count), {
     preprocessing,
     view: () => 'evaluation',
     batchSize: count,
@@ -94,7 +95,7 @@ export async function predictedBatchGrid(
   });
   const right = rows.filter((row, i) => row.indexOf(Math.max(...row)) === batch.labels[i]).length;
   return imageGrid(await Promise.all(items), {
-    title: `${title}: the first ${rows.length} test photos, ${right} of them right`,
+    title: `${title}: ${rows.length} test photos, ${right} of them right`,
     subtitle: `float32 [${shape.join(', ')}], normalisation undone. Above: what was predicted, with its probability; below: the label.`,
     columns: 8,
     standIns,

@@ -15,7 +15,7 @@ test('a photo step by step: its size, the tensor within 0 and 1, normalised belo
   const text = plainText(html);
   assert.equal(html.match(/<img /g)?.length, 4);
   assert.match(text, /Resized to 73, the middle 64 x 64/);
-  assert.match(text, /To a tensor: float32 \[64, 64, 3\]\s+divided by 255: 0\.\d\d to (0\.\d\d|1\.00),/);
+  assert.match(text, /To a tensor: float32 \[64, 64, 3\], divided by 255\s+0\.\d\d to (0\.\d\d|1\.00),/);
   assert.match(
     text,
     /minus 0\.485, 0\.456, 0\.406, divided by 0\.229, 0\.224, 0\.225\s+-\d\.\d\d to \d\.\d\d,/,
@@ -41,7 +41,7 @@ test('a batch with its predictions: as many right as the title tells, no tensor 
   const html = await predictedBatchGrid(workspace, parts, 8);
   parts.dispose();
   assert.equal(tf.memory().numTensors, numTensors);
-  const [, shown, right] = /the first (\d+) test photos, (\d+) of them right/.exec(html)!.map(Number);
+  const [, shown, right] = /: (\d+) test photos, (\d+) of them right/.exec(html)!.map(Number);
   assert.equal(shown, workspace.split.parts.test.length);
   assert.equal(html.match(/✓/g)?.length ?? 0, right);
   assert.equal(html.match(/✗/g)?.length ?? 0, shown - right);

@@ -10,6 +10,7 @@ import {
   type Figure,
   INK,
   LEGEND_BELOW,
+  NOTE_HEIGHT,
   type ScoreOptions,
   type Trace,
 } from './figure';
@@ -78,6 +79,7 @@ export function lossPerEpoch(
     standIns,
     data: [...data, ...lossLegend(runs)],
     height: 190 + 210 * rows,
+    above: panels.some(([run]) => run.configuration.network !== run.configuration.backbone) ? NOTE_HEIGHT : 0,
     layout: {
       grid: {rows, columns, pattern: 'independent', xgap: 0.06, ygap: 0.34},
       ...axes,

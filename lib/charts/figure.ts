@@ -32,6 +32,8 @@ export interface FigureParts {
   data: Trace[];
   /** In pixels; the width follows the page. */
   height: number;
+  /** Pixels that names of panels need between title and plot beyond one line. */
+  above?: number;
   layout?: Record<string, unknown>;
 }
 
@@ -42,11 +44,20 @@ const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Ar
 
 /** Characters on a line of the note on stand-ins, and the line's height in pixels. */
 const NOTE_LENGTH = 120;
-const NOTE_HEIGHT = 18;
+export const NOTE_HEIGHT = 18;
 
 /** Puts traces into the common frame. Entries of `layout` stand above those of the frame. */
-export function figure({title, subtitle = '', standIns, data, height, layout = {}}: FigureParts): Figure {
+export function figure({
+  title,
+  subtitle = '',
+  standIns,
+  data,
+  height,
+  above = 0,
+  layout = {},
+}: FigureParts): Figure {
   const notes = inLines(standInNote(standIns), NOTE_LENGTH);
+  const room = above + NOTE_HEIGHT * notes.length;
   const small = [...notes.map(escapeHtml), subtitle].map(
     (line) => `<br><span style="font-size:13px;color:${FAINT_INK}">${line}</span>`,
   );
@@ -62,12 +73,12 @@ export function figure({title, subtitle = '', standIns, data, height, layout = {
         y: 1,
         yref: 'paper',
         yanchor: 'bottom',
-        pad: {b: 56 + NOTE_HEIGHT * notes.length, l: 16},
+        pad: {b: 56 + room, l: 16},
       },
       font: {family: FONT, size: 13, color: INK},
       autosize: true,
-      height: height + NOTE_HEIGHT * notes.length,
-      margin: {l: 60, r: 24, t: 92 + NOTE_HEIGHT * notes.length, b: 56},
+      height: height + room,
+      margin: {l: 60, r: 24, t: 92 + room, b: 56},
       paper_bgcolor: 'white',
       plot_bgcolor: 'white',
       hoverlabel: {align: 'left', bgcolor: 'white', bordercolor: FAINT_INK, font: {color: INK, size: 13}},

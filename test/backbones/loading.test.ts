@@ -208,7 +208,7 @@ test('of the original heads those parts are loaded that are wanted, and what is 
     message: `${headless} holds nothing of the auxiliary classifier of many (aux.conv.weight, ...). Train without it: auxiliary: false.`,
   });
   assert.throws(() => Backbone.load(onLayers, headless), {
-    name: 'LabError',
+    name: 'CutWeights',
     message: `${headless} holds many up to features.3 and nothing after it. Put the head on 'pooled' or on 'map'.`,
   });
 });

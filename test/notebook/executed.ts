@@ -64,6 +64,9 @@ export const outputs = (cells: Cell[]) => cells.flatMap((cell) => cell.outputs ?
 const html = (output: Output) => text(output.data?.['text/html'] as string | string[] | undefined);
 export const htmlOf = (cells: Cell[]) => outputs(cells).map(html).join('\n');
 
+/** The same without the pictures, whose letters may spell anything. */
+export const wordsOf = (cells: Cell[]) => htmlOf(cells).replace(/data:image[^"]*/g, '');
+
 /** The titles of all charts, as Plotly takes them, in their order. */
 export const titles = (cells: Cell[]): string[] =>
   outputs(cells).flatMap(({data}) => {

@@ -26,7 +26,7 @@ export async function sampleGrid({dataset, split}: Workspace, perClass: number):
     detail: picture.name.split('/').at(-1),
   }));
   return imageGrid(await Promise.all(items), {
-    title: `${perClass} training photos of each class`,
+    title: `${perClass} training photo${perClass === 1 ? '' : 's'} of each class`,
     columns: perClass * Math.max(1, Math.floor(8 / perClass)),
     standIns: photosInstead(dataset),
   });

@@ -124,10 +124,10 @@ export function timeInWords(run: RunRecord): string {
 /**
  * What distinguishes a run besides backbone and regime, in short: ['lr 3e-4', '8 epochs', '4 views', 'head 256'].
  * Read from the configuration's `optimizer.learningRate` (a number, or one for `backbone` and one for `head`), `epochs`,
- * `views` and `head.hidden`; what is not there is left out.
+ * `trainPhotosPerClass`, `views` and `head.hidden`; what is not there is left out.
  */
 export function parametersInShort({configuration}: RunRecord): string[] {
-  const {epochs, views} = configuration;
+  const {epochs, views, trainPhotosPerClass} = configuration;
   const {learningRate} = settingsAt(configuration, 'optimizer');
   const rates = settingsAt(settingsAt(configuration, 'optimizer'), 'learningRate');
   const {hidden} = settingsAt(configuration, 'head');
@@ -136,6 +136,9 @@ export function parametersInShort({configuration}: RunRecord): string[] {
   if (typeof rates.backbone === 'number') parameters.push(`lr ${rate(rates.backbone)}`);
   if (typeof rates.head === 'number') parameters.push(`head lr ${rate(rates.head)}`);
   if (typeof epochs === 'number') parameters.push(counted(epochs, 'epoch'));
+  if (typeof trainPhotosPerClass === 'number') {
+    parameters.push(`${counted(trainPhotosPerClass, 'photo')} a class`);
+  }
   if (typeof views === 'number') parameters.push(counted(views, 'view'));
   if (Array.isArray(hidden)) parameters.push(hidden.length > 0 ? `head ${hidden.join('+')}` : 'linear head');
   return parameters;

@@ -15,4 +15,4 @@ export {defaultFractions, defaultValidation, splitPhotos, verifySplit} from './s
 export type {Crossing, Split, SplitOptions} from './split';
 export {storedSplit} from './stored-split';
 export type {StoredSplitOptions} from './stored-split';
-export {subsetSplit} from './subset';
+export {photosPerClass, subsetSplit} from './subset';

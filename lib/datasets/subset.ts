@@ -1,5 +1,6 @@
 import {LabError} from '../errors';
-import {type Part, partNames} from './dataset';
+import {fnv1a, mulberry32, shuffled} from '../random';
+import {type Part, partNames, type Photo} from './dataset';
 import type {Split} from './split';
 
 /**
@@ -22,4 +23,22 @@ export function subsetSplit(split: Split, perClass: number): Split {
   ) as Split['parts'];
   const isWhole = partNames.every((part) => parts[part].length === split.parts[part].length);
   return isWhole ? split : {...split, id: `${split.id}-${perClass}`, parts};
+}
+
+/**
+ * At most `perClass` photos of each class, drawn by the seed and in the order in which they came; of one seed, fewer are
+ * always among more.
+ */
+export function photosPerClass(photos: readonly Photo[], perClass: number, seed: number): Photo[] {
+  if (!Number.isInteger(perClass) || perClass < 1) {
+    throw new LabError(`${perClass} photos per class cannot be. Give a whole number of at least 1.`);
+  }
+  const taken = new Map<number, number>();
+  const drawn = new Set(
+    shuffled([...photos], mulberry32(fnv1a(`photos ${seed}`))).filter(({label}) => {
+      taken.set(label, (taken.get(label) ?? 0) + 1);
+      return taken.get(label)! <= perClass;
+    }),
+  );
+  return photos.filter((photo) => drawn.has(photo));
 }

@@ -1,3 +1,4 @@
+import {type Part, type Photo, photosPerClass} from '../datasets';
 import {LabError} from '../errors';
 import type {HeadOptions} from '../heads';
 import {type Augmentation, photoAugmentation, type Preprocessing} from '../pictures';
@@ -55,6 +56,8 @@ export interface ExperimentOptions {
   /** Augmented views of each training photo that a frozen beginning is computed for; 0 means the plain view alone. Default: 1. */
   views?: number;
   augmentation?: Partial<Augmentation>;
+  /** At most so many training photos of each class, drawn by the seed; the other parts stay whole. Default: all. */
+  trainPhotosPerClass?: number;
   /** Default: 0. */
   labelSmoothing?: number;
   /** Whether rare classes weigh more in the loss. Default: false. */
@@ -79,13 +82,15 @@ export interface Experiment extends RunConfiguration {
   preprocessing: Preprocessing;
   frozen: number;
   /** Null where the network has its own. */
-  head: Required<HeadOptions> | null;
+  head: (HeadOptions & Required<Omit<HeadOptions, 'batchNorm'>>) | null;
   auxiliary: boolean;
   optimizer: OptimizerOptions;
   schedule: Schedule;
   epochs: number;
   batchSize: number;
   views: number;
+  /** Absent where all photos train, as in runs of older versions. */
+  trainPhotosPerClass?: number;
   augmentation: Augmentation;
   labelSmoothing: number;
   balanced: boolean;
@@ -94,10 +99,19 @@ export interface Experiment extends RunConfiguration {
   seed: number;
 }
 
+/** The photos of an experiment, by part. */
+export function photosOf(
+  {trainPhotosPerClass, seed}: Pick<Experiment, 'trainPhotosPerClass' | 'seed'>,
+  {split: {parts}}: Workspace,
+): Record<Part, Photo[]> {
+  if (trainPhotosPerClass === undefined) return parts;
+  return {...parts, train: photosPerClass(parts.train, trainPhotosPerClass, seed)};
+}
+
 /** What the training loop is told of an experiment. */
-export function trainingOptions(experiment: Experiment, {split}: Workspace): TrainingOptions {
+export function trainingOptions(experiment: Experiment, workspace: Workspace): TrainingOptions {
   const {clipNorm, patience, balanced, classes} = experiment;
-  const labels = split.parts.train.map(({label}) => label);
+  const labels = photosOf(experiment, workspace).train.map(({label}) => label);
   return {
     ...experiment,
     clipNorm: clipNorm ?? undefined,
@@ -160,7 +174,9 @@ export function completeExperiment(
     patience: patience ?? null,
     seed,
   };
-  const stepsPerEpoch = batchesPerEpoch(split.parts.train.length, batchSize);
+  const {trainPhotosPerClass} = options;
+  if (trainPhotosPerClass !== undefined) experiment.trainPhotosPerClass = trainPhotosPerClass;
+  const stepsPerEpoch = batchesPerEpoch(photosOf(experiment, workspace).train.length, batchSize);
   checkTraining(trainingOptions(experiment, workspace), {stepsPerEpoch, classes: split.classes.length});
   return experiment;
 }

@@ -15,7 +15,13 @@ import {
   train,
   type TrainingOptions,
 } from '../training';
-import {completeExperiment, type Experiment, type ExperimentOptions, trainingOptions} from './configuration';
+import {
+  completeExperiment,
+  type Experiment,
+  type ExperimentOptions,
+  photosOf,
+  trainingOptions,
+} from './configuration';
 import {findNetwork, type NetworkHooks} from './networks';
 import {keptStages} from './regimes';
 import {featureSource, photoSource} from './sources';
@@ -207,7 +213,7 @@ async function openSources(
   hooks: ExperimentHooks & {onSpent?: (seconds: number) => void},
 ): Promise<{sources: Record<Part, Source>; cost: number | null; close: () => void}> {
   const {preprocessing, augmentation, batchSize, seed, weights, definition, views} = experiment;
-  const items = workspace.split.parts;
+  const items = photosOf(experiment, workspace);
   if (!(learner instanceof Classifier) || learner.frozen === 0) {
     const source = (part: Part) => photoSource(items[part], {preprocessing, augmentation, batchSize, seed});
     return {

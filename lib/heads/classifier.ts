@@ -46,8 +46,9 @@ export class Classifier implements Learner {
         found.set(name, {variable: weights.get(name), part: 'backbone'});
     }
     for (const head of this.heads()) {
-      for (const name of head.weights.names()) {
-        found.set(name, {variable: head.weights.get(name), part: 'head'});
+      const {weights} = head;
+      for (const name of weights.names()) {
+        if (weights.specs.get(name)!.trainable) found.set(name, {variable: weights.get(name), part: 'head'});
       }
     }
     return found;
@@ -55,10 +56,12 @@ export class Classifier implements Learner {
 
   forTraining(options: TrainingOptions): TrainingPass {
     const body = this.backbone.training(options);
+    const heads = this.heads().map(({weights}) => new TrainingNet(weights, options));
+    const nets = [body, ...heads];
     return {
-      loss: (x, criterion) => totalLoss(this.outputs(body, x, options), criterion),
-      applyUpdates: () => body.applyUpdates(),
-      dispose: () => body.dispose(),
+      loss: (x, criterion) => totalLoss(this.outputs(body, heads, x), criterion),
+      applyUpdates: () => nets.forEach((net) => net.applyUpdates()),
+      dispose: () => nets.forEach((net) => net.dispose()),
     };
   }
 
@@ -108,13 +111,11 @@ export class Classifier implements Learner {
     return [...moved, ...beside.slice(architecture.parameters('stages').size)];
   }
 
-  private outputs(body: TrainingNet, x: Tensor, options: TrainingOptions): Outputs {
-    const top = new TrainingNet(this.head.weights, options);
+  private outputs(body: TrainingNet, [top, second]: TrainingNet[], x: Tensor): Outputs {
     if (!this.auxiliary) return {logits: this.head.logits(top, this.isFrozen ? x : this.rest(body, x))};
     const {backbone, frozen: from} = this;
     const tapped = backbone.run(body, x, {from, to: backbone.tap});
     const logits = this.head.logits(top, this.rest(body, tapped, backbone.tap));
-    const second = new TrainingNet(this.auxiliary.weights, options);
     const {features, weight} = backbone.architecture.auxiliary!;
     return {
       logits,

@@ -1,4 +1,12 @@
-import {type HeadPlace, type Net, type ParameterSpec, ShapeNet, type Value, Weights} from '../backbones';
+import {
+  type HeadPlace,
+  type Net,
+  type ParameterSpec,
+  randomValues,
+  ShapeNet,
+  type Value,
+  Weights,
+} from '../backbones';
 import type {Tensor} from '../engine';
 import {LabError} from '../errors';
 import {fnv1a, mulberry32} from '../random';
@@ -11,17 +19,29 @@ export interface HeadOptions {
   dropout?: number;
   /** Widths of hidden dense layers with ReLU before the logits. Default: none. */
   hidden?: number[];
+  /** Whether a BatchNorm stands between each hidden layer and its ReLU. Default: false. */
+  batchNorm?: boolean;
 }
 
-/** Uniform within 1 / sqrt(fan in), weights and biases alike: PyTorch's default for linear layers and convolutions. */
+/**
+ * Uniform within 1 / sqrt(fan in), weights and biases alike: PyTorch's default for linear layers and convolutions. A
+ * BatchNorm begins as the identity.
+ */
 function initialValues(seed: number, fanIns: number[]) {
-  return ({name, shape}: ParameterSpec): Float32Array => {
-    const bound = 1 / Math.sqrt(fanIns[Number(name.split('.')[1])]);
+  const identity = randomValues(seed);
+  return (spec: ParameterSpec): Float32Array => {
+    const {name, shape} = spec;
+    const [layer, part] = name.split('.').slice(1);
+    if (part === normName) return identity(spec);
+    const bound = 1 / Math.sqrt(fanIns[Number(layer)]);
     const random = mulberry32(fnv1a(`${seed} ${name}`));
     const size = shape.reduce((product, length) => product * length, 1);
     return Float32Array.from({length: size}, () => (2 * random() - 1) * bound);
   };
 }
+
+/** The BatchNorm of the hidden layer `head.0` is `head.0.norm`. */
+const normName = 'norm';
 
 /**
  * A new head: dropout and dense layers from features to logits [batch, classes]. On a map its layers are convolutions of
@@ -32,6 +52,7 @@ export class Head {
   readonly weights: Weights;
   private readonly dropout: number;
   private readonly hidden: number[];
+  private readonly batchNorm: boolean;
 
   /**
    * `features` is the shape of one photo's: [width], or [height, width, channel]; `name` begins its tensors' names.
@@ -40,7 +61,7 @@ export class Head {
   constructor(
     features: readonly number[],
     readonly classes: number,
-    {dropout = 0.2, hidden = []}: HeadOptions = {},
+    {dropout = 0.2, hidden = [], batchNorm = false}: HeadOptions = {},
     seed = 0,
     private readonly name = 'head',
   ) {
@@ -55,6 +76,7 @@ export class Head {
     if (classes < 2) throw new LabError(`head: ${classes} class is too few. A classifier needs two or more.`);
     this.dropout = dropout;
     this.hidden = hidden;
+    this.batchNorm = batchNorm;
     const net = new ShapeNet();
     this.apply(net, {shape: [1, ...features]});
     this.weights = new Weights(
@@ -77,9 +99,13 @@ export class Head {
     const onMap = features.shape.length === 4;
     const last = widths.reduce((x, out, layer) => {
       const name = `${this.name}.${layer}`;
+      const isHidden = layer < this.hidden.length;
+      const norm = this.batchNorm && isHidden ? `${name}.${normName}` : undefined;
       const dropped = net.dropout(x, this.dropout);
-      if (onMap) return net.conv(name, dropped, {out, kernel: 1, activation: 'relu'});
-      return net.linear(name, dropped, {out, activation: layer < this.hidden.length ? 'relu' : undefined});
+      if (onMap) return net.conv(name, dropped, {out, kernel: 1, norm, bias: true, activation: 'relu'});
+      const activation = isHidden ? 'relu' : undefined;
+      if (norm === undefined) return net.linear(name, dropped, {out, activation});
+      return net.batchNorm(norm, net.linear(name, dropped, {out}), {activation});
     }, features);
     return onMap ? net.globalAverage(last) : last;
   }

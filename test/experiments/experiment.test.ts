@@ -7,14 +7,16 @@ import {openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
 import {
   everything,
   type ExperimentOptions,
+  experimentParts,
   featureExtraction,
   lastStages,
   runExperiment,
   startOf,
 } from '../../lib/experiments';
+import {photosOf} from '../../lib/experiments/configuration';
 import {accuracy} from '../../lib/metrics';
 import type {RunIdentity} from '../../lib/runs';
-import {drawnWorkspace, root, run} from './workspace';
+import {drawnWorkspace, root, run, timeless} from './workspace';
 
 const small: ExperimentOptions = {
   backbone: 'squeezenet1_1',
@@ -211,4 +213,43 @@ test('without a test part the validation part stands for it, and no score is a t
   assert.equal(accuracy(result!.confusion), result!.val.accuracy);
   assert.equal(result!.predictions.length, split.parts.val.length);
   assert.equal(record.configuration.select, 'accuracy');
+});
+
+test('fewer training photos of each class: the others stay whole, fewer are among more, and each is a run of its own', async () => {
+  const workspace = await drawnWorkspace();
+  const {classes, parts} = workspace.split;
+  const taken: string[][] = [];
+  const ids = new Set<string>();
+  for (const trainPhotosPerClass of [2, 3, undefined]) {
+    const options = {...small, head: {hidden: [4], batchNorm: true}, trainPhotosPerClass};
+    const {sources, dispose, experiment} = await experimentParts(options, workspace);
+    assert.equal(
+      sources.train.size,
+      trainPhotosPerClass ? classes.length * trainPhotosPerClass : parts.train.length,
+    );
+    assert.deepEqual([sources.val.size, sources.test.size], [parts.val.length, parts.test.length]);
+    taken.push(photosOf(experiment, workspace).train.map(({picture}) => picture.key));
+    dispose();
+    const {record} = await run(options, workspace);
+    assert.equal(record.status, 'complete');
+    ids.add(record.id);
+  }
+  assert.ok(
+    taken[0].every((key) => taken[1].includes(key)) && taken[1].every((key) => taken[2].includes(key)),
+  );
+  assert.equal(ids.size, 3);
+  await assert.rejects(
+    run({...small, trainPhotosPerClass: 0}, workspace),
+    /^LabError: 0 photos per class cannot be/,
+  );
+});
+
+test('a BatchNorm in the head: an interrupted run goes on as if it had not been', async () => {
+  const options = {...small, epochs: 3, head: {hidden: [6, 4], batchNorm: true}};
+  const whole = await run(options, await drawnWorkspace());
+  const workspace = await drawnWorkspace();
+  const controller = new AbortController();
+  await run(options, workspace, {signal: controller.signal, onEpoch: () => controller.abort()});
+  const resumed = await run(options, workspace);
+  assert.deepEqual(timeless(resumed.record.history), timeless(whole.record.history));
 });

@@ -43,6 +43,37 @@ test('a head is a linear layer, and a hidden layer with ReLU in front of it for 
   });
 });
 
+test('a BatchNorm stands between each hidden layer and its ReLU, and begins as the identity', () => {
+  withHead({hidden: [8], batchNorm: true, dropout: 0}, (head) => {
+    assert.deepEqual(head.weights.names(), [
+      ...['head.0.weight', 'head.0.bias'],
+      ...['weight', 'bias', 'running_mean', 'running_var'].map((part) => `head.0.norm.${part}`),
+      ...['head.1.weight', 'head.1.bias'],
+    ]);
+    const values = Object.fromEntries(
+      valuesOf(head).map((each) => [each.name, tf.tensor(each.values, each.shape)]),
+    );
+    const layer = (x: Tensor, at: number) =>
+      tf.add(tf.matMul(x, values[`head.${at}.weight`], false, true), values[`head.${at}.bias`]);
+    const difference = (a: Tensor, b: Tensor) => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0];
+    tf.tidy(() => {
+      const x = tf.randomNormal([6, 10], 1, 2, 'float32', 1);
+      const hidden = layer(x, 0);
+      const {mean, variance} = tf.moments(hidden, 0);
+      const normalised = tf.div(tf.sub(hidden, mean), tf.sqrt(tf.add(variance, 1e-5)));
+      const training = new TrainingNet(head.weights);
+      assert.ok(difference(head.logits(training, x), layer(tf.relu(normalised), 1)) < 1e-5);
+      const before = new InferenceNet(head.weights);
+      assert.ok(difference(head.logits(before, x), layer(tf.relu(hidden), 1)) < 1e-4);
+      before.dispose();
+      training.applyUpdates();
+      const moved = tf.tensor(head.weights.read('head.0.norm.running_mean').values);
+      assert.ok(difference(moved, tf.mul(mean, 0.1)) < 1e-6);
+    });
+    tf.dispose(values);
+  });
+});
+
 test("initial values are PyTorch's: uniform within 1 / sqrt(fan in), weights and biases alike", () => {
   const {numTensors} = tf.memory();
   const fanIns = [400, 100];

@@ -28,10 +28,14 @@ const BACKBONE_COLOURS: Record<string, string> = {
   convnext_tiny: '#2f6b2f',
 };
 
-/** The colour of a backbone, as #rrggbb; a name unknown here gets one of the same colours, always the same. */
+/**
+ * The colour of a backbone, as #rrggbb; one that is cut at a stage ('inception_v3:Mixed_7a') or has other weights
+ * ('alexnet (random weights)') has that of the whole one, a name unknown here one of the same colours, always the same.
+ */
 export function backboneColour(backbone: string): string {
   const colours = Object.values(BACKBONE_COLOURS);
-  return BACKBONE_COLOURS[backbone] ?? colours[fnv1a(backbone) % colours.length];
+  const [architecture] = backbone.split(/:| \(/, 1);
+  return BACKBONE_COLOURS[architecture] ?? colours[fnv1a(backbone) % colours.length];
 }
 
 export type RegimeKind = Regime['kind'];

@@ -24,10 +24,14 @@ export interface Surroundings {
   signal?: AbortSignal;
 }
 
-/** Places that were tried, in one line: 'www.example.org: the host is not found; ...'. */
+/** Places that were tried, in one line without private paths: 'the mirror: ...; www.example.org: the host is not found'. */
 export function reasonInOneLine(tried: readonly {place: string; reason: string}[]): string {
   const reasons = tried.map(({place, reason}) => {
-    const host = URL.canParse(place) ? new URL(place).host : place;
+    const host = URL.canParse(place)
+      ? new URL(place).host
+      : place.startsWith('mirror ')
+        ? 'the mirror'
+        : place;
     return `${host}: ${reason}`;
   });
   return [...new Set(reasons)].join('; ');

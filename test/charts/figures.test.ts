@@ -125,6 +125,13 @@ test('a backbone has one colour in all charts, a regime one marker', () => {
   }
   const unknown = {...run, configuration: {...run.configuration, backbone: 'my_own'}};
   assert.deepEqual(charts.scorePerEpoch([unknown]), charts.scorePerEpoch([unknown]));
+  for (const backbone of [
+    `${run.configuration.backbone}:some.stage`,
+    `${run.configuration.backbone} (random weights)`,
+  ]) {
+    const relative = {...run, configuration: {...run.configuration, backbone}};
+    assert.ok(colours(charts.scorePerEpoch([relative]))?.includes(ofLine), backbone);
+  }
 });
 
 test('the best run is the best on validation, whatever the test part says', () => {

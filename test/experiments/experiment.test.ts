@@ -168,7 +168,11 @@ test('a mirror without weights, or with ones that end early: random ones only wh
   } finally {
     delete process.env.LAB_OFFLINE;
   }
-  assert.match(reasons[1], /^There are no published weights for AlexNet: .*LAB_MIRROR/);
+  assert.match(reasons[1], /^There are no published weights for AlexNet: the mirror: .*LAB_MIRROR/);
+  assert.ok(
+    !reasons[1].includes(mirror),
+    'a notebook that is handed on tells nothing of where its mirror lies',
+  );
 
   const options = {...small, backbone: 'alexnet', size: 64};
   const {record} = await run({...options, weights: 'random instead'}, workspace);

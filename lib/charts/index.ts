@@ -16,6 +16,7 @@ export {learningRateSchedule, type LearningRateOptions} from './learning-rate';
 export {reportText} from './report-text';
 export {bestEpoch, bestOnValidation, type FinishedRun, isFinished, partOf, timeInWords} from './run';
 export {scoreBars} from './score-bars';
+export {scoreAgainstPhotos} from './score-photos';
 export {scoreAgainstTime} from './score-time';
 export {trainingLoss, type RunningLoss, type TrainingLossOptions} from './training-loss';
 export {

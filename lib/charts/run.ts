@@ -1,6 +1,6 @@
 /** What charts and tables ask of a run. */
 import {escapeHtml} from '../html';
-import {type Interval, isBetter, type Metric, metricNames, type Scores} from '../metrics';
+import {bootstrapInterval, type Interval, isBetter, type Metric, metricNames, type Scores} from '../metrics';
 import {
   type EpochRecord,
   networkTitle,
@@ -36,6 +36,13 @@ export function comparedPart(runs: readonly FinishedRun[]): ScoredPart {
 
 export function scoresOn({result}: FinishedRun, part: ScoredPart): Scores {
   return part === 'test' && result.test ? result.test : result.val;
+}
+
+/** The 95 % bootstrap interval of a run's score over the photos of a part; null without stored predictions of it. */
+export function intervalOf(run: FinishedRun, metric: ComparedMetric, part: ScoredPart): Interval | null {
+  const {predictions} = run.result;
+  if (partOf(run) !== part || predictions.length === 0) return null;
+  return bootstrapInterval(predictions, run.configuration.classes.length, {metric});
 }
 
 /** The metric that chose the best weights of all these runs; macro-F1 where they differ in it. */

@@ -1,5 +1,5 @@
 import {escapeHtml} from '../html';
-import {bootstrapInterval, type Interval, metricNames} from '../metrics';
+import {type Interval, metricNames} from '../metrics';
 import type {RunRecord} from '../runs';
 import {
   axis,
@@ -15,6 +15,7 @@ import {
   bestOnValidation,
   byBackbone,
   inTwoLines,
+  intervalOf,
   comparedPart,
   type ComparedMetric,
   type FinishedRun,
@@ -23,7 +24,6 @@ import {
   labelOf,
   NO_RESULT,
   parametersInShort,
-  partOf,
   progressOf,
   runInWords,
   type ScoredPart,
@@ -123,15 +123,7 @@ function barOf(
   run: FinishedRun,
   {x, metric, part}: {x: number; metric: ComparedMetric; part: ScoredPart},
 ): Bar {
-  const {predictions} = run.result;
-  const {classes} = run.configuration;
-  const isKnown = partOf(run) === part && predictions.length > 0;
-  return {
-    run,
-    x,
-    score: scoresOn(run, part)[metric],
-    interval: isKnown ? bootstrapInterval(predictions, classes.length, {metric}) : null,
-  };
+  return {run, x, score: scoresOn(run, part)[metric], interval: intervalOf(run, metric, part)};
 }
 
 function barTrace(bar: Bar, metric: ComparedMetric, isCrowded: boolean): Trace {

@@ -3,7 +3,7 @@ import {LabError} from '../errors';
 import type {HeadOptions} from '../heads';
 import {type Augmentation, photoAugmentation, type Preprocessing} from '../pictures';
 import type {Metric} from '../metrics';
-import type {RunConfiguration} from '../runs';
+import type {RunConfiguration, RunRecord} from '../runs';
 import {
   adamw,
   balancedWeights,
@@ -106,6 +106,11 @@ export function photosOf(
 ): Record<Part, Photo[]> {
   if (trainPhotosPerClass === undefined) return parts;
   return {...parts, train: photosPerClass(parts.train, trainPhotosPerClass, seed)};
+}
+
+/** How many photos a run was trained on. */
+export function trainingPhotos({configuration}: RunRecord, workspace: Workspace): number {
+  return photosOf(configuration as RunConfiguration & Experiment, workspace).train.length;
 }
 
 /** What the training loop is told of an experiment. */

@@ -1,5 +1,5 @@
 /** Experiments: one backbone under one regime, from configuration to stored result. */
-export type {Experiment, ExperimentOptions} from './configuration';
+export {type Experiment, type ExperimentOptions, trainingPhotos} from './configuration';
 export {type ExperimentHooks, type ExperimentParts, experimentParts, runExperiment} from './experiment';
 export {
   architectureAt,

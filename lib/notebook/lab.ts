@@ -21,6 +21,7 @@ import {
   standInsInWords,
   startOf,
   testedByHand,
+  trainingPhotos,
   type Workspace,
 } from '../experiments';
 import {LabError} from '../errors';
@@ -306,6 +307,11 @@ export class Lab {
   /** Shows a chart made from the shown runs: `lab.show(charts.scorePerEpoch, {metric: 'accuracy'})`. */
   show<Options>(chart: (runs: RunRecord[], options?: Options) => Figure, options?: Options): void {
     showFigure(chart(this.runs(), options));
+  }
+
+  /** What more photos buy: runs that differ in `trainPhotosPerClass` against how many there were. */
+  showScoreAgainstPhotos(runs: readonly RunRecord[], options?: charts.ScoreOptions): void {
+    showFigure(charts.scoreAgainstPhotos(runs, (run) => trainingPhotos(run, this.workspace), options));
   }
 
   /** The table of results, a row for each experiment. */

@@ -36,6 +36,7 @@ const SOME_RUNS = [RUNS[0], RUNS[1], EVERYTHING, RUNS[2], INTERRUPTED];
 const SNAPSHOTS: Record<string, Figure> = {
   ...Object.fromEntries(Object.entries(CHARTS_OF_RUNS).map(([name, chart]) => [name, chart(SOME_RUNS)])),
   'score-bars-crowded': charts.scoreBars([...RUNS, ...RUNS.slice(0, 4)]),
+  'score-against-photos': charts.scoreAgainstPhotos(SOME_RUNS, (run) => 100 * (1 + SOME_RUNS.indexOf(run))),
   'class-balance': charts.classBalance(CLASSES, COUNTS),
   'confusion-matrix': charts.confusionMatrix(
     CONFUSION,

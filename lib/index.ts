@@ -24,7 +24,9 @@ export {
   lastStages,
   type SharedRegime,
 } from './experiments';
+export {type CollectedPhoto, type Collection, hasKeys, type PhotoApi, theCatApi, theDogApi} from './collecting';
 export {
+  collect,
   Lab,
   type LabOptions,
   type LiveFigure,

@@ -99,7 +99,10 @@ export class Requests {
     for (let hops = 0; hops <= mostRedirects; hops++) {
       await this.pace.turn(url.host, request.signal);
       const isOwn = url.origin === first.origin;
-      const answer = await this.ask(url, {...request, headers: isOwn ? {...headers, ...secretHeaders} : headers});
+      const answer = await this.ask(url, {
+        ...request,
+        headers: isOwn ? {...headers, ...secretHeaders} : headers,
+      });
       if (!(answer instanceof URL)) return answer;
       checkRedirect(url, answer, Object.values(secretHeaders));
       url = answer;

@@ -24,7 +24,14 @@ export {
   lastStages,
   type SharedRegime,
 } from './experiments';
-export {type CollectedPhoto, type Collection, hasKeys, type PhotoApi, theCatApi, theDogApi} from './collecting';
+export {
+  type CollectedPhoto,
+  type Collection,
+  hasKeys,
+  type PhotoApi,
+  theCatApi,
+  theDogApi,
+} from './collecting';
 export {
   collect,
   Lab,

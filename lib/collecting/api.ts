@@ -1,4 +1,5 @@
 /** APIs of photos of TheCatAPI's kind: `GET /v1/images/search` answers a page of {id, url} as JSON. */
+import {proxyHint} from '../downloads';
 import {LabError} from '../errors';
 import {type Answer, type Request, RequestFailed, type Requests} from './requests';
 
@@ -73,16 +74,11 @@ export class PhotoSearch {
       signal,
     };
     try {
-      const answer = await this.requests.get(`${this.place}/v1/images/search?${query}`, request);
+      const answer = await this.requests.get(`${this.place}/v1/images/search?${query.toString()}`, request);
       return this.offersIn(answer);
     } catch (error) {
       throw error instanceof RequestFailed ? this.inWords(error) : error;
     }
-  }
-
-  /** Whether a text holds the key, so that it may go nowhere. */
-  holdsKey(text: string): boolean {
-    return this.key !== null && (text.includes(this.key) || text.includes(encodeURIComponent(this.key)));
   }
 
   private get place(): string {
@@ -112,12 +108,13 @@ export class PhotoSearch {
         `${this.name} answers with JSON that is no list of photos: ${this.quote(text)}. ${remedy}`,
       );
     }
-    return list.map(offerOf);
+    return list.map((entry) => this.harmless(offerOf(entry)));
   }
 
   private inWords({message, failure: {status, said = ''}}: RequestFailed): LabError {
     const {api, name} = this;
-    const words = said && !said.startsWith('<') ? `${message}: ${this.quote(said)}` : message;
+    const reason = this.withoutKey(message);
+    const words = said && !said.startsWith('<') ? `${reason}: ${this.quote(said)}` : reason;
     const keys = api.keysFrom ? ` at ${api.keysFrom}` : '';
     if (status === 401 || status === 403) {
       if (this.key !== null) {
@@ -136,17 +133,27 @@ export class PhotoSearch {
     }
     return new LabError(
       `${name} gives no answer that can be used: ${words}. Check the network and the address, or wait a while; then run ` +
-        `again: it goes on from what is collected.`,
+        `again: it goes on from what is collected.${proxyHint()}`,
     );
   }
 
-  /** The beginning of what was said, without the key should that be repeated in it. */
-  private quote(text: string): string {
+  /** What was said, should the key be repeated in it, without it. */
+  private withoutKey(text: string): string {
     const {key} = this;
-    const harmless =
-      key === null ? text : text.replaceAll(key, '<key>').replaceAll(encodeURIComponent(key), '<key>');
-    const line = harmless.replace(/\s+/g, ' ');
+    if (key === null) return text;
+    return text.replaceAll(key, '<key>').replaceAll(encodeURIComponent(key), '<key>');
+  }
+
+  /** The beginning of what was said, on one line. */
+  private quote(text: string): string {
+    const line = this.withoutKey(text).replace(/\s+/g, ' ');
     return line.length > 120 ? `${line.slice(0, 120)}...` : line;
+  }
+
+  /** As it may be asked for and written down: no photo's host gets the key, and no manifest. */
+  private harmless({id, address, licence}: Offer): Offer {
+    const isOpen = this.withoutKey(address) === address;
+    return {id: this.withoutKey(id), address: isOpen ? address : '', licence: this.withoutKey(licence)};
   }
 }
 

@@ -182,8 +182,8 @@ class Collector {
   private async collectOne(search: Search, offer: Offer, signal: AbortSignal): Promise<void> {
     const {largestBytes} = this.options;
     try {
-      if (offer.id === '' || offer.address === '') throw new NoPhoto('offered without an id or an address');
-      if (search.photos.holdsKey(offer.address)) throw new NoPhoto('its address holds the key');
+      if (offer.id === '' || offer.address === '')
+        throw new NoPhoto('offered without an id or an address that can be used');
       const {bytes} = await this.requests.get(offer.address, {largestBytes, signal});
       await this.inTurn(() => this.keep(search, offer, bytes, signal));
     } catch (error) {
@@ -225,8 +225,7 @@ class Collector {
   }
 
   private leaveOut(search: Search, offer: Offer, reason: string, lasting: boolean): void {
-    const source = search.photos.holdsKey(offer.address) ? '' : offer.address;
-    const left: SkippedPhoto = {...this.origin(search, {...offer, address: source}), skipped: reason};
+    const left: SkippedPhoto = {...this.origin(search, offer), skipped: reason};
     if (lasting) this.manifest.skip(left);
     else this.passing.push(left);
   }

@@ -90,14 +90,15 @@ export class Manifest {
   /** Puts a photo in its place, and its line here. Throws LabError when the disk does not take them. */
   add(photo: CollectedPhoto, bytes: Buffer): void {
     this.lock.requireHeld();
-    const {arriving, place} = this.wayOf(photo.file);
+    const arriving = join(this.folder, arrivingName, basename(photo.file));
     replaceFile(arriving, [bytes]);
     try {
       this.append(photo);
-      this.arrive(arriving, place);
-    } finally {
+    } catch (error) {
       fs.rmSync(arriving, {force: true});
+      throw error;
     }
+    this.arrive(arriving, join(this.folder, photo.file));
   }
 
   /** Writes down that a photo is to be left out for good. */
@@ -119,10 +120,6 @@ export class Manifest {
 
   private get file(): string {
     return join(this.folder, manifestName);
-  }
-
-  private wayOf(file: string): {arriving: string; place: string} {
-    return {arriving: join(this.folder, arrivingName, basename(file)), place: join(this.folder, file)};
   }
 
   private arrive(arriving: string, place: string): void {

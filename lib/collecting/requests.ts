@@ -85,7 +85,7 @@ export class Requests {
         }
         if (attempt >= attempts) throw new RequestFailed(`${message} (${attempts} attempts)`, failure);
         const growing = firstPause * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);
-        const pause = retryAfter ?? Math.min(growing, longestPause);
+        const pause = Math.max(retryAfter ?? 0, Math.min(growing, longestPause));
         if (host && (retryAfter !== undefined || failure.status === 429)) this.pace.hold(host, pause);
         await pausing(pause, request.signal);
       }

@@ -61,7 +61,8 @@ async function collectFrom(
   const server = await servePhotos(t, {photos: photos ?? (await photosFrom(800, 3)), search, key});
   const folder = newFolder(t);
   const all = {...quick, folder, classes: {cats: server.api}, perClass: 3, ...options};
-  return {server, folder, result: await collectPhotos(all).catch((error: unknown) => error as Error)};
+  const result = await collectPhotos(all).catch((error: unknown) => error as Error);
+  return {server, folder, result, words: result instanceof Error ? String(result) : 'no error'};
 }
 
 test('a key is wanted: the variable and where keys are had', async (t) => {
@@ -91,8 +92,8 @@ for (const code of [401, 403]) {
 
 test('a key that no header takes is told without saying it', async (t) => {
   withKey(t, 'se\ncret');
-  const {result, server} = await collectFrom(t, {});
-  assert.match(String(result), /^LabError: TEST_PHOTO_API_KEY holds a character that no key has/);
+  const {result, words, server} = await collectFrom(t, {});
+  assert.match(words, /^LabError: TEST_PHOTO_API_KEY holds a character that no key has/);
   assert.ok(!String((result as Error).stack).includes('cret'));
   assert.equal(server.searches.length, 0);
 });
@@ -100,8 +101,8 @@ test('a key that no header takes is told without saying it', async (t) => {
 test('no key goes over http to another machine', async (t) => {
   withKey(t, 'secret');
   const api = {title: 'TestAPI', address: 'http://api.example.org', keyVariable};
-  const {result} = await collectFrom(t, {}, {classes: {cats: api}});
-  assert.match(String(result), /would get the key in TEST_PHOTO_API_KEY over http.*Give its https address/);
+  const {words} = await collectFrom(t, {}, {classes: {cats: api}});
+  assert.match(words, /would get the key in TEST_PHOTO_API_KEY over http.*Give its https address/);
 });
 
 test('no redirect takes the key along, and none that holds it is followed', async (t) => {
@@ -121,11 +122,11 @@ test('no redirect takes the key along, and none that holds it is followed', asyn
   assert.deepEqual(keys, [undefined, undefined]);
 
   const told = await collectFrom(t, {search: status(302, {location: `${other.url}/list?key=secret`})});
-  assert.match(String(told.result), /redirects to an address at 127\.0\.0\.1:\d+ that holds the key/);
+  assert.match(told.words, /redirects to an address at 127\.0\.0\.1:\d+ that holds the key/);
   const listed = [{id: 'x', content: photo, url: `${other.url}/photo?key=secret`}];
   const offered = await collectFrom(t, {photos: listed});
   assert.ok('skipped' in offered.result);
-  assert.equal(offered.result.skipped[0].skipped, 'its address holds the key');
+  assert.equal(offered.result.skipped[0].skipped, 'offered without an id or an address that can be used');
   assert.ok(!fs.readFileSync(join(offered.folder, manifestName), 'utf8').includes('secret'));
   assert.equal(keys.length, 2);
 });
@@ -215,8 +216,8 @@ for (const [what, search, message, options] of [
   ],
 ] as [string, Answering, RegExp, Partial<CollectOptions>?][]) {
   test(`the API answers with ${what}: said in words`, async (t) => {
-    const {result} = await collectFrom(t, {search}, options);
-    assert.ok(result instanceof LabError, String(result));
+    const {result, words} = await collectFrom(t, {search}, options);
+    assert.ok(result instanceof LabError, words);
     assert.match(result.message, /^TestAPI \(http:\/\/127\.0\.0\.1:\d+\)/);
     assert.match(result.message, message);
   });
@@ -224,9 +225,9 @@ for (const [what, search, message, options] of [
 
 test('an API that is down', async (t) => {
   const api = {title: 'TestAPI', address: 'http://127.0.0.1:1'};
-  const {result} = await collectFrom(t, {}, {classes: {cats: api}});
+  const {words} = await collectFrom(t, {}, {classes: {cats: api}});
   assert.match(
-    String(result),
+    words,
     /^LabError: TestAPI .*Check the network and the address, or wait a while; then run again/,
   );
 });
@@ -260,7 +261,7 @@ test('single photos that fail are listed and left out, and what may pass is aske
     ],
     ['file', status(302, {location: 'file:///etc/passwd'}), /to what is no web address$/],
     ['nowhere', Buffer.alloc(0), /^its address is no web address$/],
-    ['no address', Buffer.alloc(0), /^offered without an id or an address$/],
+    ['no address', Buffer.alloc(0), /^offered without an id or an address that can be used$/],
   ];
   const passing: [string, Answering, RegExp][] = [
     ['dead', status(302, {location: 'http://127.0.0.1:1/x'}), /\(3 attempts\)$/],
@@ -345,8 +346,8 @@ test('a redirect from https to http is not followed', async (t) => {
   const {port} = secure.address() as AddressInfo;
   withKey(t, 'secret');
   const api = {title: 'TestAPI', address: `https://127.0.0.1:${port}`, keyVariable};
-  const {result} = await collectFrom(t, {}, {classes: {cats: api}});
-  assert.match(String(result), /127\.0\.0\.1:\d+ redirects from https to http, which is not followed/);
+  const {words} = await collectFrom(t, {}, {classes: {cats: api}});
+  assert.match(words, /127\.0\.0\.1:\d+ redirects from https to http, which is not followed/);
   assert.equal(plain.ranges.length, 0);
   secure.closeAllConnections();
 });

@@ -9,6 +9,7 @@ const folders = [
   'downloads',
   'pictures',
   'datasets',
+  'collecting',
   'batches',
   'checkpoints',
   'backbones',

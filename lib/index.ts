@@ -25,6 +25,15 @@ export {
   type SharedRegime,
 } from './experiments';
 export {
+  type CollectedPhoto,
+  type Collection,
+  hasKeys,
+  type PhotoApi,
+  theCatApi,
+  theDogApi,
+} from './collecting';
+export {
+  collect,
   Lab,
   type LabOptions,
   type LiveFigure,

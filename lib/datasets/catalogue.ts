@@ -43,6 +43,8 @@ export interface CatalogueEntry {
   folders?: {classes: readonly string[]; layouts: readonly string[]};
   /** Where its pictures are records. */
   records?: RecordLayout;
+  /** Whether the parts of its archive are put together, so that all three are drawn from all photos. */
+  pooled?: boolean;
   /** Files of the archive that are no photos of it, though they are pictures. */
   leavesOut?: readonly string[];
   /** Pixels a side beyond which its pictures, enlarged where they stand in for others, would only cost time. */
@@ -152,6 +154,24 @@ export const catalogue: readonly CatalogueEntry[] = [
       of: 'cifar10',
       parts: {train: {airplane: 123, ship: 121}, val: {airplane: 70, ship: 83}},
     },
+  },
+  {
+    name: 'cats-dogs',
+    title: 'Cats and Dogs',
+    archives: [
+      {file: 'cats-dogs.zip', addresses: [], form: 'zip'},
+      {
+        file: 'cats_and_dogs_filtered.zip',
+        addresses: ['https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip'],
+        form: 'zip',
+      },
+    ],
+    licence: "none stated; a small part of Kaggle's Dogs vs. Cats, prepared for a course by Google",
+    folders: {classes: ['cats', 'dogs'], layouts: ['cats-dogs', 'cats_and_dogs_filtered']},
+    // The official archive has no test part.
+    pooled: true,
+    // As many as the archive of a mirror has.
+    standIn: {of: 'cifar10', counts: {cat: 1050, dog: 1050}},
   },
 ];
 

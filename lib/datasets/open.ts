@@ -114,7 +114,7 @@ const contentOf = ({name, records}: CatalogueEntry, dataFolder: string): string 
   path.resolve(dataFolder, name, records ? 'records' : 'photos');
 
 async function openEntry(entry: CatalogueEntry, options: OpenOptions): Promise<Dataset> {
-  const {name, licence, folders, records, leavesOut} = entry;
+  const {name, licence, folders, records, leavesOut, pooled} = entry;
   const home = path.resolve(options.dataFolder, name);
   const content = contentOf(entry, options.dataFolder);
   if (!(await exists(content))) {
@@ -126,12 +126,14 @@ async function openEntry(entry: CatalogueEntry, options: OpenOptions): Promise<D
   const scan = records
     ? await scanRecords(content, records, {...scanning, cacheFolder: content})
     : await scanFolder(content, {...scanning, ...folders, leavesOut});
+  const photos = pooled ? scan.photos.map((photo) => ({...photo, part: null})) : scan.photos;
   const source = await readFile(sourceIn(home), 'utf8').catch(() => 'put there by hand');
   const {nearDuplicates = 'together'} = options;
   return {
     name,
     home: name,
     ...scan,
+    photos,
     licence,
     source: source.trim(),
     standIn: null,
@@ -200,8 +202,9 @@ async function fetchArchive(
     }
   }
   if (mirrorOf(options)) throw failures[0];
+  const {message} = failures.find(({tried}) => tried.length > 0) ?? failures[0];
   throw new DatasetUnavailable(
-    failures[0].message,
+    message,
     failures.flatMap(({tried}) => tried),
   );
 }

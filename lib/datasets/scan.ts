@@ -180,7 +180,11 @@ async function firstBytes(file: string): Promise<Uint8Array> {
   }
 }
 
-async function examine(bytes: Buffer): Promise<Finding> {
+/**
+ * A picture's digest and perceptual hash ('' for a flat one), all of its pixels decoded as training does. Throws where they
+ * cannot be.
+ */
+export async function examine(bytes: Buffer): Promise<{sha256: string; hash: string}> {
   const grey = await sharp(bytes, photoReading)
     .autoOrient()
     .flatten({background: '#808080'})

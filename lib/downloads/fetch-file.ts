@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import {LabError} from '../errors';
 import {parseChecksums, sha256File} from './checksum';
 import {type Lock, requireSpace, waitForLock, writeJson, writingError} from '../storage';
+import {proxyHint} from './hosts';
 import {describePackage, fetchPackage, type RegistryPackage, takeMember} from './registries';
 import {discardPart, PlaceFailed, transfer, type TransferOptions} from './transfer';
 
@@ -295,13 +296,9 @@ function unavailableMessage(request: FileRequest, tried: {place: string; reason:
   const list = tried.map(({place, reason}) => `\n  - ${place}: ${reason}`).join('');
   const {mirrorPath} = request;
   const mirror = mirrorPath ? `, or set LAB_MIRROR to a folder or base URL that holds ${mirrorPath}` : '';
-  const proxy =
-    (process.env.HTTPS_PROXY || process.env.https_proxy) && !process.env.NODE_USE_ENV_PROXY
-      ? ' A proxy is set in the environment: Node uses it from version 24 on, with NODE_USE_ENV_PROXY=1.'
-      : '';
   return (
     `${request.name} could not be fetched.${list ? ` Tried:${list}\n` : ' There is no place to try. '}` +
-    `Put the file at ${request.to} by hand${mirror}.${proxy}`
+    `Put the file at ${request.to} by hand${mirror}.${proxyHint()}`
   );
 }
 

@@ -33,6 +33,14 @@ export function connectionReason(error: Error): string {
   return reasons[cause?.code ?? ''] ?? cause?.message ?? error.message;
 }
 
+/** A sentence, with a space before it, for where a proxy is set in the environment that Node does not use. */
+export function proxyHint(): string {
+  const isUnused = (process.env.HTTPS_PROXY || process.env.https_proxy) && !process.env.NODE_USE_ENV_PROXY;
+  return isUnused
+    ? ' A proxy is set in the environment: Node uses it from version 24 on, with NODE_USE_ENV_PROXY=1.'
+    : '';
+}
+
 const hostOf = (address: string) => new URL(address).host;
 
 /** Milliseconds that the first answer of an address's host may take; 0 for one that was silent a while ago. */

@@ -1,4 +1,5 @@
 /** The notebook: what cells call, and the one door to tslab. */
+export {collect} from './collecting';
 export * from './display';
 export {Lab, type LabOptions, openLab, type Profile, profile, tellStandIns} from './lab';
 export {onInterrupt} from './interrupt';

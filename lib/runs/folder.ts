@@ -17,7 +17,7 @@
 import * as fs from 'node:fs';
 import {join} from 'node:path';
 import {openCheckpoint} from '../checkpoints';
-import {replaceFile, writing} from '../storage';
+import {appendLine, replaceFile, writing} from '../storage';
 import type {TrainingState} from '../training';
 import {asConfiguration, asEpoch, asNotes, asResult, asState, DamagedRun, parseJson} from './guards';
 import {runId, type RunIdentity} from './identity';
@@ -99,32 +99,14 @@ export function keepOnly(folder: string, weights: readonly string[]): void {
   }
 }
 
-/** Replaces the history. Throws a LabError when the disk is full or the folder forbidden. */
+/** Replaces the history; JSON writes a loss that is not finite as null, and it is read as NaN. Throws a LabError when the disk is full or the folder forbidden. */
 export function writeHistory(folder: string, history: readonly EpochRecord[]): void {
-  replaceFile(join(folder, files.history), history.map(epochLine).join(''));
+  replaceFile(join(folder, files.history), history.map((epoch) => `${JSON.stringify(epoch)}\n`).join(''));
 }
 
 /** Appends an epoch; the history is unchanged when that fails. Throws as `writeHistory`. */
 export function appendHistory(folder: string, epoch: EpochRecord): void {
-  const file = join(folder, files.history);
-  writing(file, () => {
-    const descriptor = fs.openSync(file, 'a');
-    const {size} = fs.fstatSync(descriptor);
-    try {
-      fs.writeFileSync(descriptor, epochLine(epoch));
-      fs.fsyncSync(descriptor);
-    } catch (error) {
-      fs.ftruncateSync(descriptor, size);
-      throw error;
-    } finally {
-      fs.closeSync(descriptor);
-    }
-  });
-}
-
-/** One line of the history. JSON writes a loss that is not finite as null, and it is read as NaN. */
-function epochLine(epoch: EpochRecord): string {
-  return JSON.stringify(epoch) + '\n';
+  appendLine(join(folder, files.history), JSON.stringify(epoch));
 }
 
 function readText(folder: string, name: string): string | null {

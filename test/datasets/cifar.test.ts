@@ -77,6 +77,9 @@ test('stand-ins are the first pictures of their classes, part after part', async
   assert.deepEqual(given, ['train', 'val']);
   const names = [...parts.train, ...parts.val].map(({picture}) => picture.name);
   assert.equal(new Set(names).size, 397);
+  const cats = (await openStandIn('cats-dogs', {dataFolder, mirror: ''}))!;
+  assert.deepEqual([cats.classes, cats.photos.length], [['cat', 'dog'], 2100]);
+  assert.ok(cats.photos.every(({part}) => part === null));
   assert.equal((await openStandIn('cifar100', {dataFolder, mirror: ''}))!.photos.length, 60_000);
   assert.ok(!existsSync(path.join(dataFolder, 'cifar10-for-garbage', 'photos')));
 });

@@ -1,0 +1,26 @@
+import * as fs from 'node:fs';
+import {dirname} from 'node:path';
+import {writing} from './disk';
+import {writeFully} from './replace';
+
+/**
+ * Appends a line to a file, making it and its folder, and brings it to the disk; the file is unchanged when that fails. What
+ * a kill cuts off is the last line, which then lacks its line break. Throws a LabError when the disk is full or the folder
+ * forbidden.
+ */
+export function appendLine(file: string, line: string): void {
+  writing(file, () => {
+    fs.mkdirSync(dirname(file), {recursive: true});
+    const descriptor = fs.openSync(file, 'a');
+    const {size} = fs.fstatSync(descriptor);
+    try {
+      writeFully(descriptor, Buffer.from(`${line}\n`));
+      fs.fsyncSync(descriptor);
+    } catch (error) {
+      fs.ftruncateSync(descriptor, size);
+      throw error;
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  });
+}

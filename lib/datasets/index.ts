@@ -9,6 +9,7 @@ export {duplicateGroups} from './duplicates';
 export {hashDistance, nearDuplicateBits, perceptualHash, samePictureBits} from './hash';
 export {drawingsName, hasPhotos, openDataset, openDrawings, openStandIn} from './open';
 export type {OpenOptions} from './open';
+export {type PhotoLabels, withLabels} from './labelled';
 export {scanFolder} from './scan';
 export type {ScanOptions} from './scan';
 export {defaultFractions, defaultValidation, splitPhotos, verifySplit} from './split';

@@ -2,6 +2,6 @@
 export {parseChecksums, sha256File} from './checksum';
 export {fetchFile, FileUnavailable, forgetChecksum, isUrl, mirrorOf} from './fetch-file';
 export type {FetchedFile, FileRequest, Trust} from './fetch-file';
-export {contact, whySilent} from './hosts';
+export {connectionReason, contact, whySilent} from './hosts';
 export type {DownloadProgress, OnDownloadProgress} from './progress';
 export type {RegistryPackage} from './registries';

@@ -24,12 +24,18 @@ export {
   lastStages,
   type SharedRegime,
 } from './experiments';
+export {isByModel, type Label, type LabellingPage, Labels, modelGiver, modelOfEnvironment} from './labelling';
 export {
   Lab,
+  labelByHand,
+  labelByModel,
   type LabOptions,
   type LiveFigure,
   liveFigure,
   openLab,
+  openLabellingPage,
+  openLabels,
+  openPhotos,
   type Profile,
   profile,
   showFigure,

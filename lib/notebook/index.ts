@@ -1,5 +1,13 @@
 /** The notebook: what cells call, and the one door to tslab. */
 export * from './display';
 export {Lab, type LabOptions, openLab, type Profile, profile, tellStandIns} from './lab';
+export {
+  labelByHand,
+  labelByModel,
+  type LabelsChoice,
+  openLabellingPage,
+  openLabels,
+  openPhotos,
+} from './labelling';
 export {onInterrupt} from './interrupt';
 export {ProgressLine} from './progress';

@@ -19,6 +19,7 @@ const folders = [
   'training',
   'runs',
   'experiments',
+  'labelling',
   'charts',
   'notebook',
 ];

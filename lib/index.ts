@@ -24,6 +24,7 @@ export {
   lastStages,
   type SharedRegime,
 } from './experiments';
+export {isByModel, type Label, type LabellingPage, Labels, modelGiver, modelOfEnvironment} from './labelling';
 export {
   type CollectedPhoto,
   type Collection,
@@ -35,10 +36,15 @@ export {
 export {
   collect,
   Lab,
+  labelByHand,
+  labelByModel,
   type LabOptions,
   type LiveFigure,
   liveFigure,
   openLab,
+  openLabellingPage,
+  openLabels,
+  openPhotos,
   type Profile,
   profile,
   showFigure,

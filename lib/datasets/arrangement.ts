@@ -72,6 +72,14 @@ export function arrange(
   return {...found, leftAside: [...leftAside, ...found.leftAside], notes: [...notes, ...found.notes]};
 }
 
+/** All pictures of a folder in one class, whatever its sub-folders are called. Throws LabError where there are none. */
+export function inOneClass(root: string, pictures: readonly string[]): Arrangement {
+  if (pictures.length === 0)
+    throw new LabError(`${root} holds no photos. Put some there, or name another folder.`);
+  const placed = pictures.map((picture) => ({path: picture, label: 0, part: null}));
+  return {classes: ['unlabelled'], placed, leftAside: [], notes: []};
+}
+
 const path = (root: string, base: string): string => `${root}/${base}`.replace(/\/+$/, '');
 
 function treeOf(pictures: readonly string[], base: string): Tree {

@@ -10,6 +10,7 @@ export {duplicateGroups} from './duplicates';
 export {comparedHash, hashDistance, nearDuplicateBits, perceptualHash, samePictureBits} from './hash';
 export {drawingsName, hasPhotos, openDataset, openDrawings, openStandIn} from './open';
 export type {OpenOptions} from './open';
+export {type PhotoLabels, withLabels} from './labelled';
 export {examine, scanFolder} from './scan';
 export type {ScanOptions} from './scan';
 export {defaultFractions, defaultValidation, splitPhotos, verifySplit} from './split';

@@ -31,6 +31,8 @@ export interface OpenOptions {
   skippedLimit?: number;
   /** What keeps pictures together when parts are drawn. Default 'together'. */
   nearDuplicates?: NearDuplicates;
+  /** The folder may be flat; what its folders say of classes and parts is not asked for. To be followed by `withLabels`. */
+  unlabelled?: boolean;
   onProgress?: OnDatasetProgress;
   /** Told once whom the data set is waited for, when another kernel just fetches, unpacks or draws it. */
   onWait?: (message: string) => void;
@@ -99,7 +101,7 @@ export async function openStandIn(name: string, options: OpenOptions): Promise<D
   const standIn = catalogued(name)?.standIn;
   const other = standIn && catalogued(standIn.of);
   if (!other) return undefined;
-  const dataset = selectPhotos(await openEntry(other, options), standIn);
+  const dataset = selectPhotos(await openEntry(other, {...options, unlabelled: false}), standIn);
   const home = `${other.name}-for-${name}`;
   const {largestSize = null} = other;
   return {...dataset, name: home, home, standIn: `${other.title} photos`, largestSize};
@@ -242,10 +244,11 @@ const sourceIn = (home: string) => path.join(home, 'source.txt');
 
 function scanOptions(
   home: string,
-  {skippedLimit, nearDuplicates, signal, onProgress}: OpenOptions,
+  {skippedLimit, nearDuplicates, unlabelled, signal, onProgress}: OpenOptions,
 ): ScanOptions {
   return {
     nearDuplicates,
+    unlabelled,
     cacheFile: path.join(home, 'scan.json'),
     skippedLimit,
     signal,

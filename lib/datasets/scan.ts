@@ -10,7 +10,7 @@ import * as path from 'node:path';
 import {LabError} from '../errors';
 import {PhotoFile, photoReading, sharp} from '../pictures';
 import {replaceFile} from '../storage';
-import {arrange} from './arrangement';
+import {arrange, inOneClass} from './arrangement';
 import {isNamedAsPicture, mustBeConverted, pictureFormat, sniffedBytes} from './content';
 import {findConflicts} from './conflicts';
 import {type NearDuplicates, partNames, type Photo, type Scan} from './dataset';
@@ -31,6 +31,8 @@ export interface ScanOptions {
   skippedLimit?: number;
   /** Default 'together'. */
   nearDuplicates?: NearDuplicates;
+  /** Whatever its folders say, all photos are of one class, 'unlabelled': labels are told apart from them. */
+  unlabelled?: boolean;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
@@ -52,7 +54,7 @@ const cacheVersion = 2;
  * divided, or too many unreadable pictures.
  */
 export async function scanFolder(folder: string, options: ScanOptions = {}): Promise<Scan> {
-  const {leavesOut = [], nearDuplicates, signal} = options;
+  const {leavesOut = [], nearDuplicates, unlabelled = false, signal} = options;
   const root = await rootOf(path.resolve(folder), options.layouts ?? []);
   const listing = await walk(root, signal);
   const isKnown = (file: string) => leavesOut.includes(path.posix.basename(file));
@@ -61,8 +63,9 @@ export async function scanFolder(folder: string, options: ScanOptions = {}): Pro
   const found = new Map(files.map((file, index) => [file, findings[index]]));
 
   const pictures = files.filter((file) => found.get(file) !== 'no picture');
-  const {classes, placed, leftAside, notes} = arrange(root, pictures, listing);
-  checkClasses(folder, root, classes, options.classes);
+  const arranged = unlabelled ? inOneClass(root, pictures) : arrange(root, pictures, listing);
+  const {classes, placed, leftAside, notes} = arranged;
+  if (!unlabelled) checkClasses(folder, root, classes, options.classes);
   const photos: Photo[] = [];
   const unreadable: Scan['skipped'] = [];
   for (const {path: name, label, part} of placed) {
@@ -75,7 +78,7 @@ export async function scanFolder(folder: string, options: ScanOptions = {}): Pro
     }
   }
   checkSkipped(root, unreadable, placed.length, options.skippedLimit ?? 0.01);
-  checkCounts(root, classes, photos);
+  if (!unlabelled) checkCounts(root, classes, photos);
   const others = listing.files.filter((file) => isKnown(file) || found.get(file) === 'no picture');
   return {
     classes,

@@ -9,9 +9,11 @@ import {
   openDrawings,
   type OpenOptions,
   openStandIn,
+  type PhotoLabels,
   type Split,
   storedSplit,
   subsetSplit,
+  withLabels,
 } from '../datasets';
 import {LabError} from '../errors';
 import {prune} from '../features';
@@ -33,6 +35,8 @@ export interface Workspace {
 export interface WorkspaceOptions {
   /** A data set of the catalogue, or a folder of class folders. */
   dataset: string;
+  /** What the photos show, where their folder does not tell, which may then be flat. */
+  labels?: PhotoLabels;
   /** Of the split. */
   seed: number;
   /** At most so many photos of each class take part. Default: all. */
@@ -82,21 +86,23 @@ function keepFeaturesWithin(limit: number, folder: string, onWarning?: (message:
  */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   const {folder, mirror, onProgress, onWarning: onWait, signal, seed, photosPerClass = Infinity} = options;
-  const {validation, nearDuplicates, skippedLimit} = options;
+  const {validation, nearDuplicates, skippedLimit, labels} = options;
   const dataFolder = join(folder, 'data');
   const models = join(folder, 'models');
   const featuresFolder = join(models, 'features');
   keepFeaturesWithin(featuresLimit(), featuresFolder, options.onWarning);
   const foreseen = await foreseeStandIns(options.dataset, {folder, mirror, signal});
-  const {dataset, reason} = await openPhotos(options.dataset, {
+  const {dataset: photos, reason} = await openPhotos(options.dataset, {
     dataFolder,
     mirror,
     nearDuplicates,
     skippedLimit,
+    unlabelled: labels !== undefined,
     onProgress,
     onWait,
     signal,
   });
+  const dataset = labels ? withLabels(photos, labels) : photos;
   const whole = await storedSplit(dataset, {seed, validation, folder: dataFolder});
   return {
     dataset,

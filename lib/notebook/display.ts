@@ -84,6 +84,11 @@ export function showHtml(html: string): void {
   else process.stdout.write(plainText(html) + '\n');
 }
 
+/** Shows what a reader should know before going on, line by line. */
+export function showWarning(message: string): void {
+  showHtml(`<div style="white-space:pre-line">⚠ ${escapeHtml(message)}</div>`);
+}
+
 /** Shows an interactive chart in the cell's output; outside a notebook only its title is printed. */
 export function showFigure(figure: Figure): void {
   const tslab = kernel();

@@ -2,5 +2,13 @@
 export {collect} from './collecting';
 export * from './display';
 export {Lab, type LabOptions, openLab, type Profile, profile, tellStandIns} from './lab';
+export {
+  labelByHand,
+  labelByModel,
+  type LabelsChoice,
+  openLabellingPage,
+  openLabels,
+  openPhotos,
+} from './labelling';
 export {onInterrupt} from './interrupt';
 export {ProgressLine} from './progress';

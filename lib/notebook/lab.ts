@@ -1,6 +1,4 @@
 /** What a notebook's cells call: opens the photos, runs experiments with progress in place, and shows what the store holds. */
-import {existsSync} from 'node:fs';
-import {dirname, join, resolve} from 'node:path';
 import type {Architecture} from '../backbones';
 import * as charts from '../charts';
 import {type NearDuplicates, partNames, type Split} from '../datasets';
@@ -28,9 +26,11 @@ import {LabError} from '../errors';
 import {escapeHtml} from '../html';
 import {classificationReport, metricNames} from '../metrics';
 import {runName, type RunRecord, type Tested} from '../runs';
-import {type Figure, showFigure, showHtml} from './display';
+import {type Figure, showFigure, showHtml, showWarning} from './display';
+import {projectFolder} from './folder';
 import {augmentedBatchGrid, mistakeGrid, photosInstead, predictionGrid, sampleGrid} from './grids';
 import {interruptible} from './interrupt';
+import {type LabelsChoice, photoLabels} from './labelling';
 import {type Progress, ProgressLine} from './progress';
 import {predictedBatchGrid, preprocessingGrid} from './views';
 
@@ -46,6 +46,8 @@ export function profile(): Profile {
 export interface LabOptions {
   /** A data set of the catalogue ('garbage'), or a folder of class folders. */
   dataset: string;
+  /** A file of labels, which tells what the photos show; the folder may then be flat. */
+  labels?: LabelsChoice;
   /** Of the split. Default: 42. */
   seed?: number;
   /** At most so many photos of each class take part. Default: all. */
@@ -64,12 +66,13 @@ export interface LabOptions {
 
 /** Opens the photos and their split. Where others stand in for them, the overview and every chart's title say so. */
 export async function openLab(options: LabOptions): Promise<Lab> {
-  const {folder = process.env.LAB_HOME || projectFolder(), seed = 42, ...rest} = options;
+  const {folder = projectFolder(), seed = 42, labels, ...rest} = options;
   const lines = new Map<string, ProgressLine>();
   const stopped = `Opening ${options.dataset} was interrupted. Run the cell again to go on.`;
   const workspace = await interruptible(stopped, (signal) =>
     openWorkspace({
       ...rest,
+      labels: labels === undefined ? undefined : photoLabels(labels),
       seed,
       folder,
       signal,
@@ -87,23 +90,8 @@ export async function openLab(options: LabOptions): Promise<Lab> {
 
 /** Prints what will stand in for a data set and pretrained networks that cannot be had, why, and the remedy. */
 export async function tellStandIns(dataset: string): Promise<void> {
-  const standIns = await foreseeStandIns(dataset, {folder: process.env.LAB_HOME || projectFolder()});
+  const standIns = await foreseeStandIns(dataset, {folder: projectFolder()});
   for (const line of standInsInWords(standIns)) console.log(line);
-}
-
-function projectFolder(start = process.cwd()): string {
-  let folder = resolve(start);
-  while (!existsSync(join(folder, 'package.json'))) {
-    if (dirname(folder) === folder) {
-      throw new LabError(`${start}: no project folder above it. Give openLab({folder: '...'}).`);
-    }
-    folder = dirname(folder);
-  }
-  return folder;
-}
-
-function showWarning(message: string): void {
-  showHtml(`<div style="white-space:pre-line">⚠ ${escapeHtml(message)}</div>`);
 }
 
 export class Lab {

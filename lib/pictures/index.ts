@@ -20,5 +20,5 @@ export {
   recordSide,
   separate,
 } from './records';
-export {thumbnail} from './thumbnail';
+export {boundedJpeg, thumbnail} from './thumbnail';
 export {sharp} from './vips';

@@ -18,6 +18,25 @@ export async function thumbnail(source: Picture | Uint8Array, size = 112): Promi
   return encode(sharp(source, {raw: {width: side, height: side, channels: 3}}), size);
 }
 
+/**
+ * A picture as a JPEG, upright, on white, its longer side at most `side` pixels. Throws a LabError that names the picture's
+ * place when it cannot be read.
+ */
+export async function boundedJpeg(picture: Picture, side: number): Promise<Buffer> {
+  try {
+    const image = await picture.image();
+    return await image
+      .autoOrient()
+      .flatten({background: 'white'})
+      .resize(side, side, {fit: 'inside', withoutEnlargement: true})
+      .toColourspace('srgb')
+      .jpeg({quality: 85})
+      .toBuffer();
+  } catch (error) {
+    throw unreadableImage(picture.place, error);
+  }
+}
+
 async function encode(image: Sharp, size: number): Promise<string> {
   const jpeg = await image
     .autoOrient()

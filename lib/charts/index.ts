@@ -12,6 +12,7 @@ export {
   type Tone,
   worstMistakes,
 } from './grid';
+export {labelCurves, type LabelCurvesOptions} from './label-curves';
 export {learningRateSchedule, type LearningRateOptions} from './learning-rate';
 export {reportText} from './report-text';
 export {bestEpoch, bestOnValidation, type FinishedRun, isFinished, partOf, timeInWords} from './run';
@@ -19,7 +20,9 @@ export {scoreBars} from './score-bars';
 export {scoreAgainstTime} from './score-time';
 export {trainingLoss, type RunningLoss, type TrainingLossOptions} from './training-loss';
 export {
+  agreementTable,
   confusedPairsTable,
+  labelsTable,
   reportRows,
   type ReportRow,
   reportTable,

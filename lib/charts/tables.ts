@@ -1,6 +1,7 @@
 /** Tables as HTML, and the same rows as plain records for data frames. */
 import {escapeHtml} from '../html';
 import type {StageSummary} from '../backbones';
+import {type Agreement, labelsToReach, type LabelCurve} from '../labelling';
 import {type ClassificationReport, confusedPairs, type Confusion} from '../metrics';
 import {networkTitle, regimeName, runName, type RunRecord} from '../runs';
 import type {ChartOptions} from './figure';
@@ -217,9 +218,71 @@ export function confusedPairsTable(
   });
 }
 
+/** Ways of labelling against a hand-checked sample, as `<table class="agreement">`, a row for each. */
+export function agreementTable(
+  agreements: readonly Agreement[],
+  {title = 'Labels against the hand-checked sample', standIns = []}: TableOptions = {},
+): string {
+  return table({
+    kind: 'agreement',
+    caption: heading(title, standIns),
+    columns: ['labels by', 'checked', 'left to a person', 'agreement', '95 % interval', "Cohen's kappa"],
+    rows: agreements.map(({way, checked, left, agreement, interval, kappa}) => [
+      way,
+      String(checked),
+      String(left),
+      orDash(agreement, score),
+      interval ? `${score(interval.low)} to ${score(interval.high)}` : '–',
+      orDash(kappa, score),
+    ]),
+    names: 1,
+    bold: () => false,
+    empty: 'No way of labelling yet.',
+  });
+}
+
+/**
+ * Ways of choosing the photos to label, as `<table class="labels">`: the accuracy with half and with all of the labels,
+ * and with how many a strategy comes to where random choice ends.
+ */
+export function labelsTable(
+  curves: readonly LabelCurve[],
+  {title = 'What each label brings', standIns = []}: TableOptions = {},
+): string {
+  const end = curves.find(({strategy}) => strategy === 'random')?.mean.at(-1);
+  const at = ({mean, deviation}: LabelCurve, place: number) =>
+    `${score(mean[place])} ± ${score(deviation[place])}`;
+  const drawn = curves.filter(({labelled}) => labelled.length > 0);
+  return table({
+    kind: 'labels',
+    caption: heading(title, standIns),
+    columns: [
+      'photos chosen by',
+      'labels',
+      'accuracy with half',
+      'accuracy with all',
+      "labels to random's end",
+    ],
+    rows: drawn.map((curve) => {
+      const last = curve.labelled.length - 1;
+      const half = curve.labelled.findLastIndex((count) => count <= curve.labelled[last] / 2);
+      return [
+        curve.strategy,
+        String(curve.labelled[last]),
+        half === -1 ? '–' : at(curve, half),
+        at(curve, last),
+        orDash(end === undefined ? null : labelsToReach(curve, end), String),
+      ];
+    }),
+    names: 1,
+    bold: () => false,
+    empty: 'No round has ended yet.',
+  });
+}
+
 interface Table {
   /** The HTML class: of tables of results alone `npm run lab` prints the text. */
-  kind: 'results' | 'report' | 'pairs' | 'stages';
+  kind: 'results' | 'report' | 'pairs' | 'stages' | 'agreement' | 'labels';
   caption: string;
   columns: readonly string[];
   rows: readonly (readonly string[])[];

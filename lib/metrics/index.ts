@@ -11,4 +11,5 @@ export {
 } from './report';
 export {isBetter, type Metric, metricNames, metrics, type Scores, scoresOf} from './scores';
 export {type ConfusedPair, confusedPairs, groupedConfusion} from './pairs';
+export {cohensKappa} from './kappa';
 export {topKAccuracy} from './top-k';

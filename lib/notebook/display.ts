@@ -84,6 +84,11 @@ export function showHtml(html: string): void {
   else process.stdout.write(plainText(html) + '\n');
 }
 
+/** Shows what does not stop the work, but a reader must know. */
+export function showWarning(message: string): void {
+  showHtml(`<div style="white-space:pre-line">⚠ ${escapeHtml(message)}</div>`);
+}
+
 /** Shows an interactive chart in the cell's output; outside a notebook only its title is printed. */
 export function showFigure(figure: Figure): void {
   const tslab = kernel();

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {
+  agreementTable,
   bestOnValidation,
   confusedPairsTable,
   imageGrid,
+  labelsTable,
   reportRows,
   reportTable,
   reportText,
@@ -14,6 +16,7 @@ import {
   type GridItem,
 } from '../../lib/charts';
 import {LabError} from '../../lib/errors';
+import {agreementWith} from '../../lib/labelling';
 import {classificationReport} from '../../lib/metrics';
 import printedReports from './fixtures/printed-reports.json';
 import {BEGUN, CLASSES, STAND_IN, INTERRUPTED, NAMED, RUNS, UNTESTED} from './runs';
@@ -200,6 +203,38 @@ test('the pairs confused most', () => {
   const cells = [...html.matchAll(/<td [^>]*>([^<]*)</g)].map(([, text]) => text);
   assert.deepEqual(cells, ['trash', 'glass', '3', '50\u00a0%', 'glass', '&lt;metal&gt;', '2', '20\u00a0%']);
   assert.match(confusedPairsTable([[1]], ['glass']), /Nothing was confused\./);
+});
+
+const cellsOf = (html: string) => [...html.matchAll(/<td [^>]*>([^<]*)</g)].map(([, text]) => text);
+
+test('ways of labelling side by side, a dash where one has labelled nothing', () => {
+  const classes = ['cat', 'dog'];
+  const sample = new Map([
+    ['a', 'cat'],
+    ['b', 'dog'],
+  ]);
+  const right = new Map([['a', {label: 'cat', confidence: 1}]]);
+  const ways = [right, new Map()].map((labels, i) => agreementWith(sample, labels, {way: `<${i}>`, classes}));
+  const html = agreementTable(ways, {standIns: ['CIFAR-10 photos']});
+  assert.deepEqual(cellsOf(html), [
+    ...['&lt;0&gt;', '2', '1', '1.000', '1.000 to 1.000', '–'],
+    ...['&lt;1&gt;', '2', '2', '–', '–', '–'],
+  ]);
+  assert.match(html, NOTICE);
+});
+
+test('what labels bring: with half of them, with all, and how many lead to where random choice ends', () => {
+  const runs = [[0.5], [0.5]];
+  const curve = {labelled: [10, 20, 30, 40], deviation: [0.04, 0.03, 0.02, 0.01], runs};
+  const html = labelsTable([
+    {...curve, strategy: 'least margin', mean: [0.5, 0.8, 0.9, 0.95]},
+    {...curve, strategy: 'random', mean: [0.4, 0.6, 0.7, 0.85]},
+  ]);
+  assert.deepEqual(cellsOf(html), [
+    ...['least margin', '40', '0.800 ± 0.030', '0.950 ± 0.010', '30'],
+    ...['random', '40', '0.600 ± 0.030', '0.850 ± 0.010', '40'],
+  ]);
+  assert.match(labelsTable([]), /No round has ended yet\./);
 });
 
 test('a report as text is laid out as scikit-learn prints it', () => {

@@ -1,0 +1,36 @@
+/** Labelling: labels apart from the photos, what gives them, and how far they agree with a person's. */
+export {
+  type ActiveLearning,
+  type ActiveLearningOptions,
+  type Answer,
+  learnActively,
+  type Oracle,
+  type Question,
+  type Round,
+  truthOf,
+} from './activeLearning';
+export {type Agreement, agreementWith, type Disagreement} from './agreement';
+export {compareStrategies, type ComparisonOptions, type LabelCurve, labelsToReach} from './comparison';
+export {type FrozenParts, frozenParts, type FrozenPartsOptions, type FrozenPhotos} from './frozenPhotos';
+export {imagenetClasses, imagenetPlaces} from './imagenetClasses';
+export type {Judgement} from './judgement';
+export {
+  labelOffline,
+  labellingNetworks,
+  type OfflineLabels,
+  type OfflineOptions,
+  type PretrainedNetwork,
+  pretrainedNetwork,
+} from './offline';
+export type {HeadTraining} from './photoHead';
+export {
+  choosePhotos,
+  defaultStrategy,
+  drawn,
+  highestEntropy,
+  leastMargin,
+  type Rows,
+  spread,
+  strategies,
+  type Strategy,
+} from './select';

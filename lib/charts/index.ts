@@ -12,7 +12,7 @@ export {
   type Tone,
   worstMistakes,
 } from './grid';
-export {labelCurves, type LabelCurvesOptions} from './label-curves';
+export {learningCurves, type LearningCurvesOptions} from './learning-curves';
 export {learningRateSchedule, type LearningRateOptions} from './learning-rate';
 export {reportText} from './report-text';
 export {bestEpoch, bestOnValidation, type FinishedRun, isFinished, partOf, timeInWords} from './run';
@@ -22,7 +22,7 @@ export {trainingLoss, type RunningLoss, type TrainingLossOptions} from './traini
 export {
   agreementTable,
   confusedPairsTable,
-  labelsTable,
+  learningCurvesTable,
   reportRows,
   type ReportRow,
   reportTable,

@@ -1,8 +1,14 @@
 /** Tables as HTML, and the same rows as plain records for data frames. */
 import {escapeHtml} from '../html';
 import type {StageSummary} from '../backbones';
-import {type Agreement, labelsToReach, type LabelCurve} from '../labelling';
-import {type ClassificationReport, confusedPairs, type Confusion} from '../metrics';
+import type {Agreement} from '../labelling';
+import {
+  type ClassificationReport,
+  confusedPairs,
+  type Confusion,
+  labelsToReach,
+  type LearningCurve,
+} from '../metrics';
 import {networkTitle, regimeName, runName, type RunRecord} from '../runs';
 import type {ChartOptions} from './figure';
 import {bestEpoch, bestOnValidation, standInsOf, totalSeconds} from './run';
@@ -242,37 +248,33 @@ export function agreementTable(
 }
 
 /**
- * Ways of choosing the photos to label, as `<table class="labels">`: the accuracy with half and with all of the labels,
- * and with how many a strategy comes to where random choice ends.
+ * Curves over the number of labels, as `<table class="labels">`: the score with half and with all of the labels, and with how
+ * many a curve comes to where the baseline ends.
  */
-export function labelsTable(
-  curves: readonly LabelCurve[],
-  {title = 'What each label brings', standIns = []}: TableOptions = {},
+export function learningCurvesTable(
+  curves: readonly LearningCurve[],
+  options: TableOptions & {baseline?: string} = {},
 ): string {
-  const end = curves.find(({strategy}) => strategy === 'random')?.mean.at(-1);
-  const at = ({mean, deviation}: LabelCurve, place: number) =>
-    `${score(mean[place])} ± ${score(deviation[place])}`;
-  const drawn = curves.filter(({labelled}) => labelled.length > 0);
+  const {title = 'What each label brings', standIns = [], baseline = 'random'} = options;
+  const end = curves.find(({name}) => name === baseline)?.mean.at(-1);
+  const at = ({mean, deviation}: LearningCurve, place: number) =>
+    place === -1 ? '–' : `${score(mean[place])} ± ${score(deviation[place])}`;
   return table({
     kind: 'labels',
     caption: heading(title, standIns),
     columns: [
       'photos chosen by',
       'labels',
-      'accuracy with half',
-      'accuracy with all',
-      "labels to random's end",
+      'score with half',
+      'with all',
+      `labels to where ${baseline} ends`,
     ],
-    rows: drawn.map((curve) => {
-      const last = curve.labelled.length - 1;
-      const half = curve.labelled.findLastIndex((count) => count <= curve.labelled[last] / 2);
-      return [
-        curve.strategy,
-        String(curve.labelled[last]),
-        half === -1 ? '–' : at(curve, half),
-        at(curve, last),
-        orDash(end === undefined ? null : labelsToReach(curve, end), String),
-      ];
+    rows: curves.map((curve) => {
+      const {name, labelled} = curve;
+      const last = labelled.length - 1;
+      const half = labelled.filter((count) => count <= labelled[last] / 2).length - 1;
+      const reached = end === undefined ? null : labelsToReach(curve, end);
+      return [name, String(labelled[last] ?? 0), at(curve, half), at(curve, last), orDash(reached, String)];
     }),
     names: 1,
     bold: () => false,

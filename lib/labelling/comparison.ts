@@ -1,21 +1,9 @@
 /** Strategies of choosing photos held against one another over several seeds, with the truth held back. */
 import {LabError} from '../errors';
-import {type ActiveLearningOptions, learnActively, type Round, truthOf} from './activeLearning';
+import {type LearningCurve, learningCurve} from '../metrics';
+import {type ActiveLearningOptions, learnActively, truthOf} from './activeLearning';
 import type {FrozenPhotos} from './frozenPhotos';
 import {type Strategy, strategies as allStrategies} from './select';
-
-/** The accuracy of one strategy over the number of labels. */
-export interface LabelCurve {
-  strategy: Strategy;
-  /** Ascending. */
-  labelled: readonly number[];
-  /** Of the seeds, at each number of labels. */
-  mean: readonly number[];
-  /** Standard deviation over the seeds (of a sample: divided by their number less one); 0 with one seed. */
-  deviation: readonly number[];
-  /** Every seed's accuracies, [seed][number of labels]. */
-  runs: readonly (readonly number[])[];
-}
 
 export interface ComparisonOptions extends Pick<
   ActiveLearningOptions,
@@ -34,17 +22,17 @@ export interface ComparisonOptions extends Pick<
   onProgress?: (done: number, total: number) => void;
 }
 
-/** A session for every strategy and seed, and what they come to. Throws as `learnActively`. */
+/** The accuracy over the number of labels of every strategy, from a session for each seed. Throws as `learnActively`. */
 export async function compareStrategies({
   strategies = allStrategies,
   seeds = [1, 2, 3, 4, 5],
   budget = 200,
   onProgress,
   ...options
-}: ComparisonOptions): Promise<LabelCurve[]> {
+}: ComparisonOptions): Promise<LearningCurve[]> {
   if (seeds.length === 0) throw new LabError('A comparison needs at least one seed. Give seeds: [1, 2, 3].');
   const oracle = truthOf(options.pool);
-  const curves: LabelCurve[] = [];
+  const curves: LearningCurve[] = [];
   let done = 0;
   for (const strategy of strategies) {
     const sessions = [];
@@ -52,41 +40,14 @@ export async function compareStrategies({
       sessions.push((await learnActively({...options, oracle, strategy, seed, budget})).rounds);
       onProgress?.(++done, strategies.length * seeds.length);
     }
-    const shortest = Math.min(...sessions.map(({length}) => length));
+    const numbers = sessions[0].map(({labelled}) => labelled);
     curves.push(
-      labelCurve(
+      learningCurve(
         strategy,
-        sessions.map((rounds) => rounds.slice(-shortest)),
+        numbers,
+        sessions.map((rounds) => rounds.map(({accuracy}) => accuracy)),
       ),
     );
   }
   return curves;
-}
-
-/** Mean and deviation of sessions with the same numbers of labels. */
-function labelCurve(strategy: Strategy, sessions: readonly (readonly Round[])[]): LabelCurve {
-  const runs = sessions.map((rounds) => rounds.map(({accuracy}) => accuracy));
-  const at = (i: number) => runs.map((run) => run[i]);
-  const labelled = sessions[0].map((round) => round.labelled);
-  return {
-    strategy,
-    labelled,
-    mean: labelled.map((_, i) => meanOf(at(i))),
-    deviation: labelled.map((_, i) => deviationOf(at(i))),
-    runs,
-  };
-}
-
-/** The fewest labels with which a strategy's mean comes to a score; null where it does not. */
-export function labelsToReach({labelled, mean}: LabelCurve, score: number): number | null {
-  return labelled[mean.findIndex((value) => value >= score)] ?? null;
-}
-
-const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
-function deviationOf(values: readonly number[]): number {
-  const mean = meanOf(values);
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return Math.sqrt(squares / Math.max(1, values.length - 1));
 }

@@ -10,7 +10,7 @@ export {
   truthOf,
 } from './activeLearning';
 export {type Agreement, agreementWith, type Disagreement} from './agreement';
-export {compareStrategies, type ComparisonOptions, type LabelCurve, labelsToReach} from './comparison';
+export {compareStrategies, type ComparisonOptions} from './comparison';
 export {type FrozenParts, frozenParts, type FrozenPartsOptions, type FrozenPhotos} from './frozenPhotos';
 export {imagenetClasses, imagenetPlaces} from './imagenetClasses';
 export type {Judgement} from './judgement';

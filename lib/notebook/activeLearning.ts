@@ -8,10 +8,10 @@ import {
   type FrozenParts,
   frozenParts,
   type FrozenPartsOptions,
-  type LabelCurve,
   learnActively,
 } from '../labelling';
 import {backboneName} from '../experiments';
+import type {LearningCurve} from '../metrics';
 import {showWarning} from './display';
 import {interruptible} from './interrupt';
 import {ProgressLine} from './progress';
@@ -73,7 +73,7 @@ export interface CompareOptions extends Omit<ComparisonOptions, 'pool' | 'scored
 export function compareWithProgress(
   frozen: FrozenParts,
   {part = 'val', ...options}: CompareOptions,
-): Promise<LabelCurve[]> {
+): Promise<LearningCurve[]> {
   const line = new ProgressLine();
   return interruptible('The comparison was interrupted. Run the cell again.', async (signal) => {
     const curves = await compareStrategies({

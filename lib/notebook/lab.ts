@@ -25,15 +25,9 @@ import {
 } from '../experiments';
 import {LabError} from '../errors';
 import {escapeHtml} from '../html';
-import {classificationReport, metricNames} from '../metrics';
+import {classificationReport, type LearningCurve, metricNames} from '../metrics';
 import {runName, type RunRecord, type Tested} from '../runs';
-import {
-  type ActiveLearning,
-  type Agreement,
-  type FrozenParts,
-  type FrozenPartsOptions,
-  type LabelCurve,
-} from '../labelling';
+import {type ActiveLearning, type Agreement, type FrozenParts, type FrozenPartsOptions} from '../labelling';
 import {
   compareWithProgress,
   type CompareOptions,
@@ -389,7 +383,7 @@ export class Lab {
   }
 
   /** Ways of choosing photos to label against one another, the truth held back; see `compareStrategies`. */
-  compareStrategies(frozen: FrozenParts, options: CompareOptions = {}): Promise<LabelCurve[]> {
+  compareStrategies(frozen: FrozenParts, options: CompareOptions = {}): Promise<LearningCurve[]> {
     return compareWithProgress(frozen, options);
   }
 

@@ -5,7 +5,7 @@ import {
   bestOnValidation,
   confusedPairsTable,
   imageGrid,
-  labelsTable,
+  learningCurvesTable,
   reportRows,
   reportTable,
   reportText,
@@ -17,7 +17,7 @@ import {
 } from '../../lib/charts';
 import {LabError} from '../../lib/errors';
 import {agreementWith} from '../../lib/labelling';
-import {classificationReport} from '../../lib/metrics';
+import {classificationReport, learningCurve} from '../../lib/metrics';
 import printedReports from './fixtures/printed-reports.json';
 import {BEGUN, CLASSES, STAND_IN, INTERRUPTED, NAMED, RUNS, UNTESTED} from './runs';
 
@@ -224,17 +224,19 @@ test('ways of labelling side by side, a dash where one has labelled nothing', ()
 });
 
 test('what labels bring: with half of them, with all, and how many lead to where random choice ends', () => {
-  const runs = [[0.5], [0.5]];
-  const curve = {labelled: [10, 20, 30, 40], deviation: [0.04, 0.03, 0.02, 0.01], runs};
-  const html = labelsTable([
-    {...curve, strategy: 'least margin', mean: [0.5, 0.8, 0.9, 0.95]},
-    {...curve, strategy: 'random', mean: [0.4, 0.6, 0.7, 0.85]},
+  const labelled = [10, 20, 30, 40];
+  const html = learningCurvesTable([
+    learningCurve('least margin', labelled, [
+      [0.5, 0.8, 0.9, 0.95],
+      [0.5, 0.8, 0.9, 0.97],
+    ]),
+    learningCurve('random', labelled, [[0.4, 0.6, 0.7, 0.85]]),
   ]);
   assert.deepEqual(cellsOf(html), [
-    ...['least margin', '40', '0.800 ± 0.030', '0.950 ± 0.010', '30'],
-    ...['random', '40', '0.600 ± 0.030', '0.850 ± 0.010', '40'],
+    ...['least margin', '40', '0.800 ± 0.000', '0.960 ± 0.014', '30'],
+    ...['random', '40', '0.600 ± 0.000', '0.850 ± 0.000', '40'],
   ]);
-  assert.match(labelsTable([]), /No round has ended yet\./);
+  assert.match(learningCurvesTable([]), /No round has ended yet\./);
 });
 
 test('a report as text is laid out as scikit-learn prints it', () => {

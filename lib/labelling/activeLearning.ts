@@ -12,7 +12,7 @@ import type {Judgement} from './judgement';
 import {defaultTraining, type HeadTraining, probabilitiesOf, trainedHead} from './photoHead';
 import {choosePhotos, defaultStrategy, type Rows, rowOf, type Strategy} from './select';
 
-const [defaultStart, defaultStep] = [10, 10];
+const [defaultStart, defaultStep] = [20, 20];
 
 /** What is asked of the oracle. */
 export interface Question {
@@ -56,9 +56,9 @@ export interface ActiveLearningOptions {
   labels?: ReadonlyMap<string, string>;
   /** Default: 'margin and spread'. */
   strategy?: Strategy;
-  /** How many photos are asked for before the first training. Default: 10. */
+  /** How many photos are asked for before the first training. Default: 20. */
   start?: number;
-  /** How many photos a round asks for. Default: 10. */
+  /** How many photos a round asks for. Default: 20. */
   step?: number;
   /** With how many labels it ends. Default: with all. */
   budget?: number;

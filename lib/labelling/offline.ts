@@ -1,9 +1,10 @@
 /** Labels by a network pretrained on ImageNet: what its original head says of the classes that are wanted. */
-import {Backbone, findArchitecture, pretrainedWeights, type PretrainedOptions} from '../backbones';
+import {Backbone, findArchitecture, pretrainedWeights} from '../backbones';
 import {batches} from '../batches';
-import {FileUnavailable} from '../downloads';
+import {type DownloadProgress, FileUnavailable} from '../downloads';
 import {tf} from '../engine';
 import {LabError} from '../errors';
+import {architectureAt, type ExperimentHooks, type Workspace} from '../experiments';
 import {type Learner, WholeNetwork} from '../heads';
 import type {Picture, Preprocessing} from '../pictures';
 import type {Judgement} from './judgement';
@@ -11,34 +12,41 @@ import {imagenetPlaces} from './imagenetClasses';
 
 /** A network with the head that it was pretrained with; `dispose` its learner. */
 export interface PretrainedNetwork {
-  name: string;
+  /** 'DeiT-Tiny'. */
   title: string;
   preprocessing: Preprocessing;
   /** Gives logits of ImageNet's 1,000 classes. */
   learner: Learner;
 }
 
-/** The networks that label, the best of those that are small first; their files hold their heads. */
+/** The networks that label, best first: small ones whose files hold their heads. */
 export const labellingNetworks: readonly string[] = [
   'deit_tiny_patch16_224',
-  'squeezenet1_1',
   'efficientnet_lite0',
+  'squeezenet1_1',
 ];
 
 /**
- * The first of the named networks whose weights can be had; null where none can. Throws a LabError for a file that
- * lacks the head, and as `pretrainedWeights`.
+ * The first of the named networks whose weights can be had, for photos of the size that the data set's are worth; null where
+ * none can, and for drawings, of which none knows anything. Throws a LabError for a file that lacks the head, and as
+ * `pretrainedWeights`.
  */
 export async function pretrainedNetwork(
-  options: PretrainedOptions,
+  {dataset, weightsFolder: folder, mirror}: Pick<Workspace, 'dataset' | 'weightsFolder' | 'mirror'>,
+  {onDownload, onWarning, signal}: Pick<ExperimentHooks, 'onDownload' | 'onWarning' | 'signal'> = {},
   names: readonly string[] = labellingNetworks,
 ): Promise<PretrainedNetwork | null> {
+  if (dataset.standIn === 'drawings') return null;
   for (const name of names) {
-    const architecture = findArchitecture(name);
+    const whole = findArchitecture(name);
+    const architecture = whole.boundToSize ? whole : architectureAt(whole, {dataset});
+    const {title, preprocessing} = architecture;
+    const onProgress = (progress: DownloadProgress) => onDownload?.(`weights of ${name}`, progress);
     try {
+      const options = {folder, mirror, signal, onProgress, onWait: onWarning};
       const {path} = await pretrainedWeights(architecture, options);
-      const learner = WholeNetwork.original(Backbone.load(architecture, path, {extent: 'whole'}));
-      return {name, title: architecture.title, preprocessing: architecture.preprocessing, learner};
+      const backbone = Backbone.load(architecture, path, {extent: 'whole'});
+      return {title, preprocessing, learner: WholeNetwork.original(backbone)};
     } catch (error) {
       if (!(error instanceof FileUnavailable)) throw error;
     }

@@ -12,7 +12,7 @@ export interface HeadTraining {
   weightDecay: number;
 }
 
-export const defaultTraining: HeadTraining = {steps: 60, learningRate: 0.01, weightDecay: 0.01};
+export const defaultTraining: HeadTraining = {steps: 30, learningRate: 0.002, weightDecay: 0.1};
 
 /** A head on the features of these photos, with their labels as numbers of classes; the caller disposes it. */
 export function trainedHead(

@@ -46,10 +46,10 @@ import {
 } from './grids';
 import {interruptible} from './interrupt';
 import {
+  agreementsHtml,
   type LabelledOffline,
   labelPhotosOffline,
   type LabelOfflineOptions,
-  showAgreements,
 } from './offlineLabels';
 import {type Progress, ProgressLine} from './progress';
 import {predictedBatchGrid, preprocessingGrid} from './views';
@@ -364,7 +364,7 @@ export class Lab {
 
   /** Ways of labelling side by side, each against the hand-checked sample (`agreementWith`). */
   showAgreements(agreements: readonly Agreement[]): void {
-    showAgreements(agreements, this.workspace);
+    showHtml(agreementsHtml(agreements, this.workspace));
   }
 
   /** The photos of the hand-checked sample that a way of labelling judges otherwise, the surest first. */

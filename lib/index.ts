@@ -15,7 +15,20 @@ export {
   type Value,
   withHeadOn,
 } from './backbones';
-export {Classifier, Head, type HeadOptions, type Learner, WholeNetwork} from './heads';
+export {Classifier, Head, HeadOnFeatures, type HeadOptions, type Learner, WholeNetwork} from './heads';
+export {
+  type Agreement,
+  agreementWith,
+  type Answer,
+  type FrozenParts,
+  imagenetClasses,
+  type Judgement,
+  type Oracle,
+  type Question,
+  strategies,
+  type Strategy,
+  truthOf,
+} from './labelling';
 export {
   everything,
   type ExperimentOptions,
@@ -55,8 +68,12 @@ export {
 export {
   accuracy,
   classificationReport,
+  cohensKappa,
   confusedPairs,
   groupedConfusion,
+  labelsToReach,
+  type LearningCurve,
+  learningCurve,
   macroF1,
   type Metric,
   type Scores,

@@ -12,6 +12,7 @@ export {
   type Tone,
   worstMistakes,
 } from './grid';
+export {learningCurves, type LearningCurvesOptions} from './learning-curves';
 export {learningRateSchedule, type LearningRateOptions} from './learning-rate';
 export {reportText} from './report-text';
 export {bestEpoch, bestOnValidation, type FinishedRun, isFinished, partOf, timeInWords} from './run';
@@ -20,7 +21,9 @@ export {scoreAgainstPhotos} from './score-photos';
 export {scoreAgainstTime} from './score-time';
 export {trainingLoss, type RunningLoss, type TrainingLossOptions} from './training-loss';
 export {
+  agreementTable,
   confusedPairsTable,
+  learningCurvesTable,
   reportRows,
   type ReportRow,
   reportTable,

@@ -1,7 +1,14 @@
 /** Tables as HTML, and the same rows as plain records for data frames. */
 import {escapeHtml} from '../html';
 import type {StageSummary} from '../backbones';
-import {type ClassificationReport, confusedPairs, type Confusion} from '../metrics';
+import type {Agreement} from '../labelling';
+import {
+  type ClassificationReport,
+  confusedPairs,
+  type Confusion,
+  labelsToReach,
+  type LearningCurve,
+} from '../metrics';
 import {networkTitle, regimeName, runName, type RunRecord} from '../runs';
 import type {ChartOptions} from './figure';
 import {bestEpoch, bestOnValidation, standInsOf, totalSeconds} from './run';
@@ -217,9 +224,67 @@ export function confusedPairsTable(
   });
 }
 
+/** Ways of labelling against a hand-checked sample, as `<table class="agreement">`, a row for each. */
+export function agreementTable(
+  agreements: readonly Agreement[],
+  {title = 'Labels against the hand-checked sample', standIns = []}: TableOptions = {},
+): string {
+  return table({
+    kind: 'agreement',
+    caption: heading(title, standIns),
+    columns: ['labels by', 'checked', 'left to a person', 'agreement', '95 % interval', "Cohen's kappa"],
+    rows: agreements.map(({way, checked, left, agreement, interval, kappa}) => [
+      way,
+      String(checked),
+      String(left),
+      orDash(agreement, score),
+      interval ? `${score(interval.low)} to ${score(interval.high)}` : '–',
+      orDash(kappa, score),
+    ]),
+    names: 1,
+    bold: () => false,
+    empty: 'No way of labelling yet.',
+  });
+}
+
+/**
+ * Curves over the number of labels, as `<table class="labels">`: the score with half and with all of the labels, and with how
+ * many a curve comes to where the baseline ends.
+ */
+export function learningCurvesTable(
+  curves: readonly LearningCurve[],
+  options: TableOptions & {baseline?: string} = {},
+): string {
+  const {title = 'What each label brings', standIns = [], baseline = 'random'} = options;
+  const end = curves.find(({name}) => name === baseline)?.mean.at(-1);
+  const at = ({mean, deviation}: LearningCurve, place: number) =>
+    place === -1 ? '–' : `${score(mean[place])} ± ${score(deviation[place])}`;
+  return table({
+    kind: 'labels',
+    caption: heading(title, standIns),
+    columns: [
+      'photos chosen by',
+      'labels',
+      'score with half',
+      'with all',
+      `labels to where ${baseline} ends`,
+    ],
+    rows: curves.map((curve) => {
+      const {name, labelled} = curve;
+      const last = labelled.length - 1;
+      const half = labelled.filter((count) => count <= labelled[last] / 2).length - 1;
+      const reached = end === undefined ? null : labelsToReach(curve, end);
+      return [name, String(labelled[last] ?? 0), at(curve, half), at(curve, last), orDash(reached, String)];
+    }),
+    names: 1,
+    bold: () => false,
+    empty: 'No round has ended yet.',
+  });
+}
+
 interface Table {
   /** The HTML class: of tables of results alone `npm run lab` prints the text. */
-  kind: 'results' | 'report' | 'pairs' | 'stages';
+  kind: 'results' | 'report' | 'pairs' | 'stages' | 'agreement' | 'labels';
   caption: string;
   columns: readonly string[];
   rows: readonly (readonly string[])[];

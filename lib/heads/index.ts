@@ -1,5 +1,6 @@
 /** Heads, and what trains: a backbone with a new head, or a whole network. */
 export {Classifier} from './classifier';
 export {Head, type HeadOptions} from './head';
+export {HeadOnFeatures} from './headOnFeatures';
 export type {Criterion, Learner, Trainable, TrainingPass} from './learner';
 export {WholeNetwork} from './wholeNetwork';

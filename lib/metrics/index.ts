@@ -11,4 +11,6 @@ export {
 } from './report';
 export {isBetter, type Metric, metricNames, metrics, type Scores, scoresOf} from './scores';
 export {type ConfusedPair, confusedPairs, groupedConfusion} from './pairs';
+export {cohensKappa} from './kappa';
+export {labelsToReach, type LearningCurve, learningCurve} from './learning-curve';
 export {topKAccuracy} from './top-k';

@@ -84,9 +84,14 @@ export function showHtml(html: string): void {
   else process.stdout.write(plainText(html) + '\n');
 }
 
-/** Shows what a reader should know before going on, line by line. */
+/** Shows what does not stop the work, but a reader must know. */
 export function showWarning(message: string): void {
-  showHtml(`<div style="white-space:pre-line">⚠ ${escapeHtml(message)}</div>`);
+  showHtml(warningHtml(message));
+}
+
+/** A warning as a block of HTML, to stand by itself or below what it is about. */
+export function warningHtml(message: string): string {
+  return `<div style="white-space:pre-line">⚠ ${escapeHtml(message)}</div>`;
 }
 
 /** Shows an interactive chart in the cell's output; outside a notebook only its title is printed. */

@@ -1,8 +1,9 @@
 /** Grids of photos for a cell: samples with labels, an augmented batch, the worst mistakes. */
 import {batches, denormalise, describeBatch} from '../batches';
 import {imageGrid, isFinished, partOf, type PredictionCard, somePredictions, worstMistakes} from '../charts';
-import type {Dataset} from '../datasets';
+import {type Dataset, partNames} from '../datasets';
 import type {Workspace} from '../experiments';
+import type {Agreement} from '../labelling';
 import {type Augmentation, photoAugmentation, type Preprocessing, thumbnail} from '../pictures';
 import {mulberry32, shuffled} from '../random';
 import type {RunRecord} from '../runs';
@@ -100,4 +101,31 @@ async function withPhotos(cards: readonly PredictionCard[], {split}: Workspace) 
     return picture ? [thumbnail(picture, pixels).then((image) => ({...card, image}))] : [];
   });
   return Promise.all(items);
+}
+
+/** The photos of a hand-checked sample that a way of labelling judges otherwise, the surest first. */
+export async function disagreementGrid(
+  {dataset, split}: Workspace,
+  {way, disagreements}: Agreement,
+  count: number,
+): Promise<string> {
+  const pictures = new Map(
+    partNames.flatMap((part) => split.parts[part].map(({picture}) => [picture.key, picture] as const)),
+  );
+  const items = disagreements.slice(0, count).flatMap(({photo, checked, judged, confidence}) => {
+    const picture = pictures.get(photo);
+    if (!picture) return [];
+    const card = {
+      caption: `${judged} (${Math.round(100 * confidence)}\u00a0%)`,
+      detail: `by hand: ${checked}`,
+      tone: 'wrong' as const,
+    };
+    return [thumbnail(picture, pixels).then((image) => ({...card, image}))];
+  });
+  return imageGrid(await Promise.all(items), {
+    title: `${way}: ${disagreements.length} disagreements with the hand-checked sample`,
+    subtitle: 'Above: the label it gives, with its confidence; below: the label given by hand.',
+    standIns: photosInstead(dataset),
+    empty: 'It agrees with the whole sample.',
+  });
 }

@@ -24,13 +24,34 @@ import {
 } from '../experiments';
 import {LabError} from '../errors';
 import {escapeHtml} from '../html';
-import {classificationReport, metricNames} from '../metrics';
+import {classificationReport, type LearningCurve, metricNames} from '../metrics';
 import {runName, type RunRecord, type Tested} from '../runs';
+import type {ActiveLearning, Agreement, FrozenParts, FrozenPartsOptions} from '../labelling';
+import {
+  compareWithProgress,
+  type CompareOptions,
+  frozenWithProgress,
+  learnWithProgress,
+  type LearnOptions,
+} from './activeLearning';
 import {type Figure, showFigure, showHtml, showWarning} from './display';
 import {projectFolder} from './folder';
-import {augmentedBatchGrid, mistakeGrid, photosInstead, predictionGrid, sampleGrid} from './grids';
+import {
+  augmentedBatchGrid,
+  disagreementGrid,
+  mistakeGrid,
+  photosInstead,
+  predictionGrid,
+  sampleGrid,
+} from './grids';
 import {interruptible} from './interrupt';
 import {type LabelsChoice, photoLabels} from './labelling';
+import {
+  agreementsHtml,
+  type LabelledOffline,
+  labelPhotosOffline,
+  type LabelOfflineOptions,
+} from './offlineLabels';
 import {type Progress, ProgressLine} from './progress';
 import {predictedBatchGrid, preprocessingGrid} from './views';
 
@@ -332,6 +353,36 @@ export class Lab {
   /** What the run says of some photos, right and wrong told apart; `seed` draws them, the same for every run. */
   async showPredictions(run = this.best(), count = 6, seed = 1): Promise<void> {
     showHtml(await predictionGrid(this.workspace, run, {count, seed}));
+  }
+
+  /** Labels every photo by the first network pretrained on ImageNet that can be had; see `labelOffline`. */
+  labelOffline(options: LabelOfflineOptions = {}): Promise<LabelledOffline> {
+    return labelPhotosOffline(this.workspace, options);
+  }
+
+  /** Ways of labelling side by side, each against the hand-checked sample (`agreementWith`). */
+  showAgreements(agreements: readonly Agreement[]): void {
+    showHtml(agreementsHtml(agreements, this.workspace));
+  }
+
+  /** The photos of the hand-checked sample that a way of labelling judges otherwise, the surest first. */
+  async showDisagreements(agreement: Agreement, count = 12): Promise<void> {
+    showHtml(await disagreementGrid(this.workspace, agreement, count));
+  }
+
+  /** All photos as frozen features of a backbone, on which active learning and its comparisons run in seconds. */
+  frozenPhotos(options: FrozenPartsOptions): Promise<FrozenParts> {
+    return frozenWithProgress(this.workspace, options);
+  }
+
+  /** Active learning on the training photos, scored on the validation part; see `learnActively`. */
+  learnActively(frozen: FrozenParts, options: LearnOptions): Promise<ActiveLearning> {
+    return learnWithProgress(frozen, options);
+  }
+
+  /** Ways of choosing photos to label against one another, the truth held back; see `compareStrategies`. */
+  compareStrategies(frozen: FrozenParts, options: CompareOptions = {}): Promise<LearningCurve[]> {
+    return compareWithProgress(frozen, options);
   }
 
   private architecture(backbone: string | Architecture, size?: number) {

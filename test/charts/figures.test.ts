@@ -6,6 +6,7 @@ import * as prettier from 'prettier';
 import * as charts from '../../lib/charts';
 import type {Figure} from '../../lib/charts';
 import {LabError} from '../../lib/errors';
+import {learningCurve} from '../../lib/metrics';
 import type {RunRecord} from '../../lib/runs';
 import {BEGUN, CLASSES, STAND_IN, EVERYTHING, INTERRUPTED, NAMED, RUNS, UNTESTED} from './runs';
 
@@ -18,6 +19,25 @@ const CONFUSION = [
   [8, 1, 0],
   [0, 9, 1],
   [2, 0, 0],
+];
+
+const CURVES = [
+  learningCurve(
+    'random',
+    [10, 20, 30],
+    [
+      [0.71, 0.83, 0.89],
+      [0.79, 0.87, 0.91],
+    ],
+  ),
+  learningCurve(
+    'margin and spread',
+    [10, 20, 30],
+    [
+      [0.78, 0.9, 0.935],
+      [0.82, 0.92, 0.945],
+    ],
+  ),
 ];
 
 /** Every chart that is drawn from runs. */
@@ -56,6 +76,7 @@ const SNAPSHOTS: Record<string, Figure> = {
       backbone: 'resnext50_32x4d',
     },
   ),
+  'learning-curves': charts.learningCurves(CURVES),
   empty: charts.scorePerEpoch([BEGUN]),
 };
 
@@ -95,6 +116,8 @@ test('charts of runs with stand-ins say so in their titles, others do not', () =
   assert.match(titleOf(charts.classBalance(CLASSES, COUNTS, {standIns})), NOTICE);
   assert.match(titleOf(charts.confusionMatrix([[1]], ['glass'], 'Test', {standIns})), NOTICE);
   assert.match(titleOf(charts.learningRateSchedule([1, 0], {standIns})), NOTICE);
+  assert.match(titleOf(charts.learningCurves(CURVES, {standIns})), NOTICE);
+  assert.match(titleOf(charts.learningCurves([], {standIns})), NOTICE);
 });
 
 test('without anything to draw a figure says why', () => {
@@ -108,6 +131,7 @@ test('without anything to draw a figure says why', () => {
   }
   assert.deepEqual(charts.classBalance([], {}).data, []);
   assert.deepEqual(charts.confusionMatrix([[0]], ['glass'], 'Test').data, []);
+  assert.deepEqual(charts.learningCurves([]).data, []);
 });
 
 test('a run without result is drawn as far as it goes', () => {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {
+  agreementTable,
   bestOnValidation,
   confusedPairsTable,
   imageGrid,
+  learningCurvesTable,
   reportRows,
   reportTable,
   reportText,
@@ -14,7 +16,8 @@ import {
   type GridItem,
 } from '../../lib/charts';
 import {LabError} from '../../lib/errors';
-import {classificationReport} from '../../lib/metrics';
+import {agreementWith} from '../../lib/labelling';
+import {classificationReport, learningCurve} from '../../lib/metrics';
 import printedReports from './fixtures/printed-reports.json';
 import {BEGUN, CLASSES, STAND_IN, INTERRUPTED, NAMED, RUNS, UNTESTED} from './runs';
 
@@ -200,6 +203,40 @@ test('the pairs confused most', () => {
   const cells = [...html.matchAll(/<td [^>]*>([^<]*)</g)].map(([, text]) => text);
   assert.deepEqual(cells, ['trash', 'glass', '3', '50\u00a0%', 'glass', '&lt;metal&gt;', '2', '20\u00a0%']);
   assert.match(confusedPairsTable([[1]], ['glass']), /Nothing was confused\./);
+});
+
+const cellsOf = (html: string) => [...html.matchAll(/<td [^>]*>([^<]*)</g)].map(([, text]) => text);
+
+test('ways of labelling side by side, a dash where one has labelled nothing', () => {
+  const classes = ['cat', 'dog'];
+  const sample = new Map([
+    ['a', 'cat'],
+    ['b', 'dog'],
+  ]);
+  const right = new Map([['a', {label: 'cat', confidence: 1}]]);
+  const ways = [right, new Map()].map((labels, i) => agreementWith(sample, labels, {way: `<${i}>`, classes}));
+  const html = agreementTable(ways, {standIns: ['CIFAR-10 photos']});
+  assert.deepEqual(cellsOf(html), [
+    ...['&lt;0&gt;', '2', '1', '1.000', '1.000 to 1.000', '–'],
+    ...['&lt;1&gt;', '2', '2', '–', '–', '–'],
+  ]);
+  assert.match(html, NOTICE);
+});
+
+test('what labels bring: with half of them, with all, and how many lead to where random choice ends', () => {
+  const labelled = [10, 20, 30, 40];
+  const html = learningCurvesTable([
+    learningCurve('least margin', labelled, [
+      [0.5, 0.8, 0.9, 0.95],
+      [0.5, 0.8, 0.9, 0.97],
+    ]),
+    learningCurve('random', labelled, [[0.4, 0.6, 0.7, 0.85]]),
+  ]);
+  assert.deepEqual(cellsOf(html), [
+    ...['least margin', '40', '0.800 ± 0.000', '0.960 ± 0.014', '30'],
+    ...['random', '40', '0.600 ± 0.000', '0.850 ± 0.000', '40'],
+  ]);
+  assert.match(learningCurvesTable([]), /No round has ended yet\./);
 });
 
 test('a report as text is laid out as scikit-learn prints it', () => {

@@ -1,4 +1,12 @@
-import {type HeadPlace, type Net, type ParameterSpec, ShapeNet, type Value, Weights} from '../backbones';
+import {
+  type HeadPlace,
+  type LayerSummary,
+  type Net,
+  type ParameterSpec,
+  ShapeNet,
+  type Value,
+  Weights,
+} from '../backbones';
 import type {Tensor} from '../engine';
 import {LabError} from '../errors';
 import {fnv1a, mulberry32} from '../random';
@@ -30,6 +38,8 @@ function initialValues(seed: number, fanIns: number[]) {
  */
 export class Head {
   readonly weights: Weights;
+  /** Its layers for one photo. */
+  readonly layers: readonly LayerSummary[];
   private readonly dropout: number;
   private readonly hidden: number[];
 
@@ -57,6 +67,7 @@ export class Head {
     this.hidden = hidden;
     const net = new ShapeNet();
     this.apply(net, {shape: [1, ...features]});
+    this.layers = net.layers;
     this.weights = new Weights(
       net.parameters,
       initialValues(seed, [features[features.length - 1], ...hidden]),

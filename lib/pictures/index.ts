@@ -20,5 +20,6 @@ export {
   recordSide,
   separate,
 } from './records';
+export {type PhotoSheet, photoSheet} from './sheet';
 export {thumbnail} from './thumbnail';
 export {sharp} from './vips';

@@ -15,7 +15,15 @@ export {
   type Value,
   withHeadOn,
 } from './backbones';
-export {Classifier, Head, type HeadOptions, type Learner, WholeNetwork} from './heads';
+export {
+  type Embeddings,
+  inPlane,
+  neighbours,
+  type PlaneMethod,
+  separation,
+  type Separation,
+} from './embeddings';
+export {Classifier, Head, type HeadOptions, type Learner, penultimate, WholeNetwork} from './heads';
 export {
   everything,
   type ExperimentOptions,
@@ -25,16 +33,25 @@ export {
   type SharedRegime,
 } from './experiments';
 export {
+  convolve,
+  type ConvolveOptions,
   Lab,
   type LabOptions,
   type LiveFigure,
   liveFigure,
   openLab,
+  outputSizes,
+  pool,
   type Profile,
   profile,
+  shortcutGradients,
   showFigure,
   showHtml,
+  showMatrices,
   showTable,
+  type SizeSettings,
+  stack,
+  type StackOptions,
   tellStandIns,
 } from './notebook';
 export {
@@ -56,6 +73,7 @@ export {
   crossEntropy,
   dropoutRandom,
   evaluate,
+  layerGradientNorms,
   learningRateFactor,
   makeOptimizer,
   oneCycle,

@@ -3,7 +3,8 @@ import {existsSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import type {Architecture} from '../backbones';
 import * as charts from '../charts';
-import {type NearDuplicates, partNames, type Split} from '../datasets';
+import {type NearDuplicates, type Part, partNames, type Split} from '../datasets';
+import type {Embeddings} from '../embeddings';
 import {engineReport, peakMemory, tf} from '../engine';
 import {
   architectureAt,
@@ -13,6 +14,7 @@ import {
   type ExperimentOptions,
   type ExperimentParts,
   experimentParts,
+  type NetworkParts,
   foreseeStandIns,
   type Gathered,
   openWorkspace,
@@ -21,14 +23,32 @@ import {
   standInsInWords,
   startOf,
   testedByHand,
+  trainedParts,
   type Workspace,
 } from '../experiments';
 import {LabError} from '../errors';
 import {escapeHtml} from '../html';
 import {classificationReport, metricNames} from '../metrics';
 import {runName, type RunRecord, type Tested} from '../runs';
-import {type Figure, showFigure, showHtml} from './display';
+import {type Figure, showFigure, showHtml, showTable} from './display';
+import {
+  type EmbedOptions,
+  embedPhotos,
+  neighbourGrids,
+  separationTable,
+  showEmbeddings,
+  type ShowEmbeddingsOptions,
+} from './embeddings';
 import {augmentedBatchGrid, mistakeGrid, photosInstead, predictionGrid, sampleGrid} from './grids';
+import {
+  batchNormHistograms,
+  featureMapGrids,
+  kernelGrid,
+  kernelOverChannels,
+  type Looked,
+  type PhotoChoice,
+  photoMatrices,
+} from './inside';
 import {interruptible} from './interrupt';
 import {type Progress, ProgressLine} from './progress';
 import {predictedBatchGrid, preprocessingGrid} from './views';
@@ -182,10 +202,22 @@ export class Lab {
    * three parts, and the loop's options. Dispose them in the end.
    */
   async parts(options: ExperimentOptions): Promise<ExperimentParts> {
+    return this.prepared(experimentParts, options);
+  }
+
+  /**
+   * The same parts with the best weights of the experiment's run: `lab.trained(options)` after `lab.run(options)`. Dispose
+   * them in the end.
+   */
+  async trained(options: ExperimentOptions): Promise<ExperimentParts> {
+    return this.prepared(trainedParts, options);
+  }
+
+  private async prepared(prepare: typeof experimentParts, options: ExperimentOptions) {
     const line = new ProgressLine();
     const title = backboneName(options.backbone);
     const parts = await interruptible(`${title} was interrupted. Run the cell again to go on.`, (signal) =>
-      experimentParts(options, this.workspace, {
+      prepare(options, this.workspace, {
         signal,
         onWarning: showWarning,
         onDownload: (file, {received, total}) => line.report(amount(file, 'bytes', received, total)),
@@ -338,6 +370,71 @@ export class Lab {
   /** What the run says of some photos, right and wrong told apart; `seed` draws them, the same for every run. */
   async showPredictions(run = this.best(), count = 6, seed = 1): Promise<void> {
     showHtml(await predictionGrid(this.workspace, run, {count, seed}));
+  }
+
+  /**
+   * What the layer before the last makes of photos: of what `trained` or `parts` gave, or of a backbone as it comes, by its
+   * name. Of the validation part, at most 600, unless something else is asked for.
+   */
+  async embed(
+    network: Omit<NetworkParts, 'dispose'> | string | Architecture,
+    options: EmbedOptions = {},
+  ): Promise<Embeddings> {
+    return embedPhotos(network, options, this.workspace, showWarning);
+  }
+
+  /** Embeddings of the same photos in two dimensions, by t-SNE and UMAP, coloured by class, the photo on hover. */
+  async showEmbeddings(
+    embeddings: readonly Embeddings[],
+    options: ShowEmbeddingsOptions = {},
+  ): Promise<void> {
+    await showEmbeddings(embeddings, options);
+  }
+
+  /** How well each of the spaces tells the classes apart: k-NN accuracy (cosine, leave one out) and silhouette. */
+  showSeparation(embeddings: readonly Embeddings[], k = 5): void {
+    showTable(separationTable(embeddings, k));
+  }
+
+  /** The photos that lie nearest to photo number `photo` of the embeddings. */
+  async showNeighbours(
+    embeddings: readonly Embeddings[],
+    options: {photo?: number; count?: number} = {},
+  ): Promise<void> {
+    showHtml(await neighbourGrids(embeddings, options));
+  }
+
+  /** Feature maps of one photo at several depths; `layers` are names of stages or layers. */
+  async showFeatureMaps(
+    parts: Looked,
+    options: PhotoChoice & {layers?: readonly string[]; maps?: number} = {},
+  ): Promise<void> {
+    showHtml(await featureMapGrids(this.workspace, parts, options));
+  }
+
+  /** The kernels of a convolution as pictures, by default of the first. */
+  async showKernels(parts: Looked, options: {layer?: string; kernels?: number} = {}): Promise<void> {
+    showHtml(await kernelGrid(parts, options));
+  }
+
+  /** How one kernel makes one feature map of several channels, on one photo. */
+  async showKernelOverChannels(
+    parts: Looked,
+    options: PhotoChoice & {layer?: string; kernel?: number; channels?: number} = {},
+  ): Promise<void> {
+    showHtml(await kernelOverChannels(this.workspace, parts, options));
+  }
+
+  /** What a BatchNorm makes of its input, in inference and in training, as histograms. */
+  async showBatchNorm(parts: Looked, options: {layer?: string; photos?: number} = {}): Promise<void> {
+    showFigure(await batchNormHistograms(this.workspace, parts, options));
+  }
+
+  /** One photo as matrices [size, size] of numbers from 0 to 1, to convolve and pool. */
+  async photoMatrices(
+    options: {photo?: number; part?: Part; size?: number} = {},
+  ): Promise<Record<'grey' | 'red' | 'green' | 'blue', number[][]>> {
+    return photoMatrices(this.workspace, options);
   }
 
   private architecture(backbone: string | Architecture, size?: number) {

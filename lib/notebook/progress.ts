@@ -7,7 +7,7 @@ import {liveDisplay, type LiveDisplay} from './display';
 export interface AmountProgress {
   /** What is being done: 'Features of deit_tiny', a file's name. */
   title: string;
-  unit: 'images' | 'bytes';
+  unit: 'images' | 'bytes' | 'steps';
   /** Units done, what an earlier session did included. */
   done: number;
   /** Units in all, null where that is unknown. */
@@ -100,7 +100,7 @@ function amount({unit, done, total}: AmountProgress): string {
 }
 
 function rate(unit: AmountProgress['unit'], perSecond: number): string {
-  return unit === 'bytes' ? `${megabytes(perSecond)} MB/s` : `${perSecond.toFixed(1)} images/s`;
+  return unit === 'bytes' ? `${megabytes(perSecond)} MB/s` : `${perSecond.toFixed(1)} ${unit}/s`;
 }
 
 function megabytes(bytes: number): string {

@@ -1,6 +1,7 @@
 /** Pictures, wherever they lie: decoded, augmented, shown. */
 export {type Augmentation, checkedAugmentation, photoAugmentation} from './augmentation';
 export {type View, decodeInto, decodePicture} from './decode';
+export {type MatrixColours, matrixPicture} from './matrix-picture';
 export {PhotoFile, photoReading} from './photo-file';
 export type {Picture, Size} from './picture';
 export {

@@ -65,5 +65,5 @@ function spreadOf(values: ArrayLike<number>): string {
   const list = Array.from(values);
   const mean = list.reduce((sum, value) => sum + value, 0) / list.length;
   const variance = list.reduce((sum, value) => sum + (value - mean) ** 2, 0) / list.length;
-  return `mean ${mean.toFixed(2)}, deviation ${Math.sqrt(variance).toFixed(2)}`;
+  return `mean ${mean.toFixed(2).replace('-0.00', '0.00')}, deviation ${Math.sqrt(variance).toFixed(2)}`;
 }

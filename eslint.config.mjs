@@ -20,6 +20,7 @@ const folders = [
   'runs',
   'experiments',
   'labelling',
+  'embeddings',
   'charts',
   'notebook',
 ];

@@ -15,7 +15,24 @@ export {
   type Value,
   withHeadOn,
 } from './backbones';
-export {Classifier, Head, HeadOnFeatures, type HeadOptions, type Learner, WholeNetwork} from './heads';
+export {
+  type Embeddings,
+  inPlane,
+  neighbours,
+  type PlaneMethod,
+  separation,
+  type Separation,
+} from './embeddings';
+export {
+  Classifier,
+  Head,
+  HeadOnFeatures,
+  type HeadOptions,
+  type LayeredLearner,
+  type Learner,
+  penultimate,
+  WholeNetwork,
+} from './heads';
 export {
   type Agreement,
   agreementWith,
@@ -48,6 +65,8 @@ export {
 } from './collecting';
 export {
   collect,
+  convolve,
+  type ConvolveOptions,
   Lab,
   labelByHand,
   labelByModel,
@@ -58,11 +77,18 @@ export {
   openLabellingPage,
   openLabels,
   openPhotos,
+  outputSizes,
+  pool,
   type Profile,
   profile,
+  shortcutGradients,
   showFigure,
   showHtml,
+  showMatrices,
   showTable,
+  type SizeSettings,
+  stack,
+  type StackOptions,
   tellStandIns,
 } from './notebook';
 export {
@@ -88,6 +114,7 @@ export {
   crossEntropy,
   dropoutRandom,
   evaluate,
+  layerGradientNorms,
   learningRateFactor,
   makeOptimizer,
   oneCycle,

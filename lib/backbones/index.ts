@@ -19,6 +19,7 @@ export {Backbone, type StageRange} from './backbone';
 export {CutWeights} from './loading';
 export type {Net, Value} from './net';
 export {network, type NetworkDefinition, type NetworkOptions} from './network';
+export {ObservingNet} from './observing';
 export {pretrainedWeights, type PretrainedOptions, weightsAtHand} from './pretrained';
 export {architectureNames, findArchitecture, isRegistered, smallRelative} from './registry';
 export {InferenceNet, TrainingNet, type TrainingOptions} from './tensors';

@@ -73,6 +73,18 @@ export function neutralColour(kind: RegimeKind): string {
   return withWhite('#4a5560', REGIME_STYLES[kind].strength);
 }
 
+/** Classes where each has a colour of its own: Okabe and Ito's, in the order in which they differ most. */
+export const CLASS_COLOURS: readonly string[] = [
+  '#0072b2',
+  '#d55e00',
+  '#009e73',
+  '#cc79a7',
+  '#e69f00',
+  '#56b4e9',
+  '#000000',
+  '#c9b200',
+];
+
 /** Parts of a split, or whatever else is neither backbone nor regime, from strong to faint. */
 export const PART_COLOURS: readonly string[] = ['#3d5166', '#8ca3b8', '#cbd6e0'];
 

@@ -1,8 +1,10 @@
 /** One experiment from configuration to stored result: weights, frozen features, training, a single look at the test part. */
 import type {Part, Photo} from '../datasets';
 import {type FeatureStore, frozenFeatures} from '../features';
+import type {Architecture} from '../backbones';
 import {openCheckpoint} from '../checkpoints';
-import {Classifier, type Learner} from '../heads';
+import {LabError} from '../errors';
+import {Classifier, type LayeredLearner, type Learner} from '../heads';
 import type {View} from '../pictures';
 import {fnv1a} from '../random';
 import {type Run, type RunRecord, type RunResult, runTitle} from '../runs';
@@ -23,7 +25,7 @@ import {
   trainingOptions,
 } from './configuration';
 import {findNetwork, type NetworkHooks} from './networks';
-import {keptStages} from './regimes';
+import {featureExtraction, keptStages} from './regimes';
 import {featureSource, photoSource} from './sources';
 import type {Workspace} from './workspace';
 
@@ -76,7 +78,7 @@ export interface ExperimentParts {
   /** What it is made of, complete with defaults: classes, preprocessing, what stands in. */
   experiment: Experiment;
   /** What trains. */
-  learner: Learner;
+  learner: LayeredLearner;
   /** The parts of the split, as photos or as frozen features. */
   sources: Record<Part, Source>;
   /** What the training loop is told. */
@@ -90,8 +92,57 @@ export async function experimentParts(
   workspace: Workspace,
   hooks: ExperimentHooks = {},
 ): Promise<ExperimentParts> {
-  const {network, experiment, kept} = await prepare(options, workspace, hooks);
-  const title = options.name ?? runTitle(experiment);
+  return partsOf(await prepare(options, workspace, hooks), workspace, hooks);
+}
+
+/**
+ * The same of an experiment that has run, what trains holding the best weights of its run. Throws a LabError where none are
+ * stored.
+ */
+export async function trainedParts(
+  options: ExperimentOptions,
+  workspace: Workspace,
+  hooks: ExperimentHooks = {},
+): Promise<ExperimentParts> {
+  const prepared = await prepare(options, workspace, hooks);
+  const run = workspace.runs.find(prepared.experiment);
+  const weights = run && workspace.runs.bestWeights(run.id);
+  if (!weights) {
+    const why = run?.status === 'running' ? 'is still being trained by a kernel' : 'has not been trained yet';
+    const remedy = run?.status === 'running' ? 'Wait for it.' : 'Call lab.run with these options first.';
+    throw new LabError(`${prepared.title} ${why}, so there are no weights of it. ${remedy}`);
+  }
+  const parts = await partsOf(prepared, workspace, hooks);
+  try {
+    restoreFile(parts.learner, weights);
+    return parts;
+  } catch (error) {
+    parts.dispose();
+    throw error;
+  }
+}
+
+/** A network to be looked into, without photos or frozen features; `dispose` it. */
+export type NetworkParts = Pick<ExperimentParts, 'title' | 'experiment' | 'learner' | 'dispose'>;
+
+/** A backbone with the weights that an experiment would start from, and an untrained head. */
+export async function untrainedParts(
+  backbone: string | Architecture,
+  options: Pick<ExperimentOptions, 'weights' | 'size' | 'seed'>,
+  workspace: Workspace,
+  hooks: NetworkHooks = {},
+): Promise<NetworkParts> {
+  const whole: ExperimentOptions = {...options, backbone, regime: featureExtraction(), epochs: 1};
+  const {network, experiment} = await prepare(whole, workspace, hooks);
+  const learner = network.learner(experiment);
+  return {title: experiment.network, experiment, learner, dispose: () => learner.dispose()};
+}
+
+async function partsOf(
+  {title, network, experiment, kept}: Awaited<ReturnType<typeof prepare>>,
+  workspace: Workspace,
+  hooks: ExperimentHooks,
+): Promise<ExperimentParts> {
   const learner = network.learner(experiment);
   try {
     const {sources, close} = await openSources(learner, experiment, kept, workspace, hooks);
@@ -110,8 +161,9 @@ export async function experimentParts(
 async function prepare(options: ExperimentOptions, workspace: Workspace, hooks: ExperimentHooks) {
   const network = await findNetwork(options, workspace, hooks);
   const experiment = completeExperiment(options, network, workspace);
-  hooks.onStart?.(options.name ?? runTitle(experiment));
-  return {network, experiment, kept: keptStages(options.regime, network.stages)};
+  const title = options.name ?? runTitle(experiment);
+  hooks.onStart?.(title);
+  return {title, network, experiment, kept: keptStages(options.regime, network.stages)};
 }
 
 async function trainAndTest(

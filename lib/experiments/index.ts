@@ -1,6 +1,14 @@
 /** Experiments: one backbone under one regime, from configuration to stored result. */
 export {type Experiment, type ExperimentOptions, trainingPhotos} from './configuration';
-export {type ExperimentHooks, type ExperimentParts, experimentParts, runExperiment} from './experiment';
+export {
+  type ExperimentHooks,
+  type ExperimentParts,
+  experimentParts,
+  type NetworkParts,
+  runExperiment,
+  trainedParts,
+  untrainedParts,
+} from './experiment';
 export {
   architectureAt,
   architectureIn,

@@ -15,7 +15,7 @@ import type {Preprocessing} from '../pictures';
 import {checkpointDigest} from '../checkpoints';
 import {type DownloadProgress, FileUnavailable, mirrorOf} from '../downloads';
 import {LabError} from '../errors';
-import {Classifier, Head, type HeadOptions, type Learner, WholeNetwork} from '../heads';
+import {Classifier, Head, type HeadOptions, type LayeredLearner, WholeNetwork} from '../heads';
 import type {Regime} from '../runs';
 import {reasonInOneLine, remedy} from './stand-ins';
 import type {Workspace} from './workspace';
@@ -60,7 +60,7 @@ export interface Network {
   definition: string | null;
   /** What stands in for what was asked for: 'EfficientNet-Lite0 for MobileNetV2'; null when nothing does. */
   standIn: string | null;
-  learner: (settings: LearnerSettings) => Learner;
+  learner: (settings: LearnerSettings) => LayeredLearner;
 }
 
 export interface NetworkHooks {

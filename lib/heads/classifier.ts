@@ -1,16 +1,30 @@
-import {type Backbone, InferenceNet, TrainingNet, type TrainingOptions} from '../backbones';
+import {
+  type Backbone,
+  InferenceNet,
+  type LayerSummary,
+  ObservingNet,
+  TrainingNet,
+  type TrainingOptions,
+} from '../backbones';
 import type {NamedValues} from '../checkpoints';
 import {tf, type Tensor} from '../engine';
 import {LabError} from '../errors';
 import type {Head} from './head';
-import {type Learner, type Outputs, totalLoss, type Trainable, type TrainingPass} from './learner';
+import {
+  checkNames,
+  type LayeredLearner,
+  type Outputs,
+  totalLoss,
+  type Trainable,
+  type TrainingPass,
+} from './learner';
 
 /**
  * A backbone whose first `frozen` stages stand still, and a new head on it. What comes in is the output of the frozen
  * stages: photos when none is frozen, what the head stands on when all are. With a second head on the features of the
  * architecture's auxiliary classifier, that helps in training.
  */
-export class Classifier implements Learner {
+export class Classifier implements LayeredLearner {
   /** Throws a LabError on a number of stages that cannot be, and where what the auxiliary head looks at is frozen. */
   constructor(
     readonly backbone: Backbone,
@@ -31,6 +45,18 @@ export class Classifier implements Learner {
 
   get classes(): number {
     return this.head.classes;
+  }
+
+  get layers(): readonly LayerSummary[] {
+    return [...this.backbone.architecture.summary().flatMap(({layers}) => layers), ...this.head.layers];
+  }
+
+  get stages(): readonly string[] {
+    return this.backbone.architecture.stages.map(({name}) => name);
+  }
+
+  get outputLayer(): string {
+    return this.head.layers.findLast(({name}) => name !== '')!.name;
   }
 
   get isFrozen(): boolean {
@@ -75,6 +101,36 @@ export class Classifier implements Learner {
         top.dispose();
       },
     };
+  }
+
+  activations(photos: Tensor, names: readonly string[]): Map<string, Tensor> {
+    checkNames(this, names);
+    const kept = new Map<string, Tensor>();
+    const [body, top] = [this.backbone, this.head].map(
+      ({weights}) => new ObservingNet(weights, new Set(names), kept),
+    );
+    try {
+      tf.tidy(() => {
+        const map = this.stages.reduce((x, stage, from) => {
+          body.keep(`${stage}.input`, x);
+          const y = this.backbone.run(body, x, {from, to: from + 1});
+          body.keep(stage, y);
+          return y;
+        }, photos);
+        this.head.logits(top, this.backbone.pool(body, map));
+      });
+      return kept;
+    } catch (error) {
+      tf.dispose([...kept.values()]);
+      throw error;
+    } finally {
+      body.dispose();
+      top.dispose();
+    }
+  }
+
+  weight(name: string): NamedValues {
+    return (this.head.weights.has(name) ? this.head : this.backbone).weights.read(name);
   }
 
   /** The tensors that differ from the pretrained weights: the heads and all of the stages that are not frozen. */

@@ -1,5 +1,6 @@
 import {
   type HeadPlace,
+  type LayerSummary,
   type Net,
   type ParameterSpec,
   randomValues,
@@ -50,6 +51,8 @@ const normName = 'norm';
  */
 export class Head {
   readonly weights: Weights;
+  /** Its layers for one photo. */
+  readonly layers: readonly LayerSummary[];
   private readonly dropout: number;
   private readonly hidden: number[];
   private readonly batchNorm: boolean;
@@ -79,6 +82,7 @@ export class Head {
     this.batchNorm = batchNorm;
     const net = new ShapeNet();
     this.apply(net, {shape: [1, ...features]});
+    this.layers = net.layers;
     this.weights = new Weights(
       net.parameters,
       initialValues(seed, [features[features.length - 1], ...hidden]),

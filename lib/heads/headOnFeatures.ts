@@ -14,7 +14,8 @@ export class HeadOnFeatures implements Learner {
 
   trainable(): Map<string, Trainable> {
     const {weights} = this.head;
-    return new Map(weights.names().map((name) => [name, {variable: weights.get(name), part: 'head'}]));
+    const names = weights.names().filter((name) => weights.specs.get(name)!.trainable);
+    return new Map(names.map((name) => [name, {variable: weights.get(name), part: 'head'}]));
   }
 
   forTraining(options: TrainingOptions): TrainingPass {

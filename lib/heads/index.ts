@@ -2,5 +2,12 @@
 export {Classifier} from './classifier';
 export {Head, type HeadOptions} from './head';
 export {HeadOnFeatures} from './headOnFeatures';
-export type {Criterion, Learner, Trainable, TrainingPass} from './learner';
+export {
+  type Criterion,
+  type LayeredLearner,
+  type Learner,
+  penultimate,
+  type Trainable,
+  type TrainingPass,
+} from './learner';
 export {WholeNetwork} from './wholeNetwork';

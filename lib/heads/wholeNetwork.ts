@@ -1,7 +1,9 @@
 import {
   type Backbone,
   InferenceNet,
+  type LayerSummary,
   type NetworkDefinition,
+  ObservingNet,
   originalLogits,
   randomValues,
   ShapeNet,
@@ -11,23 +13,32 @@ import {
 } from '../backbones';
 import type {NamedValues} from '../checkpoints';
 import {tf, type Tensor} from '../engine';
-import {type Learner, type Outputs, totalLoss, type Trainable, type TrainingPass} from './learner';
+import {
+  checkNames,
+  type LayeredLearner,
+  type Outputs,
+  totalLoss,
+  type Trainable,
+  type TrainingPass,
+} from './learner';
 
 /** A network of which everything trains, from photos [batch, height, width, 3]. */
-export class WholeNetwork implements Learner {
+export class WholeNetwork implements LayeredLearner {
   private constructor(
     private readonly weights: Weights,
     readonly classes: number,
+    readonly layers: readonly LayerSummary[],
     private readonly outputs: (net: InferenceNet | TrainingNet, photos: Tensor) => Outputs,
     private readonly partOf: (name: string) => Trainable['part'],
   ) {}
 
   /** A network that a cell wrote, with seeded random weights; all of it is new, so it has the head's learning rate. */
-  static random({build, parameters, classes}: NetworkDefinition, seed: number): WholeNetwork {
+  static random({build, parameters, layers, classes}: NetworkDefinition, seed: number): WholeNetwork {
     const weights = new Weights(parameters, randomValues(seed));
     return new WholeNetwork(
       weights,
       classes,
+      layers,
       (net, photos) => ({logits: build(net, photos) as Tensor}),
       () => 'head',
     );
@@ -37,11 +48,13 @@ export class WholeNetwork implements Learner {
   static original(backbone: Backbone): WholeNetwork {
     const {architecture, weights} = backbone;
     const ofStages = architecture.parameters();
-    const map = architecture.summary()[architecture.stages.length - 1].output;
-    const {shape} = originalLogits(architecture, new ShapeNet(), {shape: [1, ...map]});
+    const stages = architecture.summary();
+    const head = new ShapeNet();
+    const {shape} = originalLogits(architecture, head, {shape: [1, ...stages[stages.length - 1].output]});
     return new WholeNetwork(
       weights,
       shape[1],
+      [...stages.flatMap(({layers}) => layers), ...head.layers],
       (net, photos) => {
         const {logits, auxiliary} = backbone.logits(net, photos);
         const weight = architecture.auxiliary?.weight;
@@ -49,6 +62,15 @@ export class WholeNetwork implements Learner {
       },
       (name) => (ofStages.has(name) ? 'backbone' : 'head'),
     );
+  }
+
+  /** It is computed as one; the names of its layers tell the stages. */
+  get stages(): readonly string[] {
+    return [];
+  }
+
+  get outputLayer(): string {
+    return this.layers.findLast(({name}) => name !== '')!.name;
   }
 
   trainable(): Map<string, Trainable> {
@@ -72,6 +94,27 @@ export class WholeNetwork implements Learner {
       logits: (photos) => tf.tidy(() => this.outputs(net, photos).logits),
       dispose: () => net.dispose(),
     };
+  }
+
+  activations(photos: Tensor, names: readonly string[]): Map<string, Tensor> {
+    checkNames(this, names);
+    const kept = new Map<string, Tensor>();
+    const net = new ObservingNet(this.weights, new Set(names), kept);
+    try {
+      tf.tidy(() => {
+        this.outputs(net, photos);
+      });
+      return kept;
+    } catch (error) {
+      tf.dispose([...kept.values()]);
+      throw error;
+    } finally {
+      net.dispose();
+    }
+  }
+
+  weight(name: string): NamedValues {
+    return this.weights.read(name);
   }
 
   state(): NamedValues[] {

@@ -1,5 +1,13 @@
 /** The notebook: what cells call, and the one door to tslab. */
 export {collect} from './collecting';
+export {
+  convolve,
+  type ConvolveOptions,
+  outputSizes,
+  pool,
+  showMatrices,
+  type SizeSettings,
+} from './convolution';
 export * from './display';
 export {Lab, type LabOptions, openLab, type Profile, profile, tellStandIns} from './lab';
 export {
@@ -12,3 +20,4 @@ export {
 } from './labelling';
 export {onInterrupt} from './interrupt';
 export {ProgressLine} from './progress';
+export {shortcutGradients, stack, type StackOptions} from './shortcuts';

@@ -1,7 +1,8 @@
 /** What a notebook's cells call: opens the photos, runs experiments with progress in place, and shows what the store holds. */
 import type {Architecture} from '../backbones';
 import * as charts from '../charts';
-import {type NearDuplicates, partNames, type Split} from '../datasets';
+import {type NearDuplicates, type Part, partNames, type Split} from '../datasets';
+import type {Embeddings} from '../embeddings';
 import {engineReport, peakMemory, tf} from '../engine';
 import {
   architectureAt,
@@ -11,6 +12,7 @@ import {
   type ExperimentOptions,
   type ExperimentParts,
   experimentParts,
+  type NetworkParts,
   foreseeStandIns,
   type Gathered,
   openWorkspace,
@@ -19,6 +21,7 @@ import {
   standInsInWords,
   startOf,
   testedByHand,
+  trainedParts,
   trainingPhotos,
   type Workspace,
 } from '../experiments';
@@ -34,7 +37,15 @@ import {
   learnWithProgress,
   type LearnOptions,
 } from './activeLearning';
-import {type Figure, showFigure, showHtml, showWarning} from './display';
+import {type Figure, showFigure, showHtml, showTable, showWarning} from './display';
+import {
+  type EmbedOptions,
+  embedPhotos,
+  neighbourGrids,
+  separationTable,
+  showEmbeddings,
+  type ShowEmbeddingsOptions,
+} from './embeddings';
 import {projectFolder} from './folder';
 import {
   augmentedBatchGrid,
@@ -44,6 +55,15 @@ import {
   predictionGrid,
   sampleGrid,
 } from './grids';
+import {
+  batchNormHistograms,
+  featureMapGrids,
+  kernelGrid,
+  kernelOverChannels,
+  type Looked,
+  type PhotoChoice,
+  photoMatrices,
+} from './inside';
 import {interruptible} from './interrupt';
 import {type LabelsChoice, photoLabels} from './labelling';
 import {
@@ -192,10 +212,22 @@ export class Lab {
    * three parts, and the loop's options. Dispose them in the end.
    */
   async parts(options: ExperimentOptions): Promise<ExperimentParts> {
+    return this.prepared(experimentParts, options);
+  }
+
+  /**
+   * The same parts with the best weights of the experiment's run: `lab.trained(options)` after `lab.run(options)`. Dispose
+   * them in the end.
+   */
+  async trained(options: ExperimentOptions): Promise<ExperimentParts> {
+    return this.prepared(trainedParts, options);
+  }
+
+  private async prepared(prepare: typeof experimentParts, options: ExperimentOptions) {
     const line = new ProgressLine();
     const title = backboneName(options.backbone);
     const parts = await interruptible(`${title} was interrupted. Run the cell again to go on.`, (signal) =>
-      experimentParts(options, this.workspace, {
+      prepare(options, this.workspace, {
         signal,
         onWarning: showWarning,
         onDownload: (file, {received, total}) => line.report(amount(file, 'bytes', received, total)),
@@ -383,6 +415,71 @@ export class Lab {
   /** Ways of choosing photos to label against one another, the truth held back; see `compareStrategies`. */
   compareStrategies(frozen: FrozenParts, options: CompareOptions = {}): Promise<LearningCurve[]> {
     return compareWithProgress(frozen, options);
+  }
+
+  /**
+   * What the layer before the last makes of photos: of what `trained` or `parts` gave, or of a backbone as it comes, by its
+   * name. Of the validation part, at most 600, unless something else is asked for.
+   */
+  async embed(
+    network: Omit<NetworkParts, 'dispose'> | string | Architecture,
+    options: EmbedOptions = {},
+  ): Promise<Embeddings> {
+    return embedPhotos(network, options, this.workspace, showWarning);
+  }
+
+  /** Embeddings of the same photos in two dimensions, by t-SNE and UMAP, coloured by class, the photo on hover. */
+  async showEmbeddings(
+    embeddings: readonly Embeddings[],
+    options: ShowEmbeddingsOptions = {},
+  ): Promise<void> {
+    await showEmbeddings(embeddings, options);
+  }
+
+  /** How well each of the spaces tells the classes apart: k-NN accuracy (cosine, leave one out) and silhouette. */
+  showSeparation(embeddings: readonly Embeddings[], k = 5): void {
+    showTable(separationTable(embeddings, k));
+  }
+
+  /** The photos that lie nearest to photo number `photo` of the embeddings. */
+  async showNeighbours(
+    embeddings: readonly Embeddings[],
+    options: {photo?: number; count?: number} = {},
+  ): Promise<void> {
+    showHtml(await neighbourGrids(embeddings, options));
+  }
+
+  /** Feature maps of one photo at several depths; `layers` are names of stages or layers. */
+  async showFeatureMaps(
+    parts: Looked,
+    options: PhotoChoice & {layers?: readonly string[]; maps?: number} = {},
+  ): Promise<void> {
+    showHtml(await featureMapGrids(this.workspace, parts, options));
+  }
+
+  /** The kernels of a convolution as pictures, by default of the first. */
+  async showKernels(parts: Looked, options: {layer?: string; kernels?: number} = {}): Promise<void> {
+    showHtml(await kernelGrid(parts, options));
+  }
+
+  /** How one kernel makes one feature map of several channels, on one photo. */
+  async showKernelOverChannels(
+    parts: Looked,
+    options: PhotoChoice & {layer?: string; kernel?: number; channels?: number} = {},
+  ): Promise<void> {
+    showHtml(await kernelOverChannels(this.workspace, parts, options));
+  }
+
+  /** What a BatchNorm makes of its input, in inference and in training, as histograms. */
+  async showBatchNorm(parts: Looked, options: {layer?: string; photos?: number} = {}): Promise<void> {
+    showFigure(await batchNormHistograms(this.workspace, parts, options));
+  }
+
+  /** One photo as matrices [size, size] of numbers from 0 to 1, to convolve and pool. */
+  async photoMatrices(
+    options: {photo?: number; part?: Part; size?: number} = {},
+  ): Promise<Record<'grey' | 'red' | 'green' | 'blue', number[][]>> {
+    return photoMatrices(this.workspace, options);
   }
 
   private architecture(backbone: string | Architecture, size?: number) {

@@ -7,7 +7,7 @@ import {liveDisplay, type LiveDisplay} from './display';
 export interface AmountProgress {
   /** What is being done: 'Features of deit_tiny', a file's name. */
   title: string;
-  unit: 'images' | 'sessions' | 'bytes';
+  unit: 'images' | 'sessions' | 'steps' | 'bytes';
   /** Units done, what an earlier session did included. */
   done: number;
   /** Units in all, null where that is unknown. */

@@ -107,7 +107,7 @@ const all = (value: number): Channels => [value, value, value];
 const [zeros, ones] = [all(0), all(1)];
 
 /** A photo in evaluation's view, with the shape and range of its values. */
-async function view(picture: Picture, preprocessing: Preprocessing) {
+export async function view(picture: Picture, preprocessing: Preprocessing) {
   const stream = batches([{picture, label: 0}], {
     preprocessing,
     view: () => 'evaluation',

@@ -1,6 +1,7 @@
 /** Pictures, wherever they lie: decoded, augmented, shown. */
 export {type Augmentation, checkedAugmentation, photoAugmentation} from './augmentation';
 export {type View, decodeInto, decodePicture} from './decode';
+export {type MatrixColours, matrixPicture} from './matrix-picture';
 export {PhotoFile, photoReading} from './photo-file';
 export type {Picture, Size} from './picture';
 export {
@@ -20,5 +21,6 @@ export {
   recordSide,
   separate,
 } from './records';
+export {type PhotoSheet, photoSheet} from './sheet';
 export {boundedJpeg, thumbnail} from './thumbnail';
 export {sharp} from './vips';

@@ -12,7 +12,7 @@ import {basename, join} from 'node:path';
 import {openCheckpoint} from '../checkpoints';
 import {LabError} from '../errors';
 import {lockHolder, setAside, takeLock, tryLock, writeJson, writing} from '../storage';
-import {files, readRun} from './folder';
+import {files, readRun, readState} from './folder';
 import {DamagedRun} from './guards';
 import {runId, type RunIdentity} from './identity';
 import type {RunRecord} from './record';
@@ -88,6 +88,19 @@ export class RunStore {
       if (stored) writeJson(join(this.path(id), files.notes), {...stored.notes, name});
     });
     return this.load(id);
+  }
+
+  /**
+   * The file of a run's best weights so far; null when there is no such run, it has none yet, or a kernel is still
+   * training it.
+   */
+  bestWeights(id: string): string | null {
+    const record = this.load(id);
+    if (!record) return null;
+    const folder = this.path(id);
+    const ofState = () => readState(folder, record.history)?.best?.epoch ?? null;
+    const epoch = record.result?.bestEpoch ?? this.repair(id, () => this.orSetAside(id, ofState));
+    return epoch === null ? null : join(folder, files.best(epoch));
   }
 
   /**

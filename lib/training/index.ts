@@ -1,5 +1,6 @@
 /** Training: losses, optimizers, schedules and the loop. */
 export {evaluate, type Evaluation} from './evaluate';
+export {layerGradientNorms} from './gradient-norms';
 export {balancedWeights, crossEntropy, type CrossEntropyOptions} from './losses';
 export {
   type BatchProgress,

@@ -39,6 +39,12 @@ const CURVES = [
     ],
   ),
 ];
+/** Two networks' photos in two dimensions, by rule. */
+const PANELS = ['own CNN, t-SNE', 'mobilenet_v2, t-SNE', 'own CNN, UMAP'].map((title, panel) => ({
+  title,
+  points: Array.from({length: 6}, (_, i): [number, number] => [(panel + 1) * i * 1.23456, -i / (panel + 1)]),
+}));
+const LABELS = [0, 1, 0, 1, 1, 0];
 
 /** Every chart that is drawn from runs. */
 const CHARTS_OF_RUNS: Record<string, (runs: readonly RunRecord[]) => Figure> = {
@@ -77,6 +83,24 @@ const SNAPSHOTS: Record<string, Figure> = {
     },
   ),
   'learning-curves': charts.learningCurves(CURVES),
+  'embedding-scatter': charts.embeddingScatter(PANELS, {
+    classes: ['cat', 'dog'],
+    labels: LABELS,
+    title: '6 photos',
+    standIns: ['CIFAR-10 photos'],
+    photos: 'photos-1',
+  }),
+  histograms: charts.histograms(
+    [
+      {name: 'before', values: Float32Array.from({length: 500}, (_, i) => (i % 25) + i / 500)},
+      {name: 'after', values: Float32Array.from({length: 500}, (_, i) => ((i % 25) - 12) / 8)},
+    ],
+    {title: 'What n1 makes of 32 photos', subtitle: 'Before and after.', bins: 10},
+  ),
+  'gradient-norms': charts.gradientNorms([
+    {name: 'plain', layers: [0, 1e-6, 3e-4, 0.5].map((norm, i) => ({layer: `c${i}`, norm}))},
+    {name: 'with shortcuts', layers: [0.4, 0.3, 0.25, 0.5].map((norm, i) => ({layer: `c${i}`, norm}))},
+  ]),
   empty: charts.scorePerEpoch([BEGUN]),
 };
 
@@ -132,6 +156,9 @@ test('without anything to draw a figure says why', () => {
   assert.deepEqual(charts.classBalance([], {}).data, []);
   assert.deepEqual(charts.confusionMatrix([[0]], ['glass'], 'Test').data, []);
   assert.deepEqual(charts.learningCurves([]).data, []);
+  assert.deepEqual(charts.embeddingScatter([], {classes: [], labels: [], title: 'Test'}).data, []);
+  assert.deepEqual(charts.histograms([]).data, []);
+  assert.deepEqual(charts.gradientNorms([]).data, []);
 });
 
 test('a run without result is drawn as far as it goes', () => {
@@ -219,6 +246,9 @@ test('names cannot smuggle markup into a figure', () => {
     ...Object.values(CHARTS_OF_RUNS).map((chart) => chart(runs)),
     charts.classBalance([evil], {[evil]: [3]}, {title: evil}),
     charts.confusionMatrix([[1]], [evil], evil),
+    charts.embeddingScatter([{title: evil, points: [[0, 1]]}], {classes: [evil], labels: [0], title: evil}),
+    charts.histograms([{name: evil, values: [1, 2]}], {title: evil, quantity: evil}),
+    charts.gradientNorms([{name: evil, layers: [{layer: evil, norm: 1}]}], {title: evil}),
   ];
   for (const figure of figures) {
     const texts = JSON.stringify(figure, (key, value: unknown) =>
@@ -233,6 +263,10 @@ test('counts and matrices that do not fit the classes are refused', () => {
   assert.throws(() => charts.classBalance(['glass'], {train: [1, 2]}), LabError);
   assert.throws(() => charts.confusionMatrix([[1]], ['glass', 'metal'], 'Test'), LabError);
   assert.throws(() => charts.confusionMatrix([[1, 2], [3]], ['glass', 'metal'], 'Test'), LabError);
+  assert.throws(
+    () => charts.embeddingScatter(PANELS, {classes: ['cat'], labels: [0], title: 'Test'}),
+    /own CNN, t-SNE: 6 points stand against 1 labels/,
+  );
 });
 
 const axisTitle = (figure: Figure, name: 'xaxis' | 'yaxis') =>

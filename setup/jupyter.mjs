@@ -2,7 +2,7 @@
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {isDeepStrictEqual} from 'node:util';
-import {nodeModules, root, venv} from './project.mjs';
+import {nodeModules, root, setupFolder, venv} from './project.mjs';
 
 const configFolder = path.join(venv, 'etc', 'jupyter');
 const dataFolder = path.join(venv, 'share', 'jupyter');
@@ -43,13 +43,15 @@ function holds(file, content) {
  */
 function settings() {
   return [
-    [path.join(dataFolder, 'kernels', 'tslab', 'kernel.json'), kernelSpec(process.execPath, nodeModules)],
+    [path.join(dataFolder, 'kernels', 'tslab', 'kernel.json'), kernelSpec(process.execPath)],
     [
       path.join(configFolder, 'jupyter_server_config.json'),
       {
         KernelSpecManager: {allowed_kernelspecs: ['tslab'], ensure_native_kernel: false},
         MultiKernelManager: {default_kernel_name: 'tslab'},
         ServerApp: {root_dir: root},
+        // The server drops output beyond a rate; here it serves one person on one machine.
+        ZMQChannelsWebsocketConnection: {limit_rate: false},
       },
     ],
     [
@@ -63,14 +65,13 @@ function settings() {
  * How Jupyter starts the kernel: the project's tslab in the Node that ran the set-up. oneDNN makes TensorFlow's
  * convolutions up to three times faster and must be asked for before the engine loads.
  * @param {string} node
- * @param {string} modules the project's node_modules
  */
-export function kernelSpec(node, modules) {
+export function kernelSpec(node) {
   return {
-    argv: [node, path.join(modules, 'tslab', 'bin', 'tslab'), 'kernel', '--config-path', '{connection_file}'],
+    argv: [node, path.join(setupFolder, 'kernel.mjs'), '{connection_file}'],
     display_name: 'TypeScript',
     language: 'typescript',
-    env: {TF_ENABLE_ONEDNN_OPTS: '1', TF_CPP_MIN_LOG_LEVEL: '2'},
+    env: {TF_ENABLE_ONEDNN_OPTS: '1', TF_CPP_MIN_LOG_LEVEL: '2', NODE_PATH: nodeModules},
   };
 }
 

@@ -22,7 +22,7 @@ import {
 import path from 'node:path';
 import {patchBackend, patchedFile} from './binding-patch.mjs';
 import {findCompiler} from './compiler.mjs';
-import {engineFolder} from './engine.mjs';
+import {engineFolder, libraries} from './engine.mjs';
 import {tensorflowVersion} from './machine.mjs';
 import {SetupError, run} from './processes.mjs';
 import {enginePackage, nodeModules, root} from './project.mjs';
@@ -33,11 +33,6 @@ const kernelFolder = path.join(root, 'lib', 'engine', 'kernels');
 /** Where tfjs-node looks for its binding. */
 export const bindingLink = path.join(enginePackage, 'lib', 'napi-v8', 'tfjs_binding.node');
 
-const libraries = {
-  linux: ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'],
-  darwin: ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'],
-};
-
 /** @type {import('./steps.mjs').Step} */
 export const binding = {
   title: () => 'the binding of Node to TensorFlow, compiled',
@@ -46,10 +41,14 @@ export const binding = {
     if (!existsSync(file)) return 'the binding is not compiled';
     return linksTo(file) ? null : 'the binding is not linked';
   },
+  works: () => {
+    const version = loadedVersion(bindingLink);
+    return version === tensorflowVersion ? null : `TensorFlow does not load (${version.trim()})`;
+  },
   perform: async () => {
     const files = sources();
     const file = bindingFile(files);
-    if (!existsSync(file)) await compile(files, file);
+    if (!existsSync(file) || loadedVersion(file) !== tensorflowVersion) await compile(files, file);
     link(file);
   },
 };
@@ -95,7 +94,7 @@ function compilerArguments(tensorflow, node, output, files) {
     ...['-I', path.join(tensorflow, 'include'), '-I', node],
     ...files.filter((name) => name.endsWith('.cc')),
     ...['-o', output],
-    ...libraries[mac ? 'darwin' : 'linux'].map((name) => path.join(tensorflow, name)),
+    ...libraries.map((name) => path.join(tensorflow, name)),
     ...(mac
       ? ['-Wl,-rpath,@loader_path/tensorflow', '-Wl,-undefined,dynamic_lookup']
       : ['-Wl,-rpath,$ORIGIN/tensorflow']),

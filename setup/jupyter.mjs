@@ -1,7 +1,9 @@
 /** The TypeScript kernel and Jupyter's settings, all of them inside .venv: nothing is written to the user's home. */
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
+import {fileURLToPath} from 'node:url';
 import {isDeepStrictEqual} from 'node:util';
+import {SetupError} from './processes.mjs';
 import {nodeModules, root, setupFolder, venv} from './project.mjs';
 
 const configFolder = path.join(venv, 'etc', 'jupyter');
@@ -14,6 +16,7 @@ export const jupyter = {
     const stale = settings().find(([file, content]) => !holds(file, content));
     return stale ? `${path.relative(venv, stale[0])} in .venv is missing or out of date` : null;
   },
+  works: () => null,
   perform: () => {
     for (const [file, content] of settings()) {
       mkdirSync(path.dirname(file), {recursive: true});
@@ -95,11 +98,19 @@ export function jupyterEnvironment(env) {
 }
 
 /**
- * @param {string} mirror a folder or a base URL
+ * An http(s) address as it is, anything else as the absolute path of a folder.
+ * @param {string} mirror a folder, also as a file: URL, or an http(s) base URL
  * @param {string} folder what a relative folder is relative to
  */
 export function absoluteMirror(mirror, folder) {
-  return /^[a-z]+:\/\//i.test(mirror) ? mirror : path.resolve(folder, mirror);
+  if (/^https?:\/\//i.test(mirror)) return mirror;
+  try {
+    return /^file:/i.test(mirror) ? fileURLToPath(mirror) : path.resolve(folder, mirror);
+  } catch (error) {
+    throw new SetupError(
+      `LAB_MIRROR is '${mirror}', which names no folder (${/** @type {Error} */ (error).message}): give its path.`,
+    );
+  }
 }
 
 /**

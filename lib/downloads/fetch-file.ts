@@ -1,6 +1,7 @@
 import {constants, type Stats} from 'node:fs';
 import {copyFile, mkdir, open, readFile, rename, rm, stat} from 'node:fs/promises';
 import * as path from 'node:path';
+import {fileURLToPath} from 'node:url';
 
 import {LabError} from '../errors';
 import {parseChecksums, sha256File} from './checksum';
@@ -28,7 +29,7 @@ export interface FileRequest extends TransferOptions {
   mirrorMayDiffer?: boolean;
   /** Its first digits, where only these are known (torchvision writes eight into its file names). */
   sha256Prefix?: string;
-  /** A folder or an http(s) base URL; the environment's `LAB_MIRROR` unless given, none when empty. */
+  /** A folder, also as a file: URL, or an http(s) base URL; the environment's `LAB_MIRROR` unless given, none when empty. */
   mirror?: string;
   /** Lets a file of a mirror folder be used where it lies instead of being copied; for files needed only once. */
   useInPlace?: boolean;
@@ -67,9 +68,18 @@ interface Stamp {
   trust: Trust;
 }
 
-/** The mirror that a request uses: its own, else the environment's `LAB_MIRROR`, else none. */
+/**
+ * The mirror that a request uses: its own, else the environment's `LAB_MIRROR`, else none; a file: URL as the path it
+ * means. Throws a LabError when it means none.
+ */
 export function mirrorOf(request: {mirror?: string}): string | undefined {
-  return (request.mirror ?? process.env.LAB_MIRROR) || undefined;
+  const mirror = (request.mirror ?? process.env.LAB_MIRROR) || undefined;
+  if (!mirror || !/^file:/i.test(mirror)) return mirror;
+  try {
+    return fileURLToPath(mirror);
+  } catch (error) {
+    throw new LabError(`The mirror ${mirror} names no folder (${(error as Error).message}). Give its path.`);
+  }
 }
 
 /**

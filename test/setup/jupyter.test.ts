@@ -28,4 +28,6 @@ test('Jupyter looks at .venv alone, and a relative mirror becomes absolute', () 
     assert.ok(environment[name]?.startsWith(venv), name);
   }
   assert.equal(absoluteMirror('https://example.org/mirror', '/home/me'), 'https://example.org/mirror');
+  assert.equal(absoluteMirror('file:///srv/the%20mirror', '/home/me'), '/srv/the mirror');
+  assert.throws(() => absoluteMirror('file://another-host/mirror', '/home/me'), /names no folder.*give its path/);
 });

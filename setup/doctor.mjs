@@ -3,7 +3,7 @@ import {existsSync, readFileSync, readdirSync, statfsSync} from 'node:fs';
 import path from 'node:path';
 import {engineBuild} from './engine.mjs';
 import {absoluteMirror, userFolder} from './jupyter.mjs';
-import {checkNode} from './machine.mjs';
+import {checkNode, graphicsCards} from './machine.mjs';
 import {SetupError, commandLine} from './processes.mjs';
 import {inProject, nodeModules, root, venv, venvPython} from './project.mjs';
 import {findPython, lockText, pythonVersion, readPins} from './python.mjs';
@@ -27,7 +27,7 @@ function examine() {
     finding('Python', pythonUsed),
     finding('machine', () => {
       const {wheel, version, tag, cuda} = engineBuild();
-      return `${process.platform} ${process.arch}: wheel ${wheel} ${version} for ${tag}${cuda ? ', CUDA (untested)' : ''}`;
+      return `${process.platform} ${process.arch}: wheel ${wheel} ${version} for ${tag}${cuda ? ', CUDA (not tested on a card yet)' : ''}`;
     }),
   ];
   if (tools.some(({state}) => state === 'missing')) return [...tools, diskSpace()];
@@ -42,6 +42,7 @@ function examine() {
     ...tools,
     ...setUp,
     ...versions(),
+    graphicsCard(),
     browser(),
     mirror(),
     atHand('data'),
@@ -90,6 +91,19 @@ function versions() {
 function packageVersion(name) {
   const text = readFileSync(path.join(nodeModules, name, 'package.json'), 'utf8');
   return /** @type {{version: string}} */ (JSON.parse(text)).version;
+}
+
+/** @returns {Finding} */
+function graphicsCard() {
+  const [cards, {cuda}] = [graphicsCards(), engineBuild()];
+  const name = 'graphics card';
+  if (cards.length === 0) {
+    return cuda
+      ? {name, state: 'note', text: 'none that a driver tells of: TensorFlow computes on the CPU; unset LAB_DEVICE'}
+      : {name, state: 'ok', text: 'none; the CPU computes'};
+  }
+  const use = cuda ? 'LAB_DEVICE=gpu uses it' : 'not used: LAB_DEVICE=gpu asks for it';
+  return {name, state: 'note', text: `${cards.join(', ')}; ${use} (not tested on a card yet: npm run gpu-check)`};
 }
 
 /** @returns {Finding} */

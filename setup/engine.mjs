@@ -21,7 +21,7 @@ export const libraries =
 export const engine = {
   title: () => {
     const {version, cuda} = engineBuild();
-    return `TensorFlow ${version} (${cuda ? 'CUDA; this path is untested, LAB_DEVICE=cpu avoids it' : 'CPU'})`;
+    return `TensorFlow ${version} (${cuda ? 'CUDA, which LAB_DEVICE asks for; not tested on a card yet' : 'CPU'})`;
   },
   missing: () => {
     const absent = libraries.find((name) => !existsSync(path.join(engineFolder(), 'tensorflow', name)));

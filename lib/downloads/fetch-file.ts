@@ -137,7 +137,7 @@ function places(request: FileRequest): {place: string; take: () => Promise<Fetch
     place: address,
     take: async () => {
       requireOnline();
-      return download(request, address, pinned(request) ?? (await firstUse(request.to, address)));
+      return download(request, address, strictest(pinned(request), await firstUse(request.to, address)));
     },
   }));
   const packages = held ? [{place: describePackage(held), take: () => fromPackage(request, held)}] : [];
@@ -161,7 +161,7 @@ async function alreadyInPlace(request: FileRequest): Promise<FetchedFile | undef
   if (!found.isFile()) throw new LabError(`${name}: ${to} is in the way: it is not a file. Move it away.`);
   const stamp = await readStamp(to);
   const recorded = stamp && {digits: stamp.sha256, by: stamp.trust};
-  const expected = request.mirrorMayDiffer ? recorded : (pinned(request) ?? recorded);
+  const expected = request.mirrorMayDiffer ? recorded : strictest(pinned(request), recorded);
   const untouched = stamp?.size === found.size && stamp.mtimeMs === found.mtimeMs;
   const sha256 = untouched ? stamp.sha256 : await sha256File(to);
   if (expected && !sha256.startsWith(expected.digits)) {
@@ -200,7 +200,7 @@ async function fromMirrorUrl(request: FileRequest, mirror: string, mirrorPath: s
   let sums = '';
   try {
     await discardPart(list);
-    await transfer(`${mirror}/SHA256SUMS`, list, {...request, onProgress: undefined});
+    await transfer(`${mirror}/SHA256SUMS`, list, {...request, onProgress: undefined, largest: 2 ** 20});
     sums = await readFile(list, 'utf8');
   } catch (error) {
     if (!(error instanceof PlaceFailed && error.status === 404)) throw error;
@@ -268,6 +268,11 @@ async function fromPackage(request: FileRequest, held: RegistryPackage): Promise
 function pinned({sha256, sha256Prefix}: FileRequest): Expected | undefined {
   const digits = (sha256 ?? sha256Prefix)?.toLowerCase();
   return digits ? {digits, by: 'pinned'} : undefined;
+}
+
+/** What is pinned, or the whole digest that was recorded where only its first digits are. */
+function strictest(pin: Expected | undefined, recorded: Expected | undefined): Expected | undefined {
+  return pin && !recorded?.digits.startsWith(pin.digits) ? pin : recorded;
 }
 
 /** A checksum that is pinned holds for the mirror's file too; otherwise the mirror's own list vouches for it. */

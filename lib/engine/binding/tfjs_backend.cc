@@ -13,6 +13,8 @@
  * See the License for the specific language governing permissions and
  * limitations under the License.
  * =============================================================================
+ * Changed for Transfer Lab: AssignOpAttr takes lists of strings and of types,
+ * and refuses an attribute that the operation does not have (README.md here).
  */
 
 #include "tfjs_backend.h"
@@ -534,8 +536,44 @@ void AssignOpAttr(napi_env env, TFE_Op *tfe_op, napi_value attr_value) {
   nstatus = napi_get_named_property(env, attr_value, "value", &js_value);
   ENSURE_NAPI_OK(env, nstatus);
 
+  // A name with an underscore is TensorFlow's own, which no operation declares.
+  if (attr_name[0] != '_') {
+    unsigned char is_list;
+    TF_AutoStatus tf_status;
+    const TF_AttrType declared =
+        TFE_OpGetAttrType(tfe_op, attr_name, &is_list, tf_status.status);
+    ENSURE_TF_OK(env, tf_status);
+    const bool is_array =
+        tf_attr_type != TF_ATTR_SHAPE && IsArray(env, nstatus, &js_value);
+    if (declared != tf_attr_type || is_array != (is_list != 0)) {
+      NAPI_THROW_ERROR(env, "The attribute '%s' is of another type than given",
+                       attr_name);
+      return;
+    }
+  }
+
   switch (tf_attr_type) {
     case TF_ATTR_STRING: {
+      if (IsArray(env, nstatus, &js_value)) {
+        uint32_t length;
+        nstatus = napi_get_array_length(env, js_value, &length);
+        ENSURE_NAPI_OK(env, nstatus);
+        std::vector<std::string> strings(length);
+        std::vector<const void *> values(length);
+        std::vector<size_t> lengths(length);
+        for (uint32_t i = 0; i < length; ++i) {
+          napi_value element;
+          nstatus = napi_get_element(env, js_value, i, &element);
+          ENSURE_NAPI_OK(env, nstatus);
+          nstatus = GetStringParam(env, element, strings[i]);
+          ENSURE_NAPI_OK(env, nstatus);
+          values[i] = strings[i].data();
+          lengths[i] = strings[i].size();
+        }
+        TFE_OpSetAttrStringList(tfe_op, attr_name, values.data(),
+                                lengths.data(), static_cast<int>(length));
+        break;
+      }
       // NOTE: String attribute values do not have to be utf8 encoded strings
       // (could be arbitrary byte sequences).
       std::string str_value;
@@ -627,6 +665,23 @@ void AssignOpAttr(napi_env env, TFE_Op *tfe_op, napi_value attr_value) {
     }
 
     case TF_ATTR_TYPE: {
+      if (IsArray(env, nstatus, &js_value)) {
+        uint32_t length;
+        nstatus = napi_get_array_length(env, js_value, &length);
+        ENSURE_NAPI_OK(env, nstatus);
+        std::vector<TF_DataType> types(length);
+        for (uint32_t i = 0; i < length; ++i) {
+          napi_value element;
+          nstatus = napi_get_element(env, js_value, i, &element);
+          ENSURE_NAPI_OK(env, nstatus);
+          nstatus = napi_get_value_int32(
+              env, element, reinterpret_cast<int32_t *>(&types[i]));
+          ENSURE_NAPI_OK(env, nstatus);
+        }
+        TFE_OpSetAttrTypeList(tfe_op, attr_name, types.data(),
+                              static_cast<int>(length));
+        break;
+      }
       TF_DataType tf_data_type;
       nstatus = napi_get_value_int32(
           env, js_value, reinterpret_cast<int32_t *>(&tf_data_type));

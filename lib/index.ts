@@ -30,6 +30,7 @@ export {
   type LiveFigure,
   liveFigure,
   openLab,
+  optionalPackage,
   type Profile,
   profile,
   showFigure,

@@ -2,4 +2,5 @@
 export * from './display';
 export {Lab, type LabOptions, openLab, type Profile, profile, tellStandIns} from './lab';
 export {onInterrupt} from './interrupt';
+export {optionalPackage} from './optional';
 export {ProgressLine} from './progress';

@@ -50,7 +50,9 @@ function measure(name: string): Measured {
   const pass = learner.forTraining({momentum: 0.1});
   const {value, grads} = gradients(
     () => pass.loss(photos, (output) => crossEntropy(output, labels)).loss,
-    [...weights.specs.keys()].filter((key) => weights.specs.get(key)!.trainable).map((key) => weights.get(key)),
+    [...weights.specs.keys()]
+      .filter((key) => weights.specs.get(key)!.trainable)
+      .map((key) => weights.get(key)),
   );
   const loss = value.dataSync()[0];
   const norms = Object.values(grads).map((gradient) => tf.tidy(() => tf.norm(gradient).dataSync()[0]));
@@ -80,7 +82,8 @@ function inProcess(environment: NodeJS.ProcessEnv): Report {
     stdio: ['ignore', 'pipe', 'inherit'],
     maxBuffer: 2 ** 28,
   });
-  if (status !== 0) throw new Error(`The measuring process ended with ${status}: its last words stand above.`);
+  if (status !== 0)
+    throw new Error(`The measuring process ended with ${status}: its last words stand above.`);
   return JSON.parse(stdout) as Report;
 }
 
@@ -94,7 +97,9 @@ function check(): number {
   const processor = inProcess({CUDA_VISIBLE_DEVICES: '-1', LAB_DEVICE: 'cpu'});
   const card = inProcess({LAB_DEVICE: 'gpu'});
   const cards = graphicsCards();
-  console.log(`Cards: ${cards.join(', ') || 'none that a driver tells of'}. Processor: ${os.cpus()[0]?.model}.`);
+  console.log(
+    `Cards: ${cards.join(', ') || 'none that a driver tells of'}. Processor: ${os.cpus()[0]?.model}.`,
+  );
   console.log(`TensorFlow ${card.engine.tensorflow} computes on the ${card.engine.device}.\n`);
   let agrees = true;
   for (const name of names) {
@@ -109,14 +114,20 @@ function check(): number {
     const list = Object.entries(differences).map(([what, value]) => `${what} ${value.toExponential(1)}`);
     console.log(`${name}: ${fits ? 'agrees' : 'DIFFERS'} (${list.join(', ')}; at most ${tolerance})`);
     for (const work of ['inference', 'training'] as const) {
-      console.log(`  ${work}: ${ours[work].toFixed(1)} against the processor's ${theirs[work].toFixed(1)} images/s`);
+      console.log(
+        `  ${work}: ${ours[work].toFixed(1)} against the processor's ${theirs[work].toFixed(1)} images/s`,
+      );
     }
   }
   if (card.engine.device === 'CPU') {
-    console.log('\nNo card answered: both sides were computed on the processor, so this says nothing of a card.');
+    console.log(
+      '\nNo card answered: both sides were computed on the processor, so this says nothing of a card.',
+    );
     return agrees ? 0 : 1;
   }
-  console.log('\nPlease report: all of this text, `nvidia-smi`, and the output of `LAB_DEVICE=gpu npm run doctor`.');
+  console.log(
+    '\nPlease report: all of this text, `nvidia-smi`, and the output of `LAB_DEVICE=gpu npm run doctor`.',
+  );
   return agrees ? 0 : 1;
 }
 

@@ -37,7 +37,12 @@ export async function findCompiler(wish) {
       );
   }
   await installLocked('zig');
-  return {name: `zig ${readPins(lockText('zig')).ziglang}`, command: venvPython, args: ['-m', 'ziglang', 'c++'], native: []};
+  return {
+    name: `zig ${readPins(lockText('zig')).ziglang}`,
+    command: venvPython,
+    args: ['-m', 'ziglang', 'c++'],
+    native: [],
+  };
 }
 
 /** On a Mac without the command line tools `clang++` is only a window that offers to install them. */

@@ -99,11 +99,19 @@ function graphicsCard() {
   const name = 'graphics card';
   if (cards.length === 0) {
     return cuda
-      ? {name, state: 'note', text: 'none that a driver tells of: TensorFlow computes on the CPU; unset LAB_DEVICE'}
+      ? {
+          name,
+          state: 'note',
+          text: 'none that a driver tells of: TensorFlow computes on the CPU; unset LAB_DEVICE',
+        }
       : {name, state: 'ok', text: 'none; the CPU computes'};
   }
   const use = cuda ? 'LAB_DEVICE=gpu uses it' : 'not used: LAB_DEVICE=gpu asks for it';
-  return {name, state: 'note', text: `${cards.join(', ')}; ${use} (not tested on a card yet: npm run gpu-check)`};
+  return {
+    name,
+    state: 'note',
+    text: `${cards.join(', ')}; ${use} (not tested on a card yet: npm run gpu-check)`,
+  };
 }
 
 /** @returns {Finding} */

@@ -62,7 +62,16 @@ export function engineFolder() {
  */
 async function install({wheel, tag, cuda}, folder) {
   const target = ['--no-deps', '--no-compile', '--target', folder];
-  const anyPython = ['--python-version', '3.12', '--implementation', 'cp', '--abi', 'cp312', '--platform', tag];
+  const anyPython = [
+    '--python-version',
+    '3.12',
+    '--implementation',
+    'cp',
+    '--abi',
+    'cp312',
+    '--platform',
+    tag,
+  ];
   await installLocked(wheel, [...target, ...anyPython]);
   if (cuda) await installLocked('tensorflow-cuda', target);
   keepOnly(folder, /^(tensorflow|nvidia|.*\.dist-info)$/);

@@ -19,7 +19,7 @@ import {gathered} from './stream-text.mjs';
 
 const {JupyterHandlerImpl, ZmqServer} = jupyter;
 
-/** What the cells that run have printed. */
+/** What the cells that run have printed. @type {Set<ReturnType<typeof gathered>>} */
 const texts = new Set();
 process.on('exit', () => texts.forEach((text) => text.flush()));
 
@@ -40,12 +40,14 @@ jupyter.JupyterHandlerImpl = class extends JupyterHandlerImpl {
   }
 };
 
-jupyter.ZmqServer = class extends ZmqServer {
-  /** @type {typeof ZmqServer.prototype.bindSocket} */
-  async bindSocket(socket, port) {
-    if (socket === this.iopub) Object.assign(socket, {sendTimeout: 0, sendHighWaterMark: 0});
-    await super.bindSocket(socket, port);
-  }
+/** @typedef {{iopub: object, bindSocket: (socket: object, port: number) => Promise<void>}} Sockets what tslab keeps to itself */
+
+const sockets = /** @type {Sockets} */ (/** @type {unknown} */ (ZmqServer.prototype));
+const {bindSocket} = sockets;
+/** @this {Sockets} @param {object} socket @param {number} port */
+sockets.bindSocket = function (socket, port) {
+  if (socket === this.iopub) Object.assign(socket, {sendTimeout: 0, sendHighWaterMark: 0});
+  return bindSocket.call(this, socket, port);
 };
 
 /** Lets TypeScript look for packages of the notebook's folder that are not there among the project's. */
@@ -56,12 +58,12 @@ function findProjectPackages() {
     const relative = path.relative(here, file);
     return relative.startsWith('..') || existsSync(file) ? file : path.join(nodeModules, relative);
   };
-  const {fileExists, directoryExists, getDirectories, readFile, realpath} = ts.sys;
-  ts.sys.fileExists = (file) => fileExists(found(file));
-  ts.sys.directoryExists = (folder) => directoryExists(found(folder));
-  ts.sys.getDirectories = (folder) => getDirectories(found(folder));
-  ts.sys.readFile = (file, encoding) => readFile(found(file), encoding);
-  ts.sys.realpath = (file) => (realpath ?? String)(found(file));
+  const system = {...ts.sys};
+  ts.sys.fileExists = (file) => system.fileExists(found(file));
+  ts.sys.directoryExists = (folder) => system.directoryExists(found(folder));
+  ts.sys.getDirectories = (folder) => system.getDirectories(found(folder));
+  ts.sys.readFile = (file, encoding) => system.readFile(found(file), encoding);
+  ts.sys.realpath = (file) => system.realpath?.(found(file)) ?? file;
 }
 
 findProjectPackages();

@@ -53,7 +53,9 @@ export function thisMachine() {
  */
 export function chooseBuild({platform, arch, glibc}, device = 'cpu') {
   if (device !== 'cpu' && device !== 'gpu') {
-    throw new SetupError(`LAB_DEVICE is '${device}': 'cpu' or 'gpu' can be asked for; without it the CPU computes.`);
+    throw new SetupError(
+      `LAB_DEVICE is '${device}': 'cpu' or 'gpu' can be asked for; without it the CPU computes.`,
+    );
   }
   const cuda = device === 'gpu';
   if (cuda && `${platform}-${arch}` !== 'linux-x64') {

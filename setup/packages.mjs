@@ -20,10 +20,23 @@ export const npmPackages = {
   works: () => loads(['sharp', 'zeromq', 'tslab', 'typescript', 'tsx']),
   perform: async () => {
     // What a user's own settings could turn into another installation than the lock file's.
-    const settings = ['--install-strategy=hoisted', '--global=false', '--dry-run=false', '--package-lock=true'];
+    const settings = [
+      '--install-strategy=hoisted',
+      '--global=false',
+      '--dry-run=false',
+      '--package-lock=true',
+    ];
     await run(
       'npm',
-      ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', ...settings],
+      [
+        'ci',
+        '--ignore-scripts',
+        '--include=dev',
+        '--include=optional',
+        '--no-audit',
+        '--no-fund',
+        ...settings,
+      ],
       {
         remedy: 'Check the network (npm ping), then run the command again.',
       },

@@ -163,7 +163,9 @@ function redirected(address: string, location: string): URL {
 
 function tooLarge(bytes: number, largest: number): PlaceFailed {
   const megabytes = (value: number) => `${(value / 1e6).toFixed(1)} MB`;
-  return new PlaceFailed(`${megabytes(bytes)} or more, where at most ${megabytes(largest)} are expected: another file`);
+  return new PlaceFailed(
+    `${megabytes(bytes)} or more, where at most ${megabytes(largest)} are expected: another file`,
+  );
 }
 
 /** What is there of `url` already, or undefined when there is nothing that could be continued. */

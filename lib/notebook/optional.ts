@@ -11,7 +11,8 @@ export function optionalPackage(name: string): any {
     return require(name);
   } catch (error) {
     const {code, message} = error as NodeJS.ErrnoException;
-    const reason = code === 'MODULE_NOT_FOUND' ? 'is not installed' : `does not load (${message.split('\n')[0]})`;
+    const reason =
+      code === 'MODULE_NOT_FOUND' ? 'is not installed' : `does not load (${message.split('\n')[0]})`;
     throw new LabError(
       `This cell needs the npm package ${name}, which ${reason}; the other cells do without it. ` +
         'To install it, run in the project folder: npm ci --include=optional, then npm run setup.',

@@ -50,7 +50,15 @@ async function started(...parameters: Parameters<typeof serve>): Promise<TestSer
 /** The same over TLS, with a certificate made for the moment. */
 async function startedSecurely(handler: Parameters<typeof serve>[0]): Promise<TestServer> {
   const [key, cert] = ['key.pem', 'cert.pem'].map((name) => path.join(folder, name));
-  const options = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=localhost'];
+  const options = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-subj',
+    '/CN=localhost',
+  ];
   const made = spawnSync('openssl', ['req', '-x509', ...options, '-keyout', key, '-out', cert, '-days', '1']);
   assert.equal(made.status, 0, String(made.stderr));
   return started(handler, {key: await readFile(key), cert: await readFile(cert)});
@@ -223,14 +231,19 @@ describe('from a public address', () => {
 
   test('does not leave https for http, and ends where redirects do not', async () => {
     const plain = await started((asked, response) => sendFile(asked, response, content));
-    const secure = await startedSecurely((_, response) => response.writeHead(302, {location: plain.url}).end());
+    const secure = await startedSecurely((_, response) =>
+      response.writeHead(302, {location: plain.url}).end(),
+    );
     const circle = await started((_, response) => response.writeHead(302, {location: '/again'}).end());
     const wanted = request({addresses: [secure.url, circle.url], attempts: 1});
-    await assert.rejects(withoutCertificates(() => fetchFile(wanted)), (error: FileUnavailable) => {
-      assert.match(error.tried[0].reason, /redirects from https to http:\/\/127/);
-      assert.match(error.tried[1].reason, /redirects more than 10 times/);
-      return true;
-    });
+    await assert.rejects(
+      withoutCertificates(() => fetchFile(wanted)),
+      (error: FileUnavailable) => {
+        assert.match(error.tried[0].reason, /redirects from https to http:\/\/127/);
+        assert.match(error.tried[1].reason, /redirects more than 10 times/);
+        return true;
+      },
+    );
     assert.deepEqual(plain.ranges, []);
   });
 

@@ -131,7 +131,9 @@ test('a kernel loses no output, however fast a cell prints, and keeps its order'
         console.log('after the chart');`,
     })),
     {code: `for (let i = 0; i < 2_000; i++) display.html(String(i));`},
-    {code: `for (let i = 0; i < 300; i++) { console.log(i); await new Promise((next) => setTimeout(next, 2)); }`},
+    {
+      code: `for (let i = 0; i < 300; i++) { console.log(i); await new Promise((next) => setTimeout(next, 2)); }`,
+    },
   ]);
 
   for (const [i, count] of counts.entries()) {

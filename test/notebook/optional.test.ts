@@ -12,13 +12,17 @@ test('danfojs groups rows where it is installed', () => {
   // eslint-disable-next-line
   const means = new DataFrame(rows).groupby(['kind']).col(['f1']).mean();
   // eslint-disable-next-line
-  assert.deepEqual(means.values, [['a', 1.5], ['b', 6]]);
+  assert.deepEqual(means.values, [
+    ['a', 1.5],
+    ['b', 6],
+  ]);
 });
 
 test('without it the library loads, and the cell that wants it is told what is missing', () => {
   assert.throws(
     () => optionalPackage('a-package-that-is-not-there') as unknown,
-    (error: LabError) => error instanceof LabError && /needs the npm package a-pack.*npm ci/.test(error.message),
+    (error: LabError) =>
+      error instanceof LabError && /needs the npm package a-pack.*npm ci/.test(error.message),
   );
   // The package hidden from a process of its own.
   const code = `

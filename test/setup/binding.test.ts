@@ -9,9 +9,10 @@ import {enginePackage, root} from '../../setup/project.mjs';
 const ours = path.join(root, 'lib', 'engine', 'binding');
 const published = path.join(enginePackage, 'binding');
 
-test('the source of the binding is the installed tfjs-node\'s, with two lists and a check added to one file', () => {
+test("the source of the binding is the installed tfjs-node's, with two lists and a check added to one file", () => {
   const changed = readdirSync(published).filter(
-    (name) => readFileSync(path.join(ours, name), 'utf8') !== readFileSync(path.join(published, name), 'utf8'),
+    (name) =>
+      readFileSync(path.join(ours, name), 'utf8') !== readFileSync(path.join(published, name), 'utf8'),
   );
   assert.deepEqual(changed, ['tfjs_backend.cc']);
   const [source, patched] = [published, ours].map((folder) =>

@@ -47,7 +47,10 @@ test('the doctor finds what was broken by hand', {timeout: 300_000}, async (t) =
   assert.match(broken.text, /MISSING {2}JupyterLab .*No module named 'nbclient'; run: npm run setup/);
   assert.match(broken.text, /MISSING {2}TensorFlow .*libtensorflow_framework\.so\.2 is missing/);
   assert.match(broken.text, /MISSING {2}the binding .*TensorFlow does not load/);
-  assert.match(broken.text, /MISSING {2}the TypeScript kernel .*kernel\.json in \.venv is missing or out of date/);
+  assert.match(
+    broken.text,
+    /MISSING {2}the TypeScript kernel .*kernel\.json in \.venv is missing or out of date/,
+  );
   assert.match(broken.text, /MISSING {2}npm packages .*Cannot find module/);
   assert.match(broken.text, /LAB_MIRROR +\/srv\/mirror does not exist/);
 

@@ -94,39 +94,49 @@ test('pip told by its settings to install elsewhere still installs into the envi
 test('a step is done when what it brings works, not when its command succeeds', async () => {
   const step = {title: () => 'a step', missing: () => null, perform: () => {}};
   await bring({...step, works: () => null});
-  await assert.rejects(bring({...step, works: () => 'it cannot be imported'}), /a step: installed, but it cannot/);
+  await assert.rejects(
+    bring({...step, works: () => 'it cannot be imported'}),
+    /a step: installed, but it cannot/,
+  );
 });
 
-test('two set-ups at once wait for each other, and one that is killed lets go', {timeout: 60_000}, async (t) => {
-  const project = await folder(t);
-  const lock = path.resolve('setup/lock.mjs');
-  const python = findPython();
-  const code = `import {lockFolder} from ${JSON.stringify(lock)};
+test(
+  'two set-ups at once wait for each other, and one that is killed lets go',
+  {timeout: 60_000},
+  async (t) => {
+    const project = await folder(t);
+    const lock = path.resolve('setup/lock.mjs');
+    const python = findPython();
+    const code = `import {lockFolder} from ${JSON.stringify(lock)};
     await lockFolder(${JSON.stringify(project)}, ${JSON.stringify(python)});
     console.log('held'); setInterval(() => {}, 1000);`;
-  const other = spawn(process.execPath, ['--input-type=module', '-e', code], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  t.after(() => other.kill('SIGKILL'));
-  await once(other.stdout, 'data');
-  const told: string[] = [];
-  let held = false;
-  const waiting = lockFolder(project, python, (message) => {
-    told.push(message);
-    assert.equal(held, false);
-    other.kill('SIGKILL');
-  });
-  const unlock = await waiting;
-  held = true;
-  assert.deepEqual(told, ['Another set-up of this project is at work. Waiting for it.']);
-  unlock();
-  (await lockFolder(project, python, (message) => told.push(message)))();
-  assert.equal(told.length, 1);
-});
+    const other = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.after(() => other.kill('SIGKILL'));
+    await once(other.stdout, 'data');
+    const told: string[] = [];
+    let held = false;
+    const waiting = lockFolder(project, python, (message) => {
+      told.push(message);
+      assert.equal(held, false);
+      other.kill('SIGKILL');
+    });
+    const unlock = await waiting;
+    held = true;
+    assert.deepEqual(told, ['Another set-up of this project is at work. Waiting for it.']);
+    unlock();
+    (await lockFolder(project, python, (message) => told.push(message)))();
+    assert.equal(told.length, 1);
+  },
+);
 
 test('a project folder that cannot be written to is named', async (t) => {
   if (process.getuid?.() === 0) return t.skip('root may write everywhere');
   const project = await folder(t);
   await chmod(project, 0o555);
-  await assert.rejects(lockFolder(project, findPython()), /cannot be written to \(EACCES\).*copy the project/);
+  await assert.rejects(
+    lockFolder(project, findPython()),
+    /cannot be written to \(EACCES\).*copy the project/,
+  );
 });

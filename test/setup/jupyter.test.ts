@@ -29,5 +29,8 @@ test('Jupyter looks at .venv alone, and a relative mirror becomes absolute', () 
   }
   assert.equal(absoluteMirror('https://example.org/mirror', '/home/me'), 'https://example.org/mirror');
   assert.equal(absoluteMirror('file:///srv/the%20mirror', '/home/me'), '/srv/the mirror');
-  assert.throws(() => absoluteMirror('file://another-host/mirror', '/home/me'), /names no folder.*give its path/);
+  assert.throws(
+    () => absoluteMirror('file://another-host/mirror', '/home/me'),
+    /names no folder.*give its path/,
+  );
 });

@@ -165,7 +165,10 @@ test('a file that is no notebook is named for what it is', {timeout: 180_000}, a
     ],
     ['', /is no notebook \(the file is empty/],
     ['[]', /is no notebook \(/],
-    ['{"cells": [{"cell_type": "code"}], "nbformat": 4, "nbformat_minor": 4, "metadata": {}}', /is no notebook \(/],
+    [
+      '{"cells": [{"cell_type": "code"}], "nbformat": 4, "nbformat_minor": 4, "metadata": {}}',
+      /is no notebook \(/,
+    ],
   ];
   for (const [content, message] of cases) {
     const notebook = path.join(folder, 'odd.ipynb');

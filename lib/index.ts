@@ -77,6 +77,7 @@ export {
   openLabellingPage,
   openLabels,
   openPhotos,
+  optionalPackage,
   outputSizes,
   pool,
   type Profile,

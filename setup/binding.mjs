@@ -1,5 +1,6 @@
 /**
- * tfjs-node's binding to TensorFlow, compiled from its (patched) source together with the kernels of lib/engine/kernels.
+ * tfjs-node's binding to TensorFlow, compiled from lib/engine/binding (its source, changed a little) together with the
+ * kernels of lib/engine/kernels.
  *
  * The kernels are compiled for this machine's processor, so the name also tells processors apart. It lies beside the library in the engine's folder, under a name that holds a digest of all it is made from, and
  * finds the library by a relative path; tfjs-node's package only has a link to it. So `npm ci` costs no compilation
@@ -20,23 +21,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import {patchBackend, patchedFile} from './binding-patch.mjs';
 import {findCompiler} from './compiler.mjs';
-import {engineFolder} from './engine.mjs';
+import {engineFolder, libraries} from './engine.mjs';
 import {tensorflowVersion} from './machine.mjs';
 import {SetupError, run} from './processes.mjs';
 import {enginePackage, nodeModules, root} from './project.mjs';
 
-const sourceFolder = path.join(enginePackage, 'binding');
-const kernelFolder = path.join(root, 'lib', 'engine', 'kernels');
+const sourceFolders = ['binding', 'kernels'].map((name) => path.join(root, 'lib', 'engine', name));
 
 /** Where tfjs-node looks for its binding. */
 export const bindingLink = path.join(enginePackage, 'lib', 'napi-v8', 'tfjs_binding.node');
-
-const libraries = {
-  linux: ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'],
-  darwin: ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'],
-};
 
 /** @type {import('./steps.mjs').Step} */
 export const binding = {
@@ -46,24 +40,28 @@ export const binding = {
     if (!existsSync(file)) return 'the binding is not compiled';
     return linksTo(file) ? null : 'the binding is not linked';
   },
+  works: () => {
+    const version = loadedVersion(bindingLink);
+    return version === tensorflowVersion ? null : `TensorFlow does not load (${version.trim()})`;
+  },
   perform: async () => {
     const files = sources();
     const file = bindingFile(files);
-    if (!existsSync(file)) await compile(files, file);
+    if (!existsSync(file) || loadedVersion(file) !== tensorflowVersion) await compile(files, file);
     link(file);
   },
 };
 
-/** The binding's source files by name, the patch applied. */
+/** The binding's source files by name. */
 function sources() {
-  const files = new Map(
-    [sourceFolder, kernelFolder].flatMap((folder) =>
+  return new Map(
+    sourceFolders.flatMap((folder) =>
       readdirSync(folder)
+        .filter((name) => /\.(cc|h)$/.test(name))
         .sort()
         .map((name) => [name, readFileSync(path.join(folder, name), 'utf8')]),
     ),
   );
-  return files.set(patchedFile, patchBackend(files.get(patchedFile) ?? ''));
 }
 
 /** @param {Map<string, string>} files */
@@ -95,7 +93,7 @@ function compilerArguments(tensorflow, node, output, files) {
     ...['-I', path.join(tensorflow, 'include'), '-I', node],
     ...files.filter((name) => name.endsWith('.cc')),
     ...['-o', output],
-    ...libraries[mac ? 'darwin' : 'linux'].map((name) => path.join(tensorflow, name)),
+    ...libraries.map((name) => path.join(tensorflow, name)),
     ...(mac
       ? ['-Wl,-rpath,@loader_path/tensorflow', '-Wl,-undefined,dynamic_lookup']
       : ['-Wl,-rpath,$ORIGIN/tensorflow']),

@@ -5,9 +5,7 @@ import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {SetupError} from './processes.mjs';
 import {venvPython} from './project.mjs';
-import {pip} from './python.mjs';
-
-const zigVersion = '0.17.1';
+import {installLocked, lockText, readPins} from './python.mjs';
 
 /**
  * @typedef {object} Compiler
@@ -38,8 +36,13 @@ export async function findCompiler(wish) {
         `LAB_COMPILER is '${wish}', which does not compile C++17: name another, or 'zig'.`,
       );
   }
-  await pip(['install', `ziglang==${zigVersion}`]);
-  return {name: `zig ${zigVersion}`, command: venvPython, args: ['-m', 'ziglang', 'c++'], native: []};
+  await installLocked('zig');
+  return {
+    name: `zig ${readPins(lockText('zig')).ziglang}`,
+    command: venvPython,
+    args: ['-m', 'ziglang', 'c++'],
+    native: [],
+  };
 }
 
 /** On a Mac without the command line tools `clang++` is only a window that offers to install them. */

@@ -1,13 +1,12 @@
 /** npm run doctor: what of the set-up is in place, with versions, and what to do about what is not. */
 import {existsSync, readFileSync, readdirSync, statfsSync} from 'node:fs';
 import path from 'node:path';
-import {bindingLink, loadedVersion} from './binding.mjs';
 import {engineBuild} from './engine.mjs';
 import {absoluteMirror, userFolder} from './jupyter.mjs';
-import {checkNode} from './machine.mjs';
+import {checkNode, graphicsCards} from './machine.mjs';
 import {SetupError, commandLine} from './processes.mjs';
 import {inProject, nodeModules, root, venv, venvPython} from './project.mjs';
-import {findPython, python, pythonVersion, readPins, requirements} from './python.mjs';
+import {findPython, lockText, pythonVersion, readPins} from './python.mjs';
 import {steps} from './steps.mjs';
 
 /**
@@ -28,21 +27,22 @@ function examine() {
     finding('Python', pythonUsed),
     finding('machine', () => {
       const {wheel, version, tag, cuda} = engineBuild();
-      return `${process.platform} ${process.arch}: wheel ${wheel} ${version} for ${tag}${cuda ? ', CUDA (untested)' : ''}`;
+      return `${process.platform} ${process.arch}: wheel ${wheel} ${version} for ${tag}${cuda ? ', CUDA (not tested on a card yet)' : ''}`;
     }),
   ];
   if (tools.some(({state}) => state === 'missing')) return [...tools, diskSpace()];
   const setUp = steps.map((step) =>
     finding(step.title(), () => {
-      const missing = step.missing();
-      if (missing !== null) throw new SetupError(`${missing}; ${setUpRemedy}`);
-      return 'in place';
+      const fault = step.missing() ?? step.works();
+      if (fault !== null) throw new SetupError(`${fault}; ${setUpRemedy}`);
+      return 'in place, and works';
     }),
   );
   return [
     ...tools,
     ...setUp,
     ...versions(),
+    graphicsCard(),
     browser(),
     mirror(),
     atHand('data'),
@@ -73,36 +73,45 @@ function pythonUsed() {
 }
 
 /**
- * Whether the pinned packages are really installed, and whether the engine really loads.
+ * The versions of what the lab is made of.
  * @returns {Finding[]}
  */
 function versions() {
-  const code =
-    'import importlib.metadata as m, json; print(json.dumps({d.name.lower(): d.version for d in m.distributions()}))';
-  const installed = /** @type {Record<string, string>} */ (JSON.parse(python(venvPython, code) ?? '{}'));
-  const pinned = Object.entries(readPins(requirements())).map(([name, version]) =>
-    finding(`Python's ${name}`, () => {
-      if (installed[name] === version) return version;
-      throw new SetupError(
-        `${installed[name] ?? 'absent'}, ${version} expected; remove .venv/requirements.txt and ${setUpRemedy}`,
-      );
-    }),
+  const pinned = readPins(lockText('jupyter'));
+  const pypi = ['jupyterlab', 'nbconvert', 'nbclient', 'plotly'].map((name) =>
+    finding(`Python's ${name}`, () => pinned[name]),
   );
-  const npm = ['tslab', '@tensorflow/tfjs-node', 'sharp', 'danfojs-node', 'plotly.js-dist'].map((name) =>
+  const npm = ['tslab', '@tensorflow/tfjs-node', 'sharp', 'plotly.js-dist'].map((name) =>
     finding(`npm's ${name}`, () => packageVersion(name)),
   );
-  const loaded = finding('TensorFlow, loaded', () => {
-    const version = loadedVersion(bindingLink);
-    if (version === engineBuild().version) return version;
-    throw new SetupError(`${version.trim()}; remove .venv/engine and ${setUpRemedy}`);
-  });
-  return [...npm, ...pinned, loaded];
+  return [...npm, ...pypi];
 }
 
 /** @param {string} name */
 function packageVersion(name) {
   const text = readFileSync(path.join(nodeModules, name, 'package.json'), 'utf8');
   return /** @type {{version: string}} */ (JSON.parse(text)).version;
+}
+
+/** @returns {Finding} */
+function graphicsCard() {
+  const [cards, {cuda}] = [graphicsCards(), engineBuild()];
+  const name = 'graphics card';
+  if (cards.length === 0) {
+    return cuda
+      ? {
+          name,
+          state: 'note',
+          text: 'none that a driver tells of: TensorFlow computes on the CPU; unset LAB_DEVICE',
+        }
+      : {name, state: 'ok', text: 'none; the CPU computes'};
+  }
+  const use = cuda ? 'LAB_DEVICE=gpu uses it' : 'not used: LAB_DEVICE=gpu asks for it';
+  return {
+    name,
+    state: 'note',
+    text: `${cards.join(', ')}; ${use} (not tested on a card yet: npm run gpu-check)`,
+  };
 }
 
 /** @returns {Finding} */
@@ -128,10 +137,14 @@ function mirror() {
       state: 'note',
       text: 'not set: data and weights come from their public addresses',
     };
-  const place = absoluteMirror(wish, userFolder(process.env));
-  return place.includes('://') || existsSync(place)
-    ? {name: 'LAB_MIRROR', state: 'ok', text: place}
-    : {name: 'LAB_MIRROR', state: 'note', text: `${place} does not exist: correct it or unset it`};
+  try {
+    const place = absoluteMirror(wish, userFolder(process.env));
+    return /^https?:/.test(place) || existsSync(place)
+      ? {name: 'LAB_MIRROR', state: 'ok', text: place}
+      : {name: 'LAB_MIRROR', state: 'note', text: `${place} does not exist: correct it or unset it`};
+  } catch (error) {
+    return {name: 'LAB_MIRROR', state: 'note', text: error instanceof Error ? error.message : String(error)};
+  }
 }
 
 /** @param {string} folder @returns {Finding} */

@@ -5,19 +5,29 @@
  * Python that a user may have, also those for which TensorFlow has no wheel. It lies in a folder of its own, whose
  * layout is that of site-packages: so the CUDA build finds its companions at `../nvidia` as its run path says.
  */
-import {existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync} from 'node:fs';
+import {existsSync, mkdirSync, readdirSync, renameSync, rmSync} from 'node:fs';
 import path from 'node:path';
 import {chooseBuild, thisMachine} from './machine.mjs';
 import {venv} from './project.mjs';
-import {pip} from './python.mjs';
+import {installLocked} from './python.mjs';
+
+/** TensorFlow's shared libraries, by which the binding is linked. */
+export const libraries =
+  process.platform === 'darwin'
+    ? ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib']
+    : ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
 
 /** @type {import('./steps.mjs').Step} */
 export const engine = {
   title: () => {
     const {version, cuda} = engineBuild();
-    return `TensorFlow ${version} (${cuda ? 'CUDA; this path is untested, LAB_DEVICE=cpu avoids it' : 'CPU'})`;
+    return `TensorFlow ${version} (${cuda ? 'CUDA, which LAB_DEVICE asks for; not tested on a card yet' : 'CPU'})`;
   },
-  missing: () => (existsSync(engineFolder()) ? null : 'the TensorFlow library is missing'),
+  missing: () => {
+    const absent = libraries.find((name) => !existsSync(path.join(engineFolder(), 'tensorflow', name)));
+    return absent === undefined ? null : `TensorFlow's ${absent} is missing`;
+  },
+  works: () => null, // the binding tries it
   perform: async () => {
     const build = engineBuild();
     const folder = engineFolder();
@@ -50,8 +60,8 @@ export function engineFolder() {
  * @param {import('./machine.mjs').Build} build
  * @param {string} folder
  */
-async function install({wheel, version, tag, cuda}, folder) {
-  const target = ['install', '--no-deps', '--no-compile', '--only-binary=:all:', '--target', folder];
+async function install({wheel, tag, cuda}, folder) {
+  const target = ['--no-deps', '--no-compile', '--target', folder];
   const anyPython = [
     '--python-version',
     '3.12',
@@ -62,26 +72,10 @@ async function install({wheel, version, tag, cuda}, folder) {
     '--platform',
     tag,
   ];
-  await pip([...target, ...anyPython, `${wheel}==${version}`]);
-  const metadata = readdirSync(folder).find((name) => name.endsWith('.dist-info')) ?? '';
-  if (cuda) {
-    await pip([
-      ...target,
-      ...cudaRequirements(readFileSync(path.join(folder, metadata, 'METADATA'), 'utf8')),
-    ]);
-  }
+  await installLocked(wheel, [...target, ...anyPython]);
+  if (cuda) await installLocked('tensorflow-cuda', target);
   keepOnly(folder, /^(tensorflow|nvidia|.*\.dist-info)$/);
   keepOnly(path.join(folder, 'tensorflow'), /^(include|libtensorflow.*|.*\.txt)$/);
-}
-
-/**
- * The wheels with CUDA and cuDNN that a TensorFlow wheel asks for in its extra `and-cuda`.
- * @param {string} metadata the text of the wheel's METADATA file
- */
-export function cudaRequirements(metadata) {
-  return [...metadata.matchAll(/^Requires-Dist: (.+); extra == "and-cuda"$/gm)].map(
-    ([, requirement]) => requirement,
-  );
 }
 
 /** @param {string} folder @param {RegExp} names */

@@ -1,8 +1,10 @@
 /** The TypeScript kernel and Jupyter's settings, all of them inside .venv: nothing is written to the user's home. */
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
+import {fileURLToPath} from 'node:url';
 import {isDeepStrictEqual} from 'node:util';
-import {nodeModules, root, venv} from './project.mjs';
+import {SetupError} from './processes.mjs';
+import {nodeModules, root, setupFolder, venv} from './project.mjs';
 
 const configFolder = path.join(venv, 'etc', 'jupyter');
 const dataFolder = path.join(venv, 'share', 'jupyter');
@@ -14,6 +16,7 @@ export const jupyter = {
     const stale = settings().find(([file, content]) => !holds(file, content));
     return stale ? `${path.relative(venv, stale[0])} in .venv is missing or out of date` : null;
   },
+  works: () => null,
   perform: () => {
     for (const [file, content] of settings()) {
       mkdirSync(path.dirname(file), {recursive: true});
@@ -43,13 +46,15 @@ function holds(file, content) {
  */
 function settings() {
   return [
-    [path.join(dataFolder, 'kernels', 'tslab', 'kernel.json'), kernelSpec(process.execPath, nodeModules)],
+    [path.join(dataFolder, 'kernels', 'tslab', 'kernel.json'), kernelSpec(process.execPath)],
     [
       path.join(configFolder, 'jupyter_server_config.json'),
       {
         KernelSpecManager: {allowed_kernelspecs: ['tslab'], ensure_native_kernel: false},
         MultiKernelManager: {default_kernel_name: 'tslab'},
         ServerApp: {root_dir: root},
+        // The server drops output beyond a rate; here it serves one person on one machine.
+        ZMQChannelsWebsocketConnection: {limit_rate: false},
       },
     ],
     [
@@ -63,14 +68,13 @@ function settings() {
  * How Jupyter starts the kernel: the project's tslab in the Node that ran the set-up. oneDNN makes TensorFlow's
  * convolutions up to three times faster and must be asked for before the engine loads.
  * @param {string} node
- * @param {string} modules the project's node_modules
  */
-export function kernelSpec(node, modules) {
+export function kernelSpec(node) {
   return {
-    argv: [node, path.join(modules, 'tslab', 'bin', 'tslab'), 'kernel', '--config-path', '{connection_file}'],
+    argv: [node, path.join(setupFolder, 'kernel.mjs'), '{connection_file}'],
     display_name: 'TypeScript',
     language: 'typescript',
-    env: {TF_ENABLE_ONEDNN_OPTS: '1', TF_CPP_MIN_LOG_LEVEL: '2'},
+    env: {TF_ENABLE_ONEDNN_OPTS: '1', TF_CPP_MIN_LOG_LEVEL: '2', NODE_PATH: nodeModules},
   };
 }
 
@@ -94,11 +98,19 @@ export function jupyterEnvironment(env) {
 }
 
 /**
- * @param {string} mirror a folder or a base URL
+ * An http(s) address as it is, anything else as the absolute path of a folder.
+ * @param {string} mirror a folder, also as a file: URL, or an http(s) base URL
  * @param {string} folder what a relative folder is relative to
  */
 export function absoluteMirror(mirror, folder) {
-  return /^[a-z]+:\/\//i.test(mirror) ? mirror : path.resolve(folder, mirror);
+  if (/^https?:\/\//i.test(mirror)) return mirror;
+  try {
+    return /^file:/i.test(mirror) ? fileURLToPath(mirror) : path.resolve(folder, mirror);
+  } catch (error) {
+    throw new SetupError(
+      `LAB_MIRROR is '${mirror}', which names no folder (${/** @type {Error} */ (error).message}): give its path.`,
+    );
+  }
 }
 
 /**

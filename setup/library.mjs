@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import {run} from './processes.mjs';
+import {loads, run} from './processes.mjs';
 import {nodeModules, root} from './project.mjs';
 
 const dist = path.join(root, 'dist');
@@ -29,6 +29,7 @@ export const library = {
     if (readFileSync(digestFile, 'utf8') !== digestOfSources()) return 'lib/ has changed';
     return isLinked() ? null : 'node_modules/transfer-lab is missing';
   },
+  works: () => loads(['transfer-lab']),
   perform: async () => {
     await compile();
     if (!isLinked()) {

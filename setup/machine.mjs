@@ -10,13 +10,12 @@ export const tensorflowVersion = '2.21.0';
  * @property {string} platform as process.platform
  * @property {string} arch as process.arch
  * @property {boolean} glibc whether the C library is glibc (Linux only)
- * @property {boolean} nvidia whether an NVIDIA driver is at work
  */
 
 /**
  * A build of TensorFlow, by the wheel that holds it.
  * @typedef {object} Build
- * @property {string} wheel the wheel's name
+ * @property {'tensorflow' | 'tensorflow-cpu'} wheel the wheel's name
  * @property {string} version
  * @property {string} tag the wheel's platform tag
  * @property {boolean} cuda whether it computes on an NVIDIA card
@@ -40,33 +39,35 @@ let machine;
 
 /** @returns {Machine} */
 export function thisMachine() {
-  machine ??= {platform: process.platform, arch: process.arch, glibc: hasGlibc(), nvidia: hasNvidiaDriver()};
+  machine ??= {platform: process.platform, arch: process.arch, glibc: hasGlibc()};
   return machine;
 }
 
 /**
- * Chooses the build of TensorFlow for a machine. The wheels for Linux on arm64 and for macOS are called `tensorflow`;
- * on Linux x86-64 that name means the CUDA build, and the one without is `tensorflow-cpu`.
+ * Chooses the build of TensorFlow for a machine: for the CPU, unless CUDA is asked for, which nobody has tested on a card
+ * yet. The wheels for Linux on arm64 and for macOS are called `tensorflow`; on Linux x86-64 that name means the CUDA
+ * build, and the one without is `tensorflow-cpu`.
  * @param {Machine} machine
- * @param {string | undefined} device the environment's LAB_DEVICE: `cpu` leaves the graphics card alone
+ * @param {string | undefined} device the environment's LAB_DEVICE: `cpu` (as without it) or `gpu`
  * @returns {Build}
  */
-export function chooseBuild({platform, arch, glibc, nvidia}, device) {
-  if (device !== undefined && device !== 'cpu') {
+export function chooseBuild({platform, arch, glibc}, device = 'cpu') {
+  if (device !== 'cpu' && device !== 'gpu') {
     throw new SetupError(
-      `LAB_DEVICE is '${device}': only 'cpu' can be asked for; unset it to let the lab choose.`,
+      `LAB_DEVICE is '${device}': 'cpu' or 'gpu' can be asked for; without it the CPU computes.`,
     );
   }
-  const build = {version: tensorflowVersion, cuda: false};
+  const cuda = device === 'gpu';
+  if (cuda && `${platform}-${arch}` !== 'linux-x64') {
+    throw new SetupError(
+      `LAB_DEVICE is 'gpu', which there is for Linux on x86-64 alone, not for ${platform} on ${arch}: unset it.`,
+    );
+  }
+  const build = {version: tensorflowVersion, cuda};
   switch (`${platform}-${arch}`) {
     case 'linux-x64':
       checkGlibc(glibc);
-      return {
-        ...build,
-        wheel: nvidia && device !== 'cpu' ? 'tensorflow' : 'tensorflow-cpu',
-        tag: 'manylinux_2_27_x86_64',
-        cuda: nvidia && device !== 'cpu',
-      };
+      return {...build, wheel: cuda ? 'tensorflow' : 'tensorflow-cpu', tag: 'manylinux_2_27_x86_64'};
     case 'linux-arm64':
       checkGlibc(glibc);
       return {...build, wheel: 'tensorflow', tag: 'manylinux_2_27_aarch64'};
@@ -101,11 +102,12 @@ function hasGlibc() {
   return report.header.glibcVersionRuntime !== undefined;
 }
 
-function hasNvidiaDriver() {
-  if (existsSync('/proc/driver/nvidia/version')) return true;
+/** The NVIDIA cards that a driver tells of, by name. */
+export function graphicsCards() {
   try {
-    return execFileSync('nvidia-smi', ['-L'], {stdio: ['ignore', 'pipe', 'ignore']}).includes('GPU');
+    const list = execFileSync('nvidia-smi', ['-L'], {encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore']});
+    return [...list.matchAll(/^GPU \d+: (.+?)(?: \(UUID.*)?$/gm)].map(([, name]) => name);
   } catch {
-    return false;
+    return existsSync('/proc/driver/nvidia/version') ? ['an NVIDIA card'] : [];
   }
 }

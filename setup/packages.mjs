@@ -1,7 +1,7 @@
 /** The npm packages, exactly as package-lock.json names them. */
 import {existsSync, readFileSync} from 'node:fs';
 import path from 'node:path';
-import {run} from './processes.mjs';
+import {loads, run} from './processes.mjs';
 import {nodeModules, root} from './project.mjs';
 
 /** @typedef {Record<string, {version?: string, integrity?: string, optional?: boolean, link?: boolean}>} Packages */
@@ -17,10 +17,26 @@ export const npmPackages = {
       existsSync(path.join(root, folder, 'package.json')),
     );
   },
+  works: () => loads(['sharp', 'zeromq', 'tslab', 'typescript', 'tsx']),
   perform: async () => {
+    // What a user's own settings could turn into another installation than the lock file's.
+    const settings = [
+      '--install-strategy=hoisted',
+      '--global=false',
+      '--dry-run=false',
+      '--package-lock=true',
+    ];
     await run(
       'npm',
-      ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund'],
+      [
+        'ci',
+        '--ignore-scripts',
+        '--include=dev',
+        '--include=optional',
+        '--no-audit',
+        '--no-fund',
+        ...settings,
+      ],
       {
         remedy: 'Check the network (npm ping), then run the command again.',
       },

@@ -1,5 +1,5 @@
 /** Runs other programs and turns their failures into errors that a user can act on. */
-import {spawn} from 'node:child_process';
+import {spawn, spawnSync} from 'node:child_process';
 import {constants} from 'node:os';
 import path from 'node:path';
 import {root} from './project.mjs';
@@ -43,6 +43,20 @@ export function run(command, args, {cwd = root, env = process.env, remedy = ''} 
 }
 
 /**
+ * What a Node of its own says when it cannot load packages of the project, null when it can.
+ * @param {string[]} packages
+ */
+export function loads(packages) {
+  const code = packages.map((name) => `require(${JSON.stringify(name)});`).join('');
+  const {status, stderr} = spawnSync(process.execPath, ['-e', code], {
+    cwd: root,
+    encoding: 'utf8',
+    env: {...process.env, TF_CPP_MIN_LOG_LEVEL: '2'},
+  });
+  return status === 0 ? null : (/^.*Error: .*$/m.exec(stderr)?.[0] ?? stderr.trim());
+}
+
+/**
  * Runs a program in the user's terminal and returns its exit code. Ctrl-C reaches the program, which ends in its own
  * time; a request to terminate is handed on to it.
  * @param {string} command
@@ -73,12 +87,24 @@ export async function commandLine(main) {
   }
 }
 
+/** The settings of pip that say how packages are reached; no other may reach the project's pip. */
+export const pipsWayOut = [
+  ...['index-url', 'extra-index-url', 'no-index', 'find-links', 'keyring-provider'],
+  ...['trusted-host', 'proxy', 'cert', 'client-cert', 'timeout', 'default-timeout', 'retries'],
+  ...['cache-dir', 'no-cache-dir'],
+];
+
+/** @param {string} setting of pip, such as index-url */
+export const pipVariable = (setting) => `PIP_${setting.toUpperCase().replaceAll('-', '_')}`;
+
 /**
- * The environment without the user's own Python settings, which must not reach the project's Python.
+ * The environment without the user's own settings of Python and pip, which must not reach the project's, but for how
+ * packages are reached.
  * @param {NodeJS.ProcessEnv} env
  * @returns {NodeJS.ProcessEnv}
  */
-function environment(env) {
-  const {PYTHONHOME: _home, PYTHONPATH: _path, PIP_TARGET: _target, PIP_USER: _user, ...rest} = env;
-  return {...rest, PYTHONNOUSERSITE: '1'};
+export function environment(env) {
+  const kept = new Set([...pipsWayOut, 'config-file'].map(pipVariable));
+  const rest = Object.entries(env).filter(([name]) => kept.has(name) || !/^(PYTHON|PIP_)/.test(name));
+  return {...Object.fromEntries(rest), PYTHONNOUSERSITE: '1'};
 }

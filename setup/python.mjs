@@ -1,8 +1,9 @@
 /** The project's own Python environment, which holds JupyterLab and the notebook tools. */
-import {execFileSync} from 'node:child_process';
-import {existsSync, readFileSync, writeFileSync} from 'node:fs';
+import {execFileSync, spawnSync} from 'node:child_process';
+import {existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
+import {devNull} from 'node:os';
 import path from 'node:path';
-import {SetupError, run} from './processes.mjs';
+import {SetupError, environment, pipVariable, pipsWayOut, run} from './processes.mjs';
 import {setupFolder, venv, venvPython} from './project.mjs';
 
 const candidates = [
@@ -15,58 +16,125 @@ const candidates = [
   'python',
 ];
 
-const requirementsFile = path.join(setupFolder, 'requirements.txt');
-
-/** A copy of the requirements that were last installed. */
+/** A copy of the lock file of what was last installed. */
 const installedFile = path.join(venv, 'requirements.txt');
+
+/** What of .venv is not Python's. */
+const kept = ['engine'];
 
 /** @type {import('./steps.mjs').Step} */
 export const pythonPackages = {
-  title: () => `JupyterLab ${readPins(requirements()).jupyterlab} in .venv`,
+  title: () => `JupyterLab ${readPins(lockText('jupyter')).jupyterlab} in .venv`,
   missing: () => {
-    if (!existsSync(venvPython)) return '.venv is missing';
+    if (!existsSync(venvPython)) return '.venv has no Python, or one that is gone';
     if (!existsSync(installedFile)) return '.venv was left half installed';
-    return readFileSync(installedFile, 'utf8') === requirements()
+    return readFileSync(installedFile, 'utf8') === lockText('jupyter')
       ? null
-      : 'setup/requirements.txt has changed';
+      : 'setup/requirements/jupyter.txt has changed';
   },
+  works: () => complaint(venvPython, trial(readPins(lockText('jupyter')))),
   perform: async () => {
-    if (!worksWithPip(venvPython)) {
-      await run(findPython(), ['-m', 'venv', '--clear', venv]);
-    }
-    await pip(['install', '--requirement', requirementsFile]);
-    writeFileSync(installedFile, requirements());
+    const python = existsSync(venvPython) && pythonVersion(venvPython);
+    const imported = existsSync(installedFile) ? pythonPackages.works() === null : imports(venvPython, 'pip');
+    if (!python || !isSupported(python) || !imported) await makeEnvironment();
+    await installLocked('jupyter');
+    writeFileSync(installedFile, lockText('jupyter'));
   },
 };
 
-export function requirements() {
-  return readFileSync(requirementsFile, 'utf8');
+/**
+ * Python that imports what the notebooks are run by and compares the versions of all that is installed.
+ * @param {Record<string, string>} pins
+ */
+const trial = (pins) => `
+import importlib.metadata, re, sys
+import pip, jupyterlab.labapp, jupyter_client, nbconvert, nbclient, plotly, jinja2
+pins = ${JSON.stringify(pins)}
+for found in importlib.metadata.distributions():
+    name = re.sub(r"[-_.]+", "-", found.name).lower()
+    if pins.get(name, found.version) != found.version:
+        sys.exit(f"{name} is {found.version}, {pins[name]} expected")
+`;
+
+async function makeEnvironment() {
+  const command = findPython();
+  mkdirSync(venv, {recursive: true});
+  for (const name of readdirSync(venv)) {
+    if (!kept.includes(name)) rmSync(path.join(venv, name), {recursive: true, force: true});
+  }
+  await run(command, ['-m', 'venv', venv]);
 }
+
+/** @typedef {'jupyter' | 'zig' | 'tensorflow' | 'tensorflow-cpu' | 'tensorflow-cuda'} Lock a lock file in setup/requirements */
+
+/** @param {Lock} name */
+const lockFile = (name) => path.join(setupFolder, 'requirements', `${name}.txt`);
+
+/** @param {Lock} name @returns the text of a lock file */
+export const lockText = (name) => readFileSync(lockFile(name), 'utf8');
 
 /**
  * The versions that a requirements file pins, by package.
- * @param {string} text lines of `name==version`
+ * @param {string} text lines of `name==version`, with markers and hashes or without
  * @returns {Record<string, string>}
  */
 export function readPins(text) {
-  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  const lines = text.split('\n').filter((line) => /^[^\s#]/.test(line));
   return Object.fromEntries(
     lines.map((line) => {
-      const pin = /^([\w.-]+)==([\w.]+)$/.exec(line.trim());
-      if (!pin) throw new SetupError(`setup/requirements.txt: '${line}' is not of the form name==version.`);
+      const pin = /^([\w.-]+)==([\w.]+)(?=$|[ ;\\])/.exec(line.trim());
+      if (!pin) throw new SetupError(`Python's requirements: '${line}' is not of the form name==version.`);
       return [pin[1], pin[2]];
     }),
   );
 }
 
 /**
- * Runs pip in the project's own Python environment.
- * @param {string[]} args
+ * Installs exactly what a lock file names: wheels alone, each by its hash.
+ * @param {Lock} name
+ * @param {string[]} options of `pip install`
  */
-export async function pip(args) {
-  await run(venvPython, ['-m', 'pip', '--disable-pip-version-check', '--no-input', ...args], {
-    remedy: 'Check the network and the free disk space (5 GB are enough), then run the command again.',
+export async function installLocked(name, options = []) {
+  await pip([
+    ...['install', '--require-hashes', '--only-binary=:all:'],
+    ...['--requirement', lockFile(name), ...options],
+  ]);
+}
+
+/**
+ * Runs pip in the project's own Python environment, shielded from the user's settings but for how packages are reached.
+ * @param {string[]} args
+ * @param {{python?: string, env?: NodeJS.ProcessEnv}} [options] another Python, and the user's environment
+ */
+export async function pip(args, {python = venvPython, env = process.env} = {}) {
+  const settings = await run(python, ['-m', 'pip', 'config', 'list'], {env}).catch(() => '');
+  await run(python, ['-m', 'pip', '--disable-pip-version-check', '--no-input', ...args], {
+    env: {...environment(env), ...wayOut(settings)},
+    remedy:
+      'Check the network, the free disk space (5 GB are enough) and the settings of pip that say where packages are ' +
+      "(pip config list), then run the command again. Packages that are pinned are taken as wheels alone, by hash: another index must serve the registry's own files.",
   });
+}
+
+/**
+ * The environment's variables in place of pip's settings files.
+ * @param {string} settings what `pip config list` prints: the values' last words come last
+ * @returns {NodeJS.ProcessEnv}
+ */
+export function wayOut(settings) {
+  /** @type {NodeJS.ProcessEnv} */
+  const variables = {PIP_CONFIG_FILE: devNull};
+  for (const section of ['global', 'install', ':env:']) {
+    for (const line of settings.split('\n')) {
+      const [, name, text] = /^(.+?)=(['"].*['"])$/.exec(line.trim()) ?? [];
+      const setting = name?.startsWith(`${section}.`) ? name.slice(section.length + 1) : '';
+      if (!pipsWayOut.includes(setting)) continue;
+      variables[pipVariable(setting)] = text
+        .slice(1, -1)
+        .replace(/\\(.)/g, (_, letter) => (letter === 'n' ? '\n' : String(letter)));
+    }
+  }
+  return variables;
 }
 
 /**
@@ -103,12 +171,25 @@ export function pythonVersion(command) {
 
 /** @param {string} command */
 function canMakeEnvironments(command) {
-  return python(command, 'import venv, ensurepip') !== null;
+  return imports(command, 'venv, ensurepip');
 }
 
-/** @param {string} command */
-function worksWithPip(command) {
-  return python(command, 'import pip') !== null;
+/** @param {string} command @param {string} modules */
+function imports(command, modules) {
+  return python(command, `import ${modules}`) !== null;
+}
+
+/**
+ * The last line of what Python says of code that fails, null when it runs.
+ * @param {string} command
+ * @param {string} code
+ */
+function complaint(command, code) {
+  const {status, stderr, error} = spawnSync(command, ['-c', code], {
+    encoding: 'utf8',
+    env: environment(process.env),
+  });
+  return status === 0 ? null : (error?.message ?? stderr.trim().split('\n').at(-1) ?? 'Python failed');
 }
 
 /**
@@ -121,6 +202,7 @@ export function python(command, code) {
     return execFileSync(command, ['-c', code], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
+      env: environment(process.env),
     }).trim();
   } catch {
     return null;

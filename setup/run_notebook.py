@@ -197,6 +197,33 @@ def cell_title(cells, index):
     return SENTENCE_END.split(above[-1].strip().splitlines()[-1].lstrip("# "))[0] if above else first
 
 
+def read_notebook(path):
+    """Reads a notebook, empty of outputs; raises Failure when the file is none."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        notebook.metadata.setdefault("language_info", {"name": "typescript"})
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs = []
+                cell.metadata, cell.source  # nbformat reads cells without them
+    except OSError as error:
+        raise Failure(f"{path} cannot be read: {error.strerror}.") from None
+    except Exception as error:  # what nbformat raises depends on where it stumbles
+        raise Failure(f"{path} is no notebook ({reason_of(path, error)}).") from None
+    return notebook
+
+
+def reason_of(path, error):
+    """Why a file is no notebook, and what to do, as far as its text tells."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    if not any(line.strip() for line in lines):
+        return "the file is empty: take an earlier version of it, or another notebook"
+    conflict = next((number for number, line in enumerate(lines, start=1) if line.startswith("<<<<<<< ")), None)
+    if conflict:
+        return f"a merge conflict? line {conflict} marks one: decide for one side of each in a text editor"
+    return f"a merge conflict? {type(error).__name__}: {str(error)[:200]}"
+
+
 def write_notebook(notebook, path):
     """Writes a notebook in one step, so that a reader never sees half of it."""
     partial = path.with_name(f".{path.name}.partial")
@@ -213,12 +240,13 @@ def main():
     arguments = parser.parse_args()
 
     start = time.monotonic()
+    sys.stdout.reconfigure(errors="backslashreplace")  # a class may have letters that the terminal has not
     terminal = Terminal(sys.stdout)
-    notebook = nbformat.read(arguments.notebook, as_version=4)
-    notebook.metadata.setdefault("language_info", {"name": "typescript"})
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = []
+    try:
+        notebook = read_notebook(arguments.notebook)
+    except Failure as failure:
+        terminal.line(str(failure))
+        return failure.exit_code
     arguments.reports.mkdir(parents=True, exist_ok=True)
     executed = arguments.reports / arguments.notebook.name
     page = executed.with_suffix(".html")

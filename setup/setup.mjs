@@ -1,8 +1,8 @@
-/** npm run setup: makes a fresh clone into a working lab; done again, it only does what has changed since. */
+/** npm run setup: makes a fresh clone into a working lab; done again, it renews what has changed or broken since. */
 import {commandLine} from './processes.mjs';
 import {setUp} from './steps.mjs';
 
 await commandLine(async () => {
-  await setUp();
+  await setUp({thorough: true});
   console.log('The lab is set up.');
 });

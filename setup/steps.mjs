@@ -3,32 +3,62 @@ import {binding} from './binding.mjs';
 import {engine, engineBuild} from './engine.mjs';
 import {jupyter} from './jupyter.mjs';
 import {library} from './library.mjs';
+import {lockFolder} from './lock.mjs';
 import {checkNode} from './machine.mjs';
 import {npmPackages} from './packages.mjs';
-import {pythonPackages} from './python.mjs';
+import {SetupError} from './processes.mjs';
+import {root} from './project.mjs';
+import {findPython, pythonPackages} from './python.mjs';
 
 /**
  * @typedef {object} Step
  * @property {() => string} title what the step brings
  * @property {() => string | null} missing why the step has to be done, null when all is in place; reads files only
- * @property {() => void | Promise<void>} perform may be broken off and repeated at any point
+ * @property {() => string | null} works uses what the step has brought: what is wrong with it, null when it works
+ * @property {() => void | Promise<void>} perform may be broken off and repeated at any point; renews what does not work
  */
 
 /** @type {Step[]} */
 export const steps = [npmPackages, pythonPackages, engine, binding, jupyter, library];
 
 /**
- * Does what is missing, with a line for each step; quick, silent and without the network when nothing is.
- * @throws {import('./processes.mjs').SetupError} before anything is done when this machine cannot run the lab
+ * Does what is missing, with a line for each step, and tries what it has done; quick, silent and without the network
+ * when nothing is. Of several at once one does it and the others wait.
+ * @param {{thorough?: boolean}} [options] `thorough` also tries what is in place, and renews what does not work
+ * @throws {SetupError} before anything is done when this machine cannot run the lab
  */
-export async function setUp() {
+export async function setUp({thorough = false} = {}) {
   checkNode(process.versions.node);
   engineBuild();
-  for (const [index, step] of steps.entries()) {
-    if (step.missing() === null) continue;
-    process.stdout.write(`[${index + 1}/${steps.length}] ${step.title()} ... `);
-    const start = performance.now();
-    await step.perform();
-    console.log(`${Math.round((performance.now() - start) / 1000)} s`);
+  /** @param {Step} step */
+  const isDone = (step) => step.missing() === null && (!thorough || step.works() === null);
+  /** @type {(() => void) | undefined} */
+  let unlock;
+  try {
+    for (const [index, step] of steps.entries()) {
+      if (isDone(step)) continue;
+      unlock ??= await lockFolder(root, findPython());
+      if (isDone(step)) continue;
+      process.stdout.write(`[${index + 1}/${steps.length}] ${step.title()} ... `);
+      const start = performance.now();
+      await bring(step);
+      console.log(`${Math.round((performance.now() - start) / 1000)} s`);
+    }
+  } finally {
+    unlock?.();
   }
+}
+
+/**
+ * Performs a step and uses what it has brought.
+ * @param {Step} step
+ * @throws {SetupError} when that does not work
+ */
+export async function bring(step) {
+  await step.perform();
+  const fault = step.missing() ?? step.works();
+  if (fault === null) return;
+  throw new SetupError(
+    `${step.title()}: installed, but ${fault}. Run: npm run doctor, which examines the whole set-up.`,
+  );
 }

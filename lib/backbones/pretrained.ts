@@ -26,7 +26,8 @@ export async function pretrainedWeights(
   if (!weights) throw new LabError(`${name} has no published weights; fill it with random ones.`);
   const {folder, ...rest} = options;
   const safetensors = `${name}.safetensors`;
-  const request = {name: `weights of ${name}`, addresses: [], ...rest};
+  const largest = 8 * architecture.whole.cost().parameters + 2 ** 20; // twice what float32 takes, and the names
+  const request = {name: `weights of ${name}`, addresses: [], largest, ...rest};
   try {
     return await fetchFile({...request, mirrorPath: `weights/${safetensors}`, to: join(folder, safetensors)});
   } catch (error) {

@@ -40,6 +40,13 @@ const FEWEST_PLACES = 7;
 /** Above this many bars their texts are turned to stand upright, in a higher chart. */
 const MOST_BARS_WITH_LEVEL_TEXT = 10;
 
+/** Where the axis ends, above the labels of the best scores there can be. */
+const TOP = 1.08;
+/** What the parameters of a low bar take above its whisker, in scores. */
+const ROOM_ABOVE_LOW_BARS = 0.4;
+/** Pixels of a score of 1 in a chart of level texts. */
+const HEIGHT_OF_ONE = 300;
+
 /** A finished run at its place on the axis. */
 interface Bar {
   run: FinishedRun;
@@ -81,6 +88,7 @@ export function scoreBars(
     x += GAP_BETWEEN_BACKBONES;
   }
   const isCrowded = runs.length > MOST_BARS_WITH_LEVEL_TEXT;
+  const top = isCrowded ? TOP : Math.max(TOP, ...bars.filter(isTooLowForText).map(topOfText));
   const centre = (x - 1 - GAP_BETWEEN_BACKBONES) / 2;
   const reach = Math.max(centre + 0.7, FEWEST_PLACES / 2);
   const kinds = REGIME_KINDS.filter((kind) => bars.some(({run}) => kindOf(run) === kind));
@@ -93,7 +101,7 @@ export function scoreBars(
       ...kinds.map(regimeEntry),
       valueLabels(bars, isCrowded),
     ],
-    height: isCrowded ? 700 : 500,
+    height: isCrowded ? 700 : Math.round(500 + (top - TOP) * HEIGHT_OF_ONE),
     layout: {
       barmode: 'overlay',
       uniformtext: {minsize: 9, mode: 'hide'},
@@ -105,7 +113,7 @@ export function scoreBars(
         ticks: '',
         tickangle: isCrowded ? -35 : 0,
       }),
-      yaxis: axis(`${part} ${metricNames[metric]}`, {range: [0, 1.08], tickvals: [0, 0.2, 0.4, 0.6, 0.8, 1]}),
+      yaxis: axis(`${part} ${metricNames[metric]}`, {range: [0, top], tickvals: [0, 0.2, 0.4, 0.6, 0.8, 1]}),
       annotations: unfinished.map((slot) => ({
         text: `${escapeHtml(labelOf(slot.run))}: ${progressOf(slot.run)}`,
         x: slot.x,
@@ -160,6 +168,11 @@ function barTrace(bar: Bar, metric: ComparedMetric, isCrowded: boolean): Trace {
 /** Whether the parameters have to stand above the bar, because in it there is no room. */
 function isTooLowForText({score}: Bar): boolean {
   return score < 0.35;
+}
+
+/** Where the text over a low bar ends. */
+function topOfText({score, interval}: Bar): number {
+  return Math.max(score, interval?.high ?? 0) + ROOM_ABOVE_LOW_BARS;
 }
 
 /** Regime and parameters as narrow lines: 'last 3', 'stages', 'lr 3e-4', ... */

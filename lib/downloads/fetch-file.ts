@@ -1,6 +1,7 @@
 import {constants, type Stats} from 'node:fs';
 import {copyFile, mkdir, open, readFile, rename, rm, stat} from 'node:fs/promises';
 import * as path from 'node:path';
+import {fileURLToPath} from 'node:url';
 
 import {LabError} from '../errors';
 import {parseChecksums, sha256File} from './checksum';
@@ -29,7 +30,7 @@ export interface FileRequest extends TransferOptions {
   mirrorMayDiffer?: boolean;
   /** Its first digits, where only these are known (torchvision writes eight into its file names). */
   sha256Prefix?: string;
-  /** A folder or an http(s) base URL; the environment's `LAB_MIRROR` unless given, none when empty. */
+  /** A folder, also as a file: URL, or an http(s) base URL; the environment's `LAB_MIRROR` unless given, none when empty. */
   mirror?: string;
   /** Lets a file of a mirror folder be used where it lies instead of being copied; for files needed only once. */
   useInPlace?: boolean;
@@ -68,9 +69,18 @@ interface Stamp {
   trust: Trust;
 }
 
-/** The mirror that a request uses: its own, else the environment's `LAB_MIRROR`, else none. */
+/**
+ * The mirror that a request uses: its own, else the environment's `LAB_MIRROR`, else none; a file: URL as the path it
+ * means. Throws a LabError when it means none.
+ */
 export function mirrorOf(request: {mirror?: string}): string | undefined {
-  return (request.mirror ?? process.env.LAB_MIRROR) || undefined;
+  const mirror = (request.mirror ?? process.env.LAB_MIRROR) || undefined;
+  if (!mirror || !/^file:/i.test(mirror)) return mirror;
+  try {
+    return fileURLToPath(mirror);
+  } catch (error) {
+    throw new LabError(`The mirror ${mirror} names no folder (${(error as Error).message}). Give its path.`);
+  }
 }
 
 /**
@@ -128,7 +138,7 @@ function places(request: FileRequest): {place: string; take: () => Promise<Fetch
     place: address,
     take: async () => {
       requireOnline();
-      return download(request, address, pinned(request) ?? (await firstUse(request.to, address)));
+      return download(request, address, strictest(pinned(request), await firstUse(request.to, address)));
     },
   }));
   const packages = held ? [{place: describePackage(held), take: () => fromPackage(request, held)}] : [];
@@ -152,7 +162,7 @@ async function alreadyInPlace(request: FileRequest): Promise<FetchedFile | undef
   if (!found.isFile()) throw new LabError(`${name}: ${to} is in the way: it is not a file. Move it away.`);
   const stamp = await readStamp(to);
   const recorded = stamp && {digits: stamp.sha256, by: stamp.trust};
-  const expected = request.mirrorMayDiffer ? recorded : (pinned(request) ?? recorded);
+  const expected = request.mirrorMayDiffer ? recorded : strictest(pinned(request), recorded);
   const untouched = stamp?.size === found.size && stamp.mtimeMs === found.mtimeMs;
   const sha256 = untouched ? stamp.sha256 : await sha256File(to);
   if (expected && !sha256.startsWith(expected.digits)) {
@@ -191,7 +201,7 @@ async function fromMirrorUrl(request: FileRequest, mirror: string, mirrorPath: s
   let sums = '';
   try {
     await discardPart(list);
-    await transfer(`${mirror}/SHA256SUMS`, list, {...request, onProgress: undefined});
+    await transfer(`${mirror}/SHA256SUMS`, list, {...request, onProgress: undefined, largest: 2 ** 20});
     sums = await readFile(list, 'utf8');
   } catch (error) {
     if (!(error instanceof PlaceFailed && error.status === 404)) throw error;
@@ -259,6 +269,11 @@ async function fromPackage(request: FileRequest, held: RegistryPackage): Promise
 function pinned({sha256, sha256Prefix}: FileRequest): Expected | undefined {
   const digits = (sha256 ?? sha256Prefix)?.toLowerCase();
   return digits ? {digits, by: 'pinned'} : undefined;
+}
+
+/** What is pinned, or the whole digest that was recorded where only its first digits are. */
+function strictest(pin: Expected | undefined, recorded: Expected | undefined): Expected | undefined {
+  return pin && !recorded?.digits.startsWith(pin.digits) ? pin : recorded;
 }
 
 /** A checksum that is pinned holds for the mirror's file too; otherwise the mirror's own list vouches for it. */

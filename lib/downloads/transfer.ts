@@ -20,6 +20,8 @@ export interface TransferOptions {
   onWait?: (message: string) => void;
   /** How often an address is tried when its connection breaks. Default 5. */
   attempts?: number;
+  /** Bytes that the file may have at most; a place that sends more is given up. */
+  largest?: number;
   /** Milliseconds before the second attempt, doubled for each further one. Default 500. */
   backoff?: number;
 }
@@ -81,7 +83,7 @@ export async function transfer(url: string, part: string, options: TransferOptio
 async function transferOnce(
   url: string,
   part: string,
-  {onProgress, signal, stallTimeout = 30_000}: TransferOptions,
+  {onProgress, signal, stallTimeout = 30_000, largest = Infinity}: TransferOptions,
   onReached: () => void,
 ): Promise<void> {
   const firstTimeout = Math.min(stallTimeout, patienceWith(url));
@@ -95,7 +97,7 @@ async function transferOnce(
   let reached = false;
   try {
     const known = await readPart(url, part);
-    const response = await fetch(url, {
+    const response = await follow(url, {
       headers: {'accept-encoding': 'identity', ...rangeHeaders(known)},
       signal: signal ? AbortSignal.any([signal, stall.signal]) : stall.signal,
     });
@@ -107,11 +109,16 @@ async function transferOnce(
     if (!response.ok) await refuse(response, part);
     const offset = await startOf(response, known, part);
     const total = totalOf(response);
+    if (total !== undefined && total > largest) {
+      await response.body?.cancel();
+      throw tooLarge(total, largest);
+    }
     if (total !== undefined) await requireSpace(path.dirname(part), total - offset, part);
     const record: PartRecord = {url, validator: validatorOf(response), total};
     const report = progressMeter(url, offset, total, onProgress);
     const received = await receive(response, part, offset, record, (bytes) => {
       timer.refresh();
+      if (bytes > largest) throw tooLarge(bytes, largest);
       report(bytes);
     });
     if (total !== undefined && received !== total) {
@@ -126,6 +133,39 @@ async function transferOnce(
   } finally {
     clearTimeout(timer);
   }
+}
+
+const mostRedirects = 10;
+
+/** Fetches, following redirects, but for those that leave https: on http anybody on the way could change the file. */
+async function follow(url: string, init: RequestInit): Promise<Response> {
+  for (let [address, count] = [url, 0]; count <= mostRedirects; count++) {
+    const response = await fetch(address, {...init, redirect: 'manual'});
+    const location = response.headers.get('location');
+    if (location === null || ![301, 302, 303, 307, 308].includes(response.status)) return response;
+    await response.body?.cancel();
+    const next = redirected(address, location);
+    if (/^https:/i.test(address) && next.protocol !== 'https:') {
+      throw new PlaceFailed(`it redirects from https to ${next.origin}, where anybody could change the file`);
+    }
+    address = next.href;
+  }
+  throw new PlaceFailed(`it redirects more than ${mostRedirects} times`);
+}
+
+function redirected(address: string, location: string): URL {
+  try {
+    return new URL(location, address);
+  } catch {
+    throw new PlaceFailed(`it redirects to '${location.slice(0, 100)}', which is no address`);
+  }
+}
+
+function tooLarge(bytes: number, largest: number): PlaceFailed {
+  const megabytes = (value: number) => `${(value / 1e6).toFixed(1)} MB`;
+  return new PlaceFailed(
+    `${megabytes(bytes)} or more, where at most ${megabytes(largest)} are expected: another file`,
+  );
 }
 
 /** What is there of `url` already, or undefined when there is nothing that could be continued. */

@@ -82,6 +82,12 @@ interface NativeBackend {
 
 export const backend = tf.backend() as unknown as NativeBackend;
 
+if (process.env.LAB_DEVICE === 'gpu' && !backend.isUsingGpuDevice) {
+  console.warn(
+    'LAB_DEVICE asks for the graphics card, and none answers: TensorFlow computes on the CPU. `nvidia-smi` tells whether the driver is at work.',
+  );
+}
+
 /** Versions, device and threads of the engine, for a notebook's first cell and for `npm run doctor`. */
 export function engineReport(): EngineReport {
   return {

@@ -19,5 +19,6 @@ export {
   openPhotos,
 } from './labelling';
 export {onInterrupt} from './interrupt';
+export {optionalPackage} from './optional';
 export {ProgressLine} from './progress';
 export {shortcutGradients, stack, type StackOptions} from './shortcuts';

@@ -1,4 +1,5 @@
 /** Progress of long work as one line with a thin bar, changed in place in the cell's output. */
+import {duration} from '../charts/text';
 import {escapeHtml} from '../html';
 import type {BatchProgress} from '../training';
 import {liveDisplay, type LiveDisplay} from './display';
@@ -32,13 +33,6 @@ export interface Pace {
 
 const updateEveryMs = 250;
 const paceOverMs = 10_000;
-
-/** A duration in the one or two units that matter: '42 s', '7 min', '1 h 20 min'. */
-export function duration(seconds: number): string {
-  if (seconds < 59.5) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
 
 /**
  * The line of text: title, position, pace, time left, last validation macro-F1; unknown parts are left out.

@@ -317,7 +317,7 @@ test('time counts what frozen features cost, and words tell who paid', () => {
   const [paid, reused] = NAMED;
   const {data} = charts.scoreAgainstTime(NAMED);
   assert.deepEqual(data[0].x, [240, 240]);
-  assert.equal(charts.timeInWords(paid), '4.0 min');
+  assert.equal(charts.timeInWords(paid), '4 min');
   assert.equal(charts.timeInWords(reused), '40 s, features reused (3.3 min)');
   const earlier = {...paid, seconds: {features: null, reused: null, training: 38, validation: null}};
   assert.equal(charts.timeInWords(earlier), '38 s, frozen features not counted');
@@ -347,4 +347,14 @@ test('a confusion matrix of a hundred classes stays small, and its cells can be 
   );
   const bytes = JSON.stringify(figure).length;
   assert.ok(bytes < 60_000, `${bytes} bytes`);
+});
+
+test('what stands over a low bar with a long whisker has room on the axis', () => {
+  const low = structuredClone(RUNS[0]);
+  low.result!.test!.macroF1 = 0.12;
+  const figure = charts.scoreBars([low]);
+  const [, top] = (figure.layout.yaxis as {range: number[]}).range;
+  const whisker = figure.data[0].error_y as {array: number[]};
+  assert.ok(top >= 0.12 + whisker.array[0] + 0.4);
+  assert.ok(Number(figure.layout.height) > 500);
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import {spawnSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {
   chmod,
@@ -44,6 +45,33 @@ async function started(...parameters: Parameters<typeof serve>): Promise<TestSer
   const server = await serve(...parameters);
   servers.push(server);
   return server;
+}
+
+/** The same over TLS, with a certificate made for the moment. */
+async function startedSecurely(handler: Parameters<typeof serve>[0]): Promise<TestServer> {
+  const [key, cert] = ['key.pem', 'cert.pem'].map((name) => path.join(folder, name));
+  const options = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-subj',
+    '/CN=localhost',
+  ];
+  const made = spawnSync('openssl', ['req', '-x509', ...options, '-keyout', key, '-out', cert, '-days', '1']);
+  assert.equal(made.status, 0, String(made.stderr));
+  return started(handler, {key: await readFile(key), cert: await readFile(cert)});
+}
+
+/** Runs an action that takes any certificate. */
+async function withoutCertificates<T>(action: () => Promise<T>): Promise<T> {
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+  try {
+    return await action();
+  } finally {
+    delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+  }
 }
 
 function request(extra: Partial<FileRequest> & {addresses: string[]}): FileRequest {
@@ -184,6 +212,39 @@ describe('from a public address', () => {
     const wanted = request({addresses: [server.url], sha256});
     assert.equal((await fetchFile(wanted)).source, server.url);
     await assertInPlace(wanted);
+  });
+
+  test('takes no more than the file can have, whether its size is told or not', async () => {
+    const told = await started((asked, response) => sendFile(asked, response, content));
+    const untold = await started((_, response) => {
+      response.writeHead(200, {'transfer-encoding': 'chunked'});
+      response.end(content);
+    });
+    const wanted = request({addresses: [told.url, untold.url], largest: content.length - 1});
+    await assert.rejects(fetchFile(wanted), (error: FileUnavailable) => {
+      assert.equal(error.tried.length, 2);
+      for (const {reason} of error.tried) assert.match(reason, /0\.3 MB or more, where at most 0\.3 MB are/);
+      return true;
+    });
+    await fetchFile(request({addresses: [told.url], largest: content.length}));
+  });
+
+  test('does not leave https for http, and ends where redirects do not', async () => {
+    const plain = await started((asked, response) => sendFile(asked, response, content));
+    const secure = await startedSecurely((_, response) =>
+      response.writeHead(302, {location: plain.url}).end(),
+    );
+    const circle = await started((_, response) => response.writeHead(302, {location: '/again'}).end());
+    const wanted = request({addresses: [secure.url, circle.url], attempts: 1});
+    await assert.rejects(
+      withoutCertificates(() => fetchFile(wanted)),
+      (error: FileUnavailable) => {
+        assert.match(error.tried[0].reason, /redirects from https to http:\/\/127/);
+        assert.match(error.tried[1].reason, /redirects more than 10 times/);
+        return true;
+      },
+    );
+    assert.deepEqual(plain.ranges, []);
   });
 
   test('goes on when a server falls silent in the middle', async () => {

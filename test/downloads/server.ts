@@ -1,4 +1,5 @@
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http';
+import {createServer as createSecureServer} from 'node:https';
 import type {AddressInfo} from 'node:net';
 
 export interface TestServer {
@@ -8,15 +9,17 @@ export interface TestServer {
   close: () => Promise<void>;
 }
 
-/** A real HTTP server on 127.0.0.1; the handler also gets the number of requests that came before. */
+/** A real HTTP server on 127.0.0.1, HTTPS with a certificate; the handler also gets the number of requests before. */
 export async function serve(
   handler: (request: IncomingMessage, response: ServerResponse, count: number) => void,
+  certificate?: {key: Buffer; cert: Buffer},
 ): Promise<TestServer> {
   const ranges: (string | undefined)[] = [];
-  const server = createServer((request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
     ranges.push(request.headers.range);
     handler(request, response, ranges.length - 1);
-  });
+  };
+  const server = certificate ? createSecureServer(certificate, answer) : createServer(answer);
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
   const {port} = server.address() as AddressInfo;
   const close = () =>
@@ -24,7 +27,7 @@ export async function serve(
       server.close(() => closed());
       server.closeAllConnections();
     });
-  return {url: `http://127.0.0.1:${port}`, ranges, close};
+  return {url: `${certificate ? 'https' : 'http'}://127.0.0.1:${port}`, ranges, close};
 }
 
 /** Answers with the bytes, honouring `Range` and `If-Range` as real file servers do. */

@@ -3,6 +3,7 @@
 
 import json
 import os
+import subprocess
 import sys
 
 request = json.load(sys.stdin)
@@ -31,7 +32,8 @@ def run(manager, client, cell):
     return {"status": reply["content"]["status"], "messages": messages}
 
 
-manager, client = start_new_kernel(kernel_name="tslab")
+# Node makes a pipe that it inherits non-blocking, for this process too.
+manager, client = start_new_kernel(kernel_name="tslab", stdout=subprocess.DEVNULL)
 try:
     json.dump([run(manager, client, cell) for cell in request["cells"]], sys.stdout)
 finally:

@@ -5,6 +5,7 @@ import {mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import test from 'node:test';
+import {kernelSpec} from '../../setup/jupyter.mjs';
 
 const root = resolve(__dirname, '../..');
 const python = join(root, '.venv', 'bin', 'python');
@@ -25,14 +26,9 @@ interface Message {
 async function runCells(cells: Cell[]): Promise<{status: string; messages: Message[]}[]> {
   const folder = await mkdtemp(join(tmpdir(), 'lab-kernel-'));
   try {
-    const tslab = join(root, 'node_modules', 'tslab', 'bin', 'tslab');
-    const kernel = {
-      argv: [process.execPath, tslab, 'kernel', '--config-path', '{connection_file}'],
-      display_name: 'TypeScript',
-      language: 'typescript',
-    };
     await mkdir(join(folder, 'kernels', 'tslab'), {recursive: true});
-    await writeFile(join(folder, 'kernels', 'tslab', 'kernel.json'), JSON.stringify(kernel));
+    const spec = JSON.stringify(kernelSpec(process.execPath));
+    await writeFile(join(folder, 'kernels', 'tslab', 'kernel.json'), spec);
     const {stdout, stderr, status} = spawnSync(python, [join(__dirname, 'kernel.py')], {
       cwd: root,
       input: JSON.stringify({kernels: folder, cells}),
@@ -120,4 +116,39 @@ test('display and stop button in a real tslab kernel', async (t) => {
     assert.equal(broken.status, 'error');
     assert.match(printed(broken.messages), /^training\nfirst press\nError: Interrupted asynchronously/);
   });
+});
+
+const chart = "display.raw('application/vnd.plotly.v1+json', {data: [{y: [1, 2]}], layout: {}} as any);";
+
+test('a kernel loses no output, however fast a cell prints, and keeps its order', async (t) => {
+  if (!existsSync(python)) return t.skip('needs .venv: npm run setup');
+  const counts = [600, 3_000, 20_000];
+  const results = await runCells([
+    {code: "import {display} from 'tslab';"},
+    ...counts.map((count) => ({
+      code: `for (let i = 0; i < ${count}; i++) (i % 1000 === 999 ? console.error : console.log)('line ' + i);
+        ${chart}
+        console.log('after the chart');`,
+    })),
+    {code: `for (let i = 0; i < 2_000; i++) display.html(String(i));`},
+    {
+      code: `for (let i = 0; i < 300; i++) { console.log(i); await new Promise((next) => setTimeout(next, 2)); }`,
+    },
+  ]);
+
+  for (const [i, count] of counts.entries()) {
+    const {status, messages} = results[i + 1];
+    assert.equal(status, 'ok');
+    const at = messages.findIndex(({kind}) => kind === 'display_data');
+    const lines = Array.from({length: count}, (_, line) => `line ${line}\n`);
+    assert.equal(printed(messages.slice(0, at)), lines.join(''));
+    assert.deepEqual(Object.keys(messages[at].data ?? {}), ['application/vnd.plotly.v1+json']);
+    assert.equal(printed(messages.slice(at + 1)), 'after the chart\n');
+    assert.ok(messages.length < 250, `${messages.length} messages`);
+  }
+  assert.deepEqual(
+    results[4].messages.map(({data}) => data?.['text/html']),
+    Array.from({length: 2_000}, (_, i) => String(i)),
+  );
+  assert.equal(printed(results[5].messages), Array.from({length: 300}, (_, i) => `${i}\n`).join(''));
 });

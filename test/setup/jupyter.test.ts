@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
+import {existsSync} from 'node:fs';
 import {test} from 'node:test';
 import {absoluteMirror, jupyterEnvironment, kernelSpec} from '../../setup/jupyter.mjs';
 import {venv} from '../../setup/project.mjs';
 
-test("the kernel is the project's tslab in the Node of the set-up, spaces or not", () => {
-  const spec = kernelSpec('/opt/node 20/bin/node', '/home/me/my lab/node_modules');
-  const [node, tslab, ...rest] = spec.argv;
+test("the kernel is the project's in the Node of the set-up, spaces or not", () => {
+  const spec = kernelSpec('/opt/node 20/bin/node');
+  const [node, kernel, ...rest] = spec.argv;
   assert.equal(node, '/opt/node 20/bin/node');
-  assert.equal(tslab, '/home/me/my lab/node_modules/tslab/bin/tslab');
-  assert.deepEqual(rest, ['kernel', '--config-path', '{connection_file}']);
+  assert.ok(existsSync(kernel));
+  assert.deepEqual(rest, ['{connection_file}']);
   assert.equal(spec.env.TF_ENABLE_ONEDNN_OPTS, '1');
   assert.equal(spec.language, 'typescript');
 });
@@ -27,4 +28,9 @@ test('Jupyter looks at .venv alone, and a relative mirror becomes absolute', () 
     assert.ok(environment[name]?.startsWith(venv), name);
   }
   assert.equal(absoluteMirror('https://example.org/mirror', '/home/me'), 'https://example.org/mirror');
+  assert.equal(absoluteMirror('file:///srv/the%20mirror', '/home/me'), '/srv/the mirror');
+  assert.throws(
+    () => absoluteMirror('file://another-host/mirror', '/home/me'),
+    /names no folder.*give its path/,
+  );
 });

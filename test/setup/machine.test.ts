@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {checkNode, chooseBuild} from '../../setup/machine.mjs';
 
-const linux = {platform: 'linux', arch: 'x64', glibc: true, nvidia: false};
+const linux = {platform: 'linux', arch: 'x64', glibc: true};
 
 test('Node 20.10 to 24 can run the lab', () => {
   for (const version of ['20.10.0', '20.20.2', '22.1.0', '24.21.0']) checkNode(version);
@@ -17,9 +17,9 @@ test('Node 20.10 to 24 can run the lab', () => {
 test('each machine gets its own build of TensorFlow', () => {
   const choices: [object, string | undefined, string, string, boolean][] = [
     [{}, undefined, 'tensorflow-cpu', 'manylinux_2_27_x86_64', false],
-    [{nvidia: true}, undefined, 'tensorflow', 'manylinux_2_27_x86_64', true],
-    [{nvidia: true}, 'cpu', 'tensorflow-cpu', 'manylinux_2_27_x86_64', false],
-    [{arch: 'arm64', nvidia: true}, undefined, 'tensorflow', 'manylinux_2_27_aarch64', false],
+    [{}, 'cpu', 'tensorflow-cpu', 'manylinux_2_27_x86_64', false],
+    [{}, 'gpu', 'tensorflow', 'manylinux_2_27_x86_64', true],
+    [{arch: 'arm64'}, undefined, 'tensorflow', 'manylinux_2_27_aarch64', false],
     [{platform: 'darwin', arch: 'arm64', glibc: false}, undefined, 'tensorflow', 'macosx_12_0_arm64', false],
   ];
   for (const [machine, device, wheel, tag, cuda] of choices) {
@@ -32,5 +32,6 @@ test('where TensorFlow does not run, the word is clear', () => {
   assert.throws(() => chooseBuild({...linux, platform: 'darwin'}, undefined), /Intel Macs/);
   assert.throws(() => chooseBuild({...linux, arch: 'riscv64'}, undefined), /no wheel for linux on riscv64/);
   assert.throws(() => chooseBuild({...linux, glibc: false}, undefined), /needs glibc/);
-  assert.throws(() => chooseBuild(linux, 'gpu'), /LAB_DEVICE is 'gpu'/);
+  assert.throws(() => chooseBuild(linux, 'tpu'), /LAB_DEVICE is 'tpu': 'cpu' or 'gpu'/);
+  assert.throws(() => chooseBuild({...linux, arch: 'arm64'}, 'gpu'), /for Linux on x86-64 alone.*unset it/);
 });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import {readFileSync} from 'node:fs';
 import {test} from 'node:test';
-import {cudaRequirements} from '../../setup/engine.mjs';
+import {tensorflowVersion} from '../../setup/machine.mjs';
 import {difference} from '../../setup/packages.mjs';
-import {isSupported, readPins} from '../../setup/python.mjs';
+import {isSupported, lockText, readPins} from '../../setup/python.mjs';
 
 const locked = {
   '': {version: '0.1.0'},
@@ -46,11 +47,20 @@ test('Python 3.10 and newer can make the environment', () => {
   );
 });
 
-test('the CUDA wheels are those that the TensorFlow wheel itself asks for', () => {
-  const metadata = [
-    'Requires-Dist: numpy>=1.26.0',
-    'Requires-Dist: nvidia-cudnn-cu12<10.0,>=9.3.0.75; extra == "and-cuda"',
-    'Requires-Dist: tensorflow-io-gcs-filesystem>=0.23.1; extra == "gcs-filesystem"',
-  ];
-  assert.deepEqual(cudaRequirements(metadata.join('\n')), ['nvidia-cudnn-cu12<10.0,>=9.3.0.75']);
+test('every package that Python gives is pinned with hashes, and no host stands in a lock file', () => {
+  for (const name of ['jupyter', 'zig', 'tensorflow', 'tensorflow-cpu', 'tensorflow-cuda'] as const) {
+    const text = lockText(name);
+    const wanted = readFileSync(`setup/requirements/${name}.in`, 'utf8');
+    const pins = readPins(text);
+    for (const [, direct] of wanted.matchAll(/^([\w-]+)/gm)) assert.ok(pins[direct], direct);
+    const entries = text.split(/^(?=[a-z])/m).slice(1);
+    for (const entry of entries) assert.match(entry, /\\\n {4}--hash=sha256:[0-9a-f]{64}/);
+    assert.doesNotMatch(text, /:\/\//);
+  }
+});
+
+test('the version of TensorFlow is one, in code and in lock files', () => {
+  for (const name of ['tensorflow', 'tensorflow-cpu'] as const) {
+    assert.equal(readPins(lockText(name))[name], tensorflowVersion);
+  }
 });

@@ -16,38 +16,50 @@ interface Run {
   executed: string;
 }
 
+/** A notebook of code cells. */
+const notebookOf = (cells: string[]): string =>
+  JSON.stringify({
+    nbformat: 4,
+    nbformat_minor: 4,
+    metadata: {kernelspec: {name: 'tslab', display_name: 'TypeScript', language: 'typescript'}},
+    cells: [
+      {cell_type: 'markdown', metadata: {}, source: '# Tiny\n\nThe sentence above.'},
+      ...cells.map((source) => ({
+        cell_type: 'code',
+        source,
+        metadata: {},
+        outputs: [],
+        execution_count: null,
+      })),
+    ],
+  });
+
 /** Runs code cells as a notebook in the real kernel; `onText` sees what the terminal shows and can stop the run. */
 async function runCells(
   t: TestContext,
   cells: string[],
   onText: (text: string, stop: () => void) => void = () => {},
+  environment: NodeJS.ProcessEnv = {},
 ): Promise<Run> {
   const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
   t.after(() => rm(folder, {recursive: true}));
   const notebook = path.join(folder, 'tiny.ipynb');
-  const code = (source: string) => ({
-    cell_type: 'code',
-    source,
-    metadata: {},
-    outputs: [],
-    execution_count: null,
-  });
-  await writeFile(
-    notebook,
-    JSON.stringify({
-      nbformat: 4,
-      nbformat_minor: 4,
-      metadata: {kernelspec: {name: 'tslab', display_name: 'TypeScript', language: 'typescript'}},
-      cells: [
-        {cell_type: 'markdown', metadata: {}, source: '# Tiny\n\nThe sentence above.'},
-        ...cells.map(code),
-      ],
-    }),
-  );
+  await writeFile(notebook, notebookOf(cells));
   const reports = path.join(folder, 'reports');
+  const {code, text} = await runFile(notebook, reports, onText, environment);
+  const read = (name: string) => readFile(path.join(reports, name), 'utf8');
+  return {code, text, page: await read('tiny.html'), executed: await read('tiny.ipynb')};
+}
+
+async function runFile(
+  notebook: string,
+  reports: string,
+  onText: (text: string, stop: () => void) => void = () => {},
+  environment: NodeJS.ProcessEnv = {},
+): Promise<{code: number | null; text: string}> {
   const runner = path.join(setupFolder, 'run_notebook.py');
   const child = spawn(venvPython, [runner, notebook, '--reports', reports, '--plotly', plotly], {
-    env: jupyterEnvironment(process.env),
+    env: {...jupyterEnvironment(process.env), ...environment},
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
@@ -57,14 +69,12 @@ async function runCells(
       onText(text, () => child.kill('SIGINT'));
     });
   }
-  const exit = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  const read = (name: string) => readFile(path.join(reports, name), 'utf8');
-  return {code: exit, text, page: await read('tiny.html'), executed: await read('tiny.ipynb')};
+  return {code: await new Promise<number | null>((resolve) => child.on('close', resolve)), text};
 }
 
 test(
   'a notebook runs to its end: progress, results and a page that needs no network',
-  {timeout: 60_000},
+  {timeout: 180_000},
   async (t) => {
     const {code, text, page, executed} = await runCells(t, [
       "import {display} from 'tslab';\nconsole.log('six times seven is', 6 * 7);",
@@ -83,7 +93,7 @@ test(
   },
 );
 
-test('a failing cell ends the run and is named with its error', {timeout: 60_000}, async (t) => {
+test('a failing cell ends the run and is named with its error', {timeout: 180_000}, async (t) => {
   const {code, text, executed} = await runCells(t, [
     'const kept = 1;\nkept',
     "// This one breaks\nthrow new Error('out of glue');",
@@ -94,7 +104,7 @@ test('a failing cell ends the run and is named with its error', {timeout: 60_000
   assert.doesNotMatch(executed, /"never reached\\n"/);
 });
 
-test('an error that comes after its cell has ended fails the run', {timeout: 60_000}, async (t) => {
+test('an error that comes after its cell has ended fails the run', {timeout: 180_000}, async (t) => {
   const {code, text} = await runCells(t, [
     "setTimeout(() => void Promise.reject(new Error('too late')), 200);\n0",
   ]);
@@ -102,7 +112,7 @@ test('an error that comes after its cell has ended fails the run', {timeout: 60_
   assert.match(text, /failed after it had ended:\nUnhandledPromiseRejection: Error: too late/);
 });
 
-test('Ctrl-C lets the cell say its last words and keeps them', {timeout: 60_000}, async (t) => {
+test('Ctrl-C lets the cell say its last words and keeps them', {timeout: 180_000}, async (t) => {
   let stopped = false;
   const {code, text, executed} = await runCells(
     t,
@@ -119,4 +129,53 @@ test('Ctrl-C lets the cell say its last words and keeps them', {timeout: 60_000}
   assert.equal(code, 130, text);
   assert.match(text, /Interrupted in \[1\/1\]/);
   assert.match(executed, /best weights kept/);
+});
+
+test(
+  'a notebook anywhere finds the library; thousands of lines, in any letters, and the chart behind them are shown',
+  {timeout: 180_000},
+  async (t) => {
+    const chart = "display.raw('application/vnd.plotly.v1+json', {data: [{y: [1]}], layout: {}} as any);";
+    const {code, text, page, executed} = await runCells(
+      t,
+      [
+        `import {display} from 'tslab';\nfor (let i = 0; i < 20_000; i++) console.log('line ' + i + '.');\n${chart}`,
+        "import {macroF1} from 'transfer-lab';\nimport sharp from 'sharp';\nimport {existsSync} from 'fs';\n" +
+          "console.log('class Ünï', typeof macroF1, typeof sharp, existsSync('tiny.ipynb'));",
+      ],
+      undefined,
+      {PYTHONIOENCODING: 'ascii'},
+    );
+    assert.equal(code, 0, text);
+    for (const line of [0, 511, 600, 2_999, 19_999]) assert.match(text, new RegExp(`line ${line}\\.\\n`));
+    assert.equal(executed.match(/line \d+\.\\n/g)?.length, 20_000);
+    assert.match(page, /Plotly\.newPlot\(chart, figure\.data/);
+    assert.match(text, /class \\xdcn\\xef function function true/);
+    assert.match(executed, /class Ünï/);
+  },
+);
+
+test('a file that is no notebook is named for what it is', {timeout: 180_000}, async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
+  t.after(() => rm(folder, {recursive: true}));
+  const cases: [string, RegExp][] = [
+    [
+      notebookOf([]).replace('"cells"', '\n<<<<<<< HEAD\n"cells"'),
+      /is no notebook \(a merge conflict\? line 2 /,
+    ],
+    ['', /is no notebook \(the file is empty/],
+    ['[]', /is no notebook \(/],
+    [
+      '{"cells": [{"cell_type": "code"}], "nbformat": 4, "nbformat_minor": 4, "metadata": {}}',
+      /is no notebook \(/,
+    ],
+  ];
+  for (const [content, message] of cases) {
+    const notebook = path.join(folder, 'odd.ipynb');
+    await writeFile(notebook, content);
+    const {code, text} = await runFile(notebook, path.join(folder, 'reports'));
+    assert.equal(code, 1);
+    assert.match(text, message);
+    assert.doesNotMatch(text, /Traceback/);
+  }
 });

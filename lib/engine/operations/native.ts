@@ -30,8 +30,11 @@ export const T = floatType('T');
 
 const {oneDNN, device} = engineReport();
 
-/** Whether the kernels that only the oneDNN build of TensorFlow (x86-64) has can be called; they know float32 alone. */
-export const hasOneDNN = (): boolean => oneDNN && !inDouble();
+/**
+ * Whether the kernels that only the oneDNN build of TensorFlow (x86-64) has can be called: they run on the CPU and know
+ * float32 alone. A CUDA build has them too, for what it computes on the CPU.
+ */
+export const hasOneDNN = (): boolean => oneDNN && device === 'CPU' && !inDouble();
 
 /** Whether the kernels of `lib/engine/kernels` can be called: they run on the CPU and know float32 alone. */
 export const hasLabKernels = (): boolean => device === 'CPU' && !inDouble();

@@ -8,7 +8,7 @@ import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
 
 import {LabError} from '../errors';
-import {PhotoFile, photoReading, sharp} from '../pictures';
+import {openPicture, PhotoFile, uprightRgb} from '../pictures';
 import {replaceFile} from '../storage';
 import {arrange} from './arrangement';
 import {isNamedAsPicture, mustBeConverted, pictureFormat, sniffedBytes} from './content';
@@ -42,7 +42,7 @@ type Cache = Record<string, {size: number; mtimeMs: number; finding: Finding} | 
 
 const fewestPhotos = 3;
 /** Raised when what is read from a photo changes, so that older caches are left aside. */
-const cacheVersion = 2;
+const cacheVersion = 3;
 
 /**
  * Scans a folder of class folders (or one that holds such a folder, or the parts of a split). Grey, CMYK, 16-bit,
@@ -181,7 +181,10 @@ async function firstBytes(file: string): Promise<Uint8Array> {
 }
 
 async function examine(bytes: Buffer): Promise<Finding> {
-  const grey = await sharp(bytes, photoReading)
+  const picture = await openPicture(bytes);
+  const grey = await (
+    await picture.image()
+  )
     .autoOrient()
     .flatten({background: '#808080'})
     .toColourspace('b-w')
@@ -189,7 +192,7 @@ async function examine(bytes: Buffer): Promise<Finding> {
     .raw({depth: 'uchar'})
     .toBuffer();
   // Shrunk while it is read, a picture is not read to its end, where it may be cut off; some views in training are.
-  await sharp(bytes, photoReading).raw().toBuffer();
+  await uprightRgb(await picture.image()).toBuffer();
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   return {sha256, hash: perceptualHash(grey) ?? ''};
 }

@@ -1,7 +1,8 @@
 /** Pictures, wherever they lie: decoded, augmented, shown. */
 export {type Augmentation, checkedAugmentation, photoAugmentation} from './augmentation';
 export {type View, decodeInto, decodePicture} from './decode';
-export {PhotoFile, photoReading} from './photo-file';
+export {openPicture, uprightRgb} from './open';
+export {PhotoFile} from './photo-file';
 export type {Picture, Size} from './picture';
 export {
   type Preprocessing,

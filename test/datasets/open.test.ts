@@ -164,6 +164,25 @@ describe('a name that is not in the catalogue', () => {
     assert.deepEqual(await readdir(path.join(options.dataFolder, dataset.home)), ['scan.json']);
   });
 
+  test('is a zip archive, unpacked once for each content', async () => {
+    const file = path.join(options.dataFolder, '..', 'my pets.zip');
+    await writeFile(
+      file,
+      zip(pictures.slice(0, 8).map(({name, content}) => ({name: name.replace('/', '\\'), content}))),
+    );
+    const steps = new Set<string>();
+    const onProgress = ({step}: DatasetProgress) => void steps.add(step);
+    const dataset = await openDataset(file, {...options, onProgress});
+    assert.deepEqual([dataset.name, dataset.classes], ['my pets', ['cardboard', 'glass']]);
+    assert.match(dataset.home, /^my_pets-[0-9a-f]{8}$/);
+    assert.ok(steps.delete('unpacking'));
+    const again = await Promise.all([1, 2].map(() => openDataset(file, {...options, onProgress})));
+    assert.deepEqual([...again, steps.has('unpacking')], [dataset, dataset, false]);
+    assert.deepEqual(await readdir(options.dataFolder), [dataset.home]);
+    await writeFile(file, zip(pictures.slice(0, 12)));
+    assert.deepEqual((await openDataset(file, options)).classes, ['cardboard', 'glass', 'metal']);
+  });
+
   test('or a misspelt one, or a folder that does not exist', async () => {
     await assert.rejects(openDataset('garbge', options), /no data set 'garbge'.*Did you mean garbage\?/);
     await assert.rejects(
@@ -173,9 +192,9 @@ describe('a name that is not in the catalogue', () => {
     for (const name of ['', ' ']) {
       await assert.rejects(openDataset(name, options), /^LabError: The data set's name is empty/);
     }
-    const file = path.join(options.dataFolder, 'photos.zip');
-    await writeFile(file, kaggle());
-    await assert.rejects(openDataset(file, options), /photos\.zip is a file, .* must be unpacked first/);
+    const file = path.join(options.dataFolder, 'photos.tar.gz');
+    await writeFile(file, 'no zip');
+    await assert.rejects(openDataset(file, options), /neither a folder nor a zip archive.* unpacked first/);
     await assert.rejects(openDataset('./nowhere', options), /^LabError: The folder .*nowhere does not exist/);
   });
 });

@@ -8,6 +8,7 @@ import sharp, {type Sharp} from 'sharp';
 import {hashDistance, nearDuplicateBits, type Photo, scanFolder} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
 import {decodePicture, imagenet} from '../../lib/pictures';
+import {bitmap, pixelMap} from '../pictures/odd-files';
 
 let root = '';
 let sample = '';
@@ -51,6 +52,22 @@ test('lists classes and photos in order, with size, checksum and hash', async ()
 });
 
 describe('accepts as photos', () => {
+  test('bitmaps and portable maps, a whole set of them', async () => {
+    for (const name of ['glass', 'metal'] as const) {
+      for (let i = 1; i <= 3; i++) {
+        const file = path.join(folder, name, `${name}${i}`);
+        const {data, info} = await sharp(`${file}.jpg`).raw().toBuffer({resolveWithObject: true});
+        await rm(`${file}.jpg`);
+        await writeFile(`${file}.bmp`, i === 1 ? pixelMap(data, info) : bitmap(data, info));
+      }
+    }
+    const {photos} = await scanFolder(folder);
+    assert.equal(photos.length, 6);
+    const [plain] = (await scanFolder(sample)).photos;
+    assert.ok(hashDistance(photos[0].hash, plain.hash) <= 2);
+    for (const {picture} of photos) await decodePicture(picture, imagenet(), 'evaluation');
+  });
+
   test('grey, CMYK, 16-bit, transparent, EXIF-rotated and animated pictures in the usual formats', async () => {
     const original = await renderDrawing('metal', 9);
     const odd: Record<string, Sharp> = {
@@ -169,17 +186,18 @@ describe('skips and lists', () => {
   });
 
   test('formats that cannot be read here, with the way out', async () => {
-    const bitmap = Buffer.alloc(64);
-    bitmap.write('BM');
-    const heic = Buffer.alloc(64);
-    heic.write('ftypheic', 4);
-    await put('metal/a.bmp', bitmap);
-    await put('metal/b.jpg', heic);
-    await put('metal/c.ppm', 'P6\n1 1\n255\nabc');
+    const begun = (start: string, at = 0) => {
+      const bytes = Buffer.alloc(64);
+      bytes.write(start, at, 'latin1');
+      return bytes;
+    };
+    await put('metal/a.jpg', begun('ftypheic', 4));
+    await put('metal/b.jp2', begun('jP  ', 4));
+    await put('metal/c', begun('JXL ', 4));
     const {skipped} = await scanFolder(folder, {skippedLimit: 0.5});
     assert.deepEqual(
       skipped.map(({reason}) => reason),
-      ['BMP', 'HEIC (HEVC)', 'PPM'].map(
+      ['HEIC (HEVC)', 'JPEG 2000', 'JPEG XL'].map(
         (format) => `${format} cannot be read here: convert it to JPEG or PNG`,
       ),
     );

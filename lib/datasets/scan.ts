@@ -8,9 +8,10 @@ import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
 
 import {LabError} from '../errors';
-import {openPicture, PhotoFile, uprightRgb} from '../pictures';
+import {openPicture, PhotoFile, sharp, uprightRgb} from '../pictures';
 import {replaceFile} from '../storage';
 import {arrange} from './arrangement';
+import {colouredSide, coloursOf} from './colours';
 import {isNamedAsPicture, mustBeConverted, pictureFormat, sniffedBytes} from './content';
 import {findConflicts} from './conflicts';
 import {type NearDuplicates, partNames, type Photo, type Scan} from './dataset';
@@ -180,7 +181,11 @@ async function firstBytes(file: string): Promise<Uint8Array> {
   }
 }
 
-async function examine(bytes: Buffer): Promise<Finding> {
+/**
+ * A picture's digest, and its perceptual hash with its colours ('' for a flat one), all of its pixels decoded as training
+ * does. Throws where they cannot be.
+ */
+export async function examine(bytes: Buffer): Promise<{sha256: string; hash: string}> {
   const picture = await openPicture(bytes);
   const grey = await (
     await picture.image()
@@ -192,9 +197,15 @@ async function examine(bytes: Buffer): Promise<Finding> {
     .raw({depth: 'uchar'})
     .toBuffer();
   // Shrunk while it is read, a picture is not read to its end, where it may be cut off; some views in training are.
-  await uprightRgb(await picture.image()).toBuffer();
+  const {data, info} = await uprightRgb(await picture.image()).toBuffer({resolveWithObject: true});
+  const {width, height, channels} = info;
+  const small = sharp(data, {raw: {width, height, channels}}).resize(colouredSide, colouredSide, {
+    fit: 'fill',
+  });
+  const colours = coloursOf(await small.toColourspace('srgb').raw().toBuffer());
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return {sha256, hash: perceptualHash(grey) ?? ''};
+  const shape = perceptualHash(grey);
+  return {sha256, hash: shape === undefined ? '' : shape + colours};
 }
 
 function checkSkipped(root: string, skipped: Scan['skipped'], total: number, limit: number): void {

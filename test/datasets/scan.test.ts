@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import {after, before, beforeEach, describe, test} from 'node:test';
 import sharp, {type Sharp} from 'sharp';
 
-import {hashDistance, nearDuplicateBits, type Photo, scanFolder} from '../../lib/datasets';
+import {duplicateGroups, hashDistance, nearDuplicateBits, type Photo, scanFolder} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
 import {decodePicture, imagenet} from '../../lib/pictures';
 import {bitmap, pixelMap} from '../pictures/odd-files';
@@ -46,7 +46,7 @@ test('lists classes and photos in order, with size, checksum and hash', async ()
   const [photo] = scan.photos;
   assert.deepEqual(await photo.picture.size(), {width: 256, height: 192});
   assert.match(photo.picture.key, /^[0-9a-f]{64}$/);
-  assert.match(photo.hash, /^[0-9a-f]{16}$/);
+  assert.match(photo.hash, /^[0-9a-f]{16}[0-9a-f]{256}$/);
   assert.deepEqual([scan.skipped, scan.conflicts], [[], []]);
   assert.deepEqual(reports.at(-1), [6, 6]);
 });
@@ -106,6 +106,35 @@ describe('accepts as photos', () => {
     assert.equal(scan.photos.length, 12);
     assert.deepEqual(scan.conflicts, []);
   });
+});
+
+test('tells pictures of one camera apart by their colours', async () => {
+  const lamp = (red: number, green: number) =>
+    Buffer.from(
+      `<svg width="256" height="192"><circle cx="60" cy="50" r="14" fill="rgb(${red},${green},20)"/></svg>`,
+    );
+  const scene = await renderDrawing('metal', 7);
+  for (let i = 0; i < 8; i++) {
+    const light = await sharp(scene)
+      .composite([{input: i < 4 ? lamp(230 + i, 30) : lamp(30, 180 + i)}])
+      .jpeg()
+      .toBuffer();
+    await put(`${i < 4 ? 'glass' : 'metal'}/lamp${i}.jpg`, light);
+  }
+  const {photos, conflicts} = await scanFolder(folder);
+  assert.deepEqual(conflicts, []);
+  const lamps = photos.filter(({picture}) => picture.name.includes('lamp'));
+  const groups = duplicateGroups(
+    lamps.map(({hash}) => hash),
+    nearDuplicateBits,
+  );
+  assert.deepEqual(groups, [
+    [0, 1, 2, 3],
+    [4, 5, 6, 7],
+  ]);
+  const grey = await sharp(path.join(folder, 'glass/lamp0.jpg')).grayscale().toBuffer();
+  await put('metal/grey.jpg', grey);
+  assert.equal((await scanFolder(folder)).conflicts.length, 1, 'a grey copy is the same picture');
 });
 
 test('reports pictures that stand under two labels', async () => {

@@ -122,7 +122,6 @@ async function extractEntry(zip: ZipFile, entry: Entry, file: string): Promise<v
 function refusalOf(entry: Entry): string | undefined {
   const kind = (entry.externalFileAttributes >>> 16) & fileTypeMask;
   if (kind !== 0 && kind !== regularFile) return 'is a link or a device, not a file';
-  // eslint-disable-next-line no-control-regex -- these are what must not be written
   if (/[\u0000-\u001f\u007f]/.test(entry.fileName)) return 'has control characters in its name';
   return entry.isEncrypted() ? 'is encrypted' : undefined;
 }

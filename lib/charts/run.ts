@@ -8,6 +8,7 @@ import {
   regimeName,
   type RunRecord,
   type RunResult,
+  stateOf,
   type Tested,
 } from '../runs';
 import {duration, rate, score} from './text';
@@ -53,10 +54,11 @@ function selectedBy(runs: readonly RunRecord[]): Metric {
 
 /**
  * The finished run that is best on the validation part by the metric that chose its weights, the first of equals: the
- * test part chooses nothing.
+ * test part chooses nothing. Where the set has grown, of the runs on its latest state: the validation part grew, too.
  */
 export function bestOnValidation(runs: readonly RunRecord[]): FinishedRun | undefined {
-  const finished = runs.filter(isFinished);
+  const latest = Math.max(...runs.map(stateOf));
+  const finished = runs.filter(isFinished).filter((run) => stateOf(run) === latest);
   const metric = selectedBy(finished);
   const value = ({result}: FinishedRun) => result.val[metric];
   return finished.reduce<FinishedRun | undefined>(

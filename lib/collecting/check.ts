@@ -1,6 +1,6 @@
 /** Whether what an address gave is a photo that training can use. */
 import {examine, mustBeConverted, pictureFormat, sniffedBytes} from '../datasets';
-import {photoReading, sharp} from '../pictures';
+import {openPicture} from '../pictures';
 
 /** What is found of a photo's bytes. */
 export interface PhotoFacts {
@@ -37,7 +37,7 @@ export async function checkPhoto(bytes: Buffer, smallestSide: number): Promise<P
   if (format === undefined) throw new NoPhoto(`not a picture (${kindOf(bytes)})`);
   if (mustBeConverted(format)) throw new NoPhoto(`${format}, which cannot be read here`);
   try {
-    const {width, height} = (await sharp(bytes, photoReading).metadata()).autoOrient;
+    const {width, height} = (await openPicture(bytes)).size;
     const size = `${width} x ${height} pixels`;
     if (Math.min(width, height) < smallestSide) throw new NoPhoto(`tiny: ${size}`);
     if (width * height > mostPixels) throw new NoPhoto(`too large: ${size}`);

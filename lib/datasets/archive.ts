@@ -25,13 +25,14 @@ const regularFile = 0o100000;
 
 /**
  * Unpacks a zip archive into the folder `to`, which must not exist: into `<to>.part` first, moved into place when complete;
- * what a killed process left there is removed, so the caller sees to it that one unpacks at a time. Nothing is written unless every entry is harmless: absolute paths, `..`, backslashes, links, encrypted
- * entries and archives that unpack to far more than their size are refused. Operating systems' litter (`__MACOSX`,
+ * what a killed process left there is removed, so the caller sees to it that one unpacks at a time. Nothing is written unless every entry is harmless: absolute paths, drives, `..`, control
+ * characters, links, encrypted entries and archives that unpack to far more than their size are refused; backslashes separate
+ * folders, as PowerShell and .NET write them. Operating systems' litter (`__MACOSX`,
  * `.DS_Store`) is left out. Throws LabError for these, and for truncated and damaged archives.
  */
 export async function unzip(archive: string, to: string, options: UnzipOptions = {}): Promise<void> {
   try {
-    const zip = await openPromise(archive, {strictFileNames: true, autoClose: false});
+    const zip = await openPromise(archive, {autoClose: false});
     try {
       const entries = await listEntries(zip, archive, options.largestRatio ?? 100);
       await extractAll(zip, entries, to, options);
@@ -51,7 +52,10 @@ async function listEntries(zip: ZipFile, archive: string, largestRatio: number):
     const {fileName} = entry;
     if (fileName.endsWith('/') || fileName.split('/').some(isLitter)) continue;
     const refusal = refusalOf(entry);
-    if (refusal) throw new LabError(`${archive} is refused: ${fileName} ${refusal}. Get it elsewhere.`);
+    if (refusal) {
+      throw new LabError(`${archive} is refused: ${JSON.stringify(fileName)} ${refusal}. Get it elsewhere.`);
+    }
+    if (!readMethods.includes(entry.compressionMethod)) throw methodError(archive, entry);
     entries.push(entry);
     bytes += entry.uncompressedSize;
     if (entries.length > mostEntries || bytes > Math.max(harmlessBytes, zip.fileSize * largestRatio)) {
@@ -114,37 +118,44 @@ async function extractEntry(zip: ZipFile, entry: Entry, file: string): Promise<v
   if (checksum !== entry.crc32) throw new Error(`${entry.fileName} does not have its checksum`);
 }
 
-/** Paths are checked by yauzl itself. Zip files made on Unix tell the kind of each entry in the upper 16 bits. */
+/** Paths are checked by yauzl itself, backslashes turned into slashes before. Zip files made on Unix tell the kind of each entry in the upper 16 bits. */
 function refusalOf(entry: Entry): string | undefined {
   const kind = (entry.externalFileAttributes >>> 16) & fileTypeMask;
   if (kind !== 0 && kind !== regularFile) return 'is a link or a device, not a file';
+  if (/[\u0000-\u001f\u007f]/.test(entry.fileName)) return 'has control characters in its name';
   return entry.isEncrypted() ? 'is encrypted' : undefined;
 }
 
+/** Stored and Deflate. */
+const readMethods = [0, 8];
+
 /** Names of compression methods (APPNOTE.TXT, section 4.4.5) that packers use beside Deflate. */
-const methodNames: Record<string, string> = {
+const methodNames: Record<number, string> = {
   9: ' (Deflate64)',
   12: ' (bzip2)',
   14: ' (LZMA)',
   93: ' (Zstandard)',
+  95: ' (XZ)',
+  98: ' (PPMd)',
 };
+
+function methodError(archive: string, {compressionMethod, fileName}: Entry): LabError {
+  const name = `${compressionMethod}${methodNames[compressionMethod] ?? ''}`;
+  return new LabError(
+    `${archive} cannot be unpacked: ${fileName} is packed by compression method ${name}, which is not read here. ` +
+      `Pack it again with Deflate.`,
+  );
+}
 
 /** What yauzl and zlib say about an archive, with a remedy. */
 function unzipError(archive: string, message: string): LabError {
-  const method = /unsupported compression method: (\d+)/.exec(message)?.[1];
-  if (method) {
-    const name = `${method}${methodNames[method] ?? ''}`;
-    return new LabError(
-      `${archive} cannot be unpacked: compression method ${name} is not read here. Pack it again with Deflate.`,
-    );
-  }
   if (/relative path|absolute path|characters in fileName/.test(message)) {
     return new LabError(
       `${archive} is refused: an entry would be written outside its folder (${message}). Get it elsewhere.`,
     );
   }
   return new LabError(
-    `${archive} cannot be unpacked: ${message.replace(/\.$/, '')}. It is truncated, damaged or no zip archive: delete it ` +
-      `and have it fetched again.`,
+    `${archive} cannot be unpacked: ${message.replace(/\.$/, '')}. It is truncated, damaged or no zip archive: move it away ` +
+      `and fetch it again.`,
   );
 }

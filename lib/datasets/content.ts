@@ -15,7 +15,7 @@ export function pictureFormat(bytes: Uint8Array): string | undefined {
   const start = text(bytes, 0, 4);
   if (start === 'GIF8') return 'GIF';
   if (start === 'RIFF' && text(bytes, 8, 12) === 'WEBP') return 'WebP';
-  if (start === 'II*\0' || start === 'MM\0*') return 'TIFF';
+  if (['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(start)) return 'TIFF';
   if (text(bytes, 4, 8) === 'ftyp') {
     const brand = text(bytes, 8, 12);
     if (brand === 'avif' || brand === 'avis') return 'AVIF';
@@ -31,7 +31,7 @@ export function pictureFormat(bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
-const unread = new Set(['HEIC (HEVC)', 'BMP', 'PBM', 'PGM', 'PPM', 'PAM', 'JPEG 2000', 'JPEG XL']);
+const unread = new Set(['HEIC (HEVC)', 'PAM', 'JPEG 2000', 'JPEG XL']);
 
 /** Whether pictures of a format must be converted before they can be read here. */
 export const mustBeConverted = (format: string): boolean => unread.has(format);

@@ -11,7 +11,7 @@ export interface Photo {
   picture: Picture;
   /** Index into Dataset.classes. */
   label: number;
-  /** 64-bit perceptual hash, 16 hex digits. */
+  /** 64-bit perceptual hash, 16 hex digits, and those of its colours where these are known (see colours.ts). */
   hash: string;
   /** Where its authors put it; null where parts are drawn. */
   part: Part | null;
@@ -51,7 +51,7 @@ export interface Dataset extends Scan {
 }
 
 /**
- * What keeps pictures together when parts are drawn: 'together' for all that look alike, whatever their colours; 'ignore'
+ * What keeps pictures together when parts are drawn: 'together' for all that look alike; 'ignore'
  * for equal files alone, where colour or light is what tells the classes apart.
  */
 export type NearDuplicates = 'together' | 'ignore';

@@ -2,8 +2,10 @@
  * The search for near-duplicates among perceptual hashes. Instead of every pair it compares those that share a quarter of
  * their bits, or nearly so, and still misses none: multi-index hashing (Norouzi, Punjani and Fleet, "Fast search in
  * Hamming space with multi-index hashing", 2012, section 3). What is found is taken out, so a crowd of pictures that are
- * all alike, which has quadratically many pairs, costs no more than as many different ones.
+ * all alike, which has quadratically many pairs, costs no more than as many different ones. Where colours follow a hash
+ * (see colours.ts), pictures that these tell apart are not alike.
  */
+import {comparableColours, haveOtherColours} from './colours';
 import {bitCount} from './hash';
 
 const quarterCount = 4;
@@ -46,15 +48,17 @@ export function* closePairs(
 interface Words {
   halves: Int32Array;
   quarters: Uint16Array;
+  colours: (Uint8Array | null)[];
 }
 
 function wordsOf(hashes: readonly string[]): Words {
   const halves = new Int32Array(2 * hashes.length);
   hashes.forEach((hash, index) => {
     halves[2 * index] = parseInt(hash.slice(0, 8), 16);
-    halves[2 * index + 1] = parseInt(hash.slice(8), 16);
+    halves[2 * index + 1] = parseInt(hash.slice(8, 16), 16);
   });
-  return {halves, quarters: new Uint16Array(halves.buffer)};
+  const colours = hashes.map((hash) => comparableColours(hash.slice(16)));
+  return {halves, quarters: new Uint16Array(halves.buffer), colours};
 }
 
 /** Hashes from which those that are close to a given one can be taken. */
@@ -80,7 +84,7 @@ class HashPool {
   /** Takes out all that differ in at most `bits` bits from hash `index` of `words`; their indices, in no order. */
   take(words: Words, index: number): number[] {
     const {taken, bits} = this;
-    const {halves} = this.words;
+    const {halves, colours} = this.words;
     const high = words.halves[2 * index];
     const low = words.halves[2 * index + 1];
     const found: number[] = [];
@@ -92,7 +96,7 @@ class HashPool {
           const member = link - quarterValues;
           if (!taken[member]) {
             const distance = bitCount(halves[2 * member] ^ high) + bitCount(halves[2 * member + 1] ^ low);
-            if (distance > bits) {
+            if (distance > bits || haveOtherColours(colours[member], words.colours[index])) {
               last = link;
               continue;
             }

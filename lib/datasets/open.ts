@@ -1,8 +1,15 @@
 import {existsSync} from 'node:fs';
-import {mkdir, readFile, stat} from 'node:fs/promises';
+import {mkdir, open, readFile, stat} from 'node:fs/promises';
 import * as path from 'node:path';
 
-import {fetchFile, FileUnavailable, forgetChecksum, mirrorOf, type FetchedFile} from '../downloads';
+import {
+  fetchFile,
+  FileUnavailable,
+  forgetChecksum,
+  mirrorOf,
+  sha256File,
+  type FetchedFile,
+} from '../downloads';
 import {LabError} from '../errors';
 import {replaceFile, withLock} from '../storage';
 import {nearest} from '../nearest';
@@ -43,8 +50,9 @@ export interface OpenOptions {
 export const drawingsName = 'drawings';
 
 /**
- * Opens a data set: a name of the catalogue (fetched and unpacked under `dataFolder` the first time), `drawings`, or a folder of
- * class folders, of the parts of a split, or of CIFAR's files of records. Every photo is looked at; what is found is kept, so
+ * Opens a data set: a name of the catalogue (fetched and unpacked under `dataFolder` the first time), `drawings`, or a folder or
+ * zip archive of class folders, of the parts of a split, or of CIFAR's files of records. An archive is unpacked under
+ * `dataFolder` the first time its content is seen. Every photo is looked at; what is found is kept, so
  * the next opening is quick. Throws DatasetUnavailable when a catalogued one can be had neither here nor from a public address and no mirror is named,
  * otherwise LabError (see fetchFile, unzip and scanFolder; a misspelt name offers the nearest ones).
  */
@@ -52,7 +60,7 @@ export async function openDataset(nameOrFolder: string, options: OpenOptions): P
   checkOptions(options);
   if (nameOrFolder.trim() === '') {
     throw new LabError(
-      "The data set's name is empty. Give a name of the catalogue or a folder of class folders.",
+      "The data set's name is empty. Give a name of the catalogue, or a folder or a zip archive of class folders.",
     );
   }
   const entry = catalogued(nameOrFolder);
@@ -61,8 +69,10 @@ export async function openDataset(nameOrFolder: string, options: OpenOptions): P
   const folder = path.resolve(nameOrFolder);
   const found = await stat(folder).catch(() => undefined);
   if (found?.isFile()) {
+    if (await isZip(folder)) return openArchive(folder, options);
     throw new LabError(
-      `${folder} is a file, not a folder. Name the folder of the class folders; an archive must be unpacked first.`,
+      `${folder} is neither a folder nor a zip archive. Name the folder of the class folders; another archive than a zip must ` +
+        `be unpacked first.`,
     );
   }
   if (found) return openFolder(folder, options);
@@ -73,7 +83,7 @@ export async function openDataset(nameOrFolder: string, options: OpenOptions): P
   const meant = nearest(nameOrFolder, names);
   throw new LabError(
     `There is no data set '${nameOrFolder}' and no such folder.${meant.length > 0 ? ` Did you mean ${meant.join(', ')}?` : ''} ` +
-      `Known data sets: ${names.join(', ')}; or name a folder of class folders.`,
+      `Known data sets: ${names.join(', ')}; or name a folder or a zip archive of class folders.`,
   );
 }
 
@@ -213,9 +223,46 @@ async function fetchArchive(
 }
 
 /** A folder of the user's own: only read; what is found of it is kept under `dataFolder`. */
-async function openFolder(folder: string, options: OpenOptions): Promise<Dataset> {
+function openFolder(folder: string, options: OpenOptions): Promise<Dataset> {
   const name = path.basename(folder);
-  const home = `${name.replace(/[^\w.-]+/g, '_')}-${fnv1a(folder).toString(16).padStart(8, '0')}`;
+  const home = homeOf(name, fnv1a(folder).toString(16).padStart(8, '0'));
+  return openOwn(folder, {name, home, source: folder}, options);
+}
+
+/** A zip archive of the user's own, unpacked once for each content. */
+async function openArchive(archive: string, options: OpenOptions): Promise<Dataset> {
+  const {signal, onProgress, dataFolder} = options;
+  const sha256 = await sha256File(archive);
+  const name = path.basename(archive).replace(/\.zip$/i, '');
+  const home = homeOf(name, sha256.slice(0, 8));
+  const content = photosIn(path.resolve(dataFolder, home));
+  if (!(await exists(content))) {
+    const lock = `${path.resolve(dataFolder, home)}.lock`;
+    await withLock(lock, `The archive ${archive} is being unpacked`, options, async () => {
+      if (await exists(content)) return;
+      await unzip(archive, content, {signal, onProgress: counted('unpacking', onProgress)});
+    });
+  }
+  return openOwn(content, {name, home, source: `${archive} (SHA-256 ${sha256})`}, options);
+}
+
+async function isZip(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const {buffer} = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    return ['PK\x03\x04', 'PK\x05\x06'].includes(buffer.toString('latin1'));
+  } finally {
+    await handle.close();
+  }
+}
+
+const homeOf = (name: string, digits: string) => `${name.replace(/[^\w.-]+/g, '_')}-${digits}`;
+
+async function openOwn(
+  folder: string,
+  {name, home, source}: Pick<Dataset, 'name' | 'home' | 'source'>,
+  options: OpenOptions,
+): Promise<Dataset> {
   const kept = path.resolve(options.dataFolder, home);
   const scanning = scanOptions(kept, options);
   const layout = catalogue
@@ -227,7 +274,7 @@ async function openFolder(folder: string, options: OpenOptions): Promise<Dataset
     ? await scanRecords(folder, layout, {...scanning, cacheFolder: kept})
     : await scanFolder(folder, scanning);
   const {nearDuplicates = 'together'} = options;
-  const origin = {licence: 'not known', source: folder, standIn: null, largestSize: null};
+  const origin = {licence: 'not known', source, standIn: null, largestSize: null};
   return {name, home, ...scan, ...origin, nearDuplicates};
 }
 

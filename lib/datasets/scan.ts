@@ -8,9 +8,10 @@ import {availableParallelism} from 'node:os';
 import * as path from 'node:path';
 
 import {LabError} from '../errors';
-import {PhotoFile, photoReading, sharp} from '../pictures';
+import {openPicture, PhotoFile, sharp, uprightRgb} from '../pictures';
 import {replaceFile} from '../storage';
 import {arrange, inOneClass} from './arrangement';
+import {colouredSide, coloursOf} from './colours';
 import {isNamedAsPicture, mustBeConverted, pictureFormat, sniffedBytes} from './content';
 import {findConflicts} from './conflicts';
 import {type NearDuplicates, partNames, type Photo, type Scan} from './dataset';
@@ -44,7 +45,7 @@ type Cache = Record<string, {size: number; mtimeMs: number; finding: Finding} | 
 
 const fewestPhotos = 3;
 /** Raised when what is read from a photo changes, so that older caches are left aside. */
-const cacheVersion = 2;
+const cacheVersion = 3;
 
 /**
  * Scans a folder of class folders (or one that holds such a folder, or the parts of a split). Grey, CMYK, 16-bit,
@@ -184,11 +185,14 @@ async function firstBytes(file: string): Promise<Uint8Array> {
 }
 
 /**
- * A picture's digest and perceptual hash ('' for a flat one), all of its pixels decoded as training does. Throws where they
- * cannot be.
+ * A picture's digest, and its perceptual hash with its colours ('' for a flat one), all of its pixels decoded as training
+ * does. Throws where they cannot be.
  */
 export async function examine(bytes: Buffer): Promise<{sha256: string; hash: string}> {
-  const grey = await sharp(bytes, photoReading)
+  const picture = await openPicture(bytes);
+  const grey = await (
+    await picture.image()
+  )
     .autoOrient()
     .flatten({background: '#808080'})
     .toColourspace('b-w')
@@ -196,9 +200,15 @@ export async function examine(bytes: Buffer): Promise<{sha256: string; hash: str
     .raw({depth: 'uchar'})
     .toBuffer();
   // Shrunk while it is read, a picture is not read to its end, where it may be cut off; some views in training are.
-  await sharp(bytes, photoReading).raw().toBuffer();
+  const {data, info} = await uprightRgb(await picture.image()).toBuffer({resolveWithObject: true});
+  const {width, height, channels} = info;
+  const small = sharp(data, {raw: {width, height, channels}}).resize(colouredSide, colouredSide, {
+    fit: 'fill',
+  });
+  const colours = coloursOf(await small.toColourspace('srgb').raw().toBuffer());
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return {sha256, hash: perceptualHash(grey) ?? ''};
+  const shape = perceptualHash(grey);
+  return {sha256, hash: shape === undefined ? '' : shape + colours};
 }
 
 function checkSkipped(root: string, skipped: Scan['skipped'], total: number, limit: number): void {

@@ -20,7 +20,17 @@ export interface Split {
   given: Part[];
   /** Pictures of one part that also stand, nearly the same, in a part before it; drawn parts have none. */
   crossing: Crossing;
+  /** Which state of a set that grows this is, counted from 1: see growth.ts. */
+  state: number;
+  /** Earlier states with the same test part, on which runs can be compared with runs on this one. */
+  earlier: EarlierState[];
+  /** Photos that are in no part, and why. */
+  leftOut: {path: string; sha256: string; reason: string}[];
+  /** What became of the photos since the state before, a sentence each. */
+  notes: string[];
 }
+
+export type EarlierState = Pick<Split, 'id' | 'state' | 'fractions'>;
 
 export interface Crossing {
   count: number;
@@ -41,6 +51,18 @@ export const defaultValidation = 0.1;
 
 const examples = 3;
 
+/** What an earlier state of a set has settled. */
+export interface Settled {
+  /** Photos that stay where they are. */
+  parts: ReadonlyMap<Photo, Part>;
+  /** The classes that it had: their test part stays as it was drawn, where parts are drawn. */
+  classes: readonly string[];
+  /** The number of the state to come, which draws differently from those before. */
+  state: number;
+}
+
+const nothingSettled: Settled = {parts: new Map(), classes: [], state: 1};
+
 /** Photos that may only go into the same part together. */
 interface Group {
   photos: Photo[];
@@ -52,7 +74,7 @@ interface Group {
 /** The places left in each part, per class: `places[label][part]`. */
 type Places = Record<Part, number>[];
 
-type Splittable = Pick<Dataset, 'classes' | 'photos' | 'conflicts'>;
+export type Splittable = Pick<Dataset, 'classes' | 'photos' | 'conflicts'>;
 
 /** The parts that a data set's authors made; none where all are to be drawn. */
 export const givenParts = ({photos}: Pick<Dataset, 'photos'>): Part[] => {
@@ -73,15 +95,41 @@ export const givenParts = ({photos}: Pick<Dataset, 'photos'>): Part[] => {
  * pictures than parts are drawn.
  */
 export function splitPhotos(dataset: Splittable, options: SplitOptions): Split {
-  const {seed, fractions = defaultFractions} = options;
-  const given = givenParts(dataset);
-  if (given.length > 0) return givenSplit(dataset, given, options);
-  checkFractions(fractions);
-  const parts = drawParts(dataset, {seed, fractions});
-  return makeSplit({seed, fractions, classes: dataset.classes, parts, given});
+  return makeSplit(divided(dataset, options));
 }
 
-function givenSplit(dataset: Splittable, given: Part[], options: SplitOptions): Split {
+/** The content of a split, what is settled already left where it is. Throws as `splitPhotos`. */
+export function divided(
+  dataset: Splittable,
+  options: SplitOptions,
+  settled: Settled = nothingSettled,
+): SplitContent {
+  const {seed, fractions = defaultFractions} = options;
+  const given = givenParts(dataset);
+  if (given.length > 0) return dividedAsGiven(dataset, given, options, settled);
+  checkFractions(fractions);
+  const {classes, photos} = dataset;
+  const isTested = (photo: Photo) => settled.parts.get(photo) === 'test';
+  const drawn = drawParts(
+    {...dataset, photos: photos.filter((photo) => !isTested(photo))},
+    seed,
+    settled,
+    (label) => (settled.classes.includes(classes[label]) ? withoutTest(fractions) : fractions),
+  );
+  const parts = {...drawn, test: [...drawn.test, ...photos.filter(isTested)]};
+  return {seed, fractions, classes, parts, given};
+}
+
+function withoutTest({train, val}: Record<Part, number>): Record<Part, number> {
+  return {train: train / (train + val), val: val / (train + val), test: 0};
+}
+
+function dividedAsGiven(
+  dataset: Splittable,
+  given: Part[],
+  options: SplitOptions,
+  settled: Settled,
+): SplitContent {
   const {seed, validation = defaultValidation} = options;
   if (options.fractions) {
     throw new LabError(
@@ -96,42 +144,50 @@ function givenSplit(dataset: Splittable, given: Part[], options: SplitOptions): 
   const parts = {train: of('train'), val: of('val'), test: of('test')};
   if (parts.val.length === 0) {
     const fractions = {train: 1 - validation, val: validation, test: 0};
-    const drawn = drawParts({...dataset, photos: parts.train}, {seed, fractions});
+    const drawn = drawParts({...dataset, photos: parts.train}, seed, settled, () => fractions);
     Object.assign(parts, {train: drawn.train, val: drawn.val});
   }
   const share = (part: Part) => parts[part].length / dataset.photos.length;
   const fractions = {train: share('train'), val: share('val'), test: share('test')};
-  return makeSplit({seed, fractions, classes: dataset.classes, parts, given});
+  return {seed, fractions, classes: dataset.classes, parts, given};
 }
 
-/** Photos divided at random into the parts whose fractions are above 0. */
+/** Photos divided at random, class by class into the parts whose fractions are above 0, beside those that are settled. */
 function drawParts(
   dataset: Splittable,
-  {seed, fractions}: {seed: number; fractions: Record<Part, number>},
+  seed: number,
+  settled: Settled,
+  fractionsOf: (label: number) => Record<Part, number>,
 ): Record<Part, Photo[]> {
   const {classes} = dataset;
-  const drawn = partNames.filter((part) => fractions[part] > 0);
+  const fractions = classes.map((_, label) => fractionsOf(label));
+  const drawn = fractions.map((shares) => partNames.filter((part) => shares[part] > 0));
   const photos = [...dataset.photos].sort(byName);
   const groups = groupsOf(photos, dataset.conflicts);
-  const places = placesOf(photos, classes.length, fractions, drawn);
+  const places = placesOf(photos, fractions, drawn);
   const parts: Record<Part, Photo[]> = {train: [], val: [], test: []};
   const filled = classes.map(() => new Set<Part>());
   const distinct = classes.map(() => 0);
   for (const group of groups) for (const label of group.counts.keys()) distinct[label]++;
   const groupsLeft = [...distinct];
-  const random = mulberry32(fnv1a(`split ${seed}`));
+  const random = mulberry32(fnv1a(`split ${seed}${settled.state > 1 ? ` state ${settled.state}` : ''}`));
   const assigned = new Set<Group>();
 
   const assign = (group: Group, part: Part) => {
-    for (const photo of group.photos) parts[part].push(photo);
-    assigned.add(group);
-    for (const [label, count] of group.counts) {
-      places[label][part] -= count;
-      filled[label].add(part);
-      groupsLeft[label]--;
+    for (const photo of group.photos) {
+      const its = settled.parts.get(photo) ?? part;
+      parts[its].push(photo);
+      places[photo.label][its]--;
+      filled[photo.label].add(its);
     }
+    assigned.add(group);
+    for (const label of group.counts.keys()) groupsLeft[label]--;
   };
-  for (const group of groups.filter(({conflicting}) => conflicting)) assign(group, 'train');
+  for (const group of groups) {
+    const anchor = group.photos.find((photo) => settled.parts.has(photo));
+    if (anchor) assign(group, settled.parts.get(anchor)!);
+    else if (group.conflicting) assign(group, 'train');
+  }
   const free = shuffled(
     groups.filter((group) => !assigned.has(group)),
     random,
@@ -139,7 +195,7 @@ function drawParts(
   for (const group of free) assign(group, choosePart(group, {places, filled, groupsLeft, drawn, random}));
 
   classes.forEach((name, label) => {
-    if (filled[label].size === drawn.length) return;
+    if (filled[label].size === drawn[label].length) return;
     throw new LabError(
       `The class ${name} cannot be split: it has ${distinct[label]} distinct pictures (near-duplicates count once, and those ` +
         `that also stand under another label only train), and every part needs one. Add photos, or open the data set with ` +
@@ -149,27 +205,46 @@ function drawParts(
   return parts;
 }
 
-type Content = Omit<Split, 'id' | 'crossing'>;
+export type SplitContent = Pick<Split, 'seed' | 'fractions' | 'classes' | 'parts' | 'given'>;
+
+/** What a later state of a set, or a stored one, has beside its content. */
+export type SplitHistory = Pick<Split, 'state' | 'earlier' | 'leftOut' | 'notes'>;
+
+const firstState: SplitHistory = {state: 1, earlier: [], leftOut: [], notes: []};
 
 /** A split from its parts; sorts each part by name and derives the id, and what crosses from part to part. */
-export function makeSplit(content: Content, known?: Crossing): Split {
-  const {seed, fractions, classes, given} = content;
+export function makeSplit(
+  content: SplitContent,
+  {crossing, ...history}: SplitHistory & {crossing?: Crossing} = firstState,
+): Split {
+  const {classes, given} = content;
   const parts = {
     train: [...content.parts.train].sort(byName),
     val: [...content.parts.val].sort(byName),
     test: [...content.parts.test].sort(byName),
   };
-  const photos = partNames.map((part) =>
-    parts[part].map(({picture, label}) => [picture.name, picture.key, label]),
-  );
-  const drawing = given.includes('val') ? 'given' : given.length > 0 ? ['given', seed] : null;
-  const shares = partNames.map((part) => fractions[part]);
-  const hash = createHash('sha256').update(
-    JSON.stringify(drawing ? [drawing, classes, photos] : [seed, shares, classes, photos]),
-  );
-  const id = hash.digest('hex').slice(0, 12);
-  const crossing = known ?? (given.length > 0 ? crossingOf(parts) : {count: 0, examples: []});
-  return {...content, id, parts, crossing};
+  const members = (part: Part) =>
+    parts[part].map(({picture, label}): Member => [picture.name, picture.key, label]);
+  const id = splitId({...content, classes, state: history.state}, members);
+  const crosses = given.length > 0 ? () => crossingOf(parts) : () => ({count: 0, examples: []});
+  return {...content, ...history, id, parts, crossing: crossing ?? crosses()};
+}
+
+/** A photo as a split's id takes it: name, key, label. */
+export type Member = [name: string, key: string, label: number];
+
+/** The id of a split: 12 hex digits, and `@` with the number of its state where that is not the first. */
+export function splitId(
+  {seed, fractions, classes, given, state}: Omit<SplitContent, 'parts'> & {state: number},
+  members: (part: Part) => Member[],
+): string {
+  const drawing = given.includes('val') ? ['given'] : given.length > 0 ? [['given', seed]] : [seed, shares()];
+  const hash = createHash('sha256').update(JSON.stringify([...drawing, classes, partNames.map(members)]));
+  return `${hash.digest('hex').slice(0, 12)}${state > 1 ? `@${state}` : ''}`;
+
+  function shares() {
+    return partNames.map((part) => fractions[part]);
+  }
 }
 
 function* crossings(parts: Record<Part, Photo[]>) {
@@ -242,19 +317,15 @@ function groupsOf(photos: Photo[], conflicts: Dataset['conflicts']): Group[] {
 }
 
 /** Largest-remainder shares of every class's photos, at least one place in each part that is drawn. */
-function placesOf(
-  photos: Photo[],
-  classCount: number,
-  fractions: Record<Part, number>,
-  drawn: readonly Part[],
-): Places {
-  const sizes = new Array<number>(classCount).fill(0);
+function placesOf(photos: Photo[], fractions: Record<Part, number>[], drawnOf: Part[][]): Places {
+  const sizes = fractions.map(() => 0);
   for (const {label} of photos) sizes[label]++;
-  return sizes.map((size) => {
+  return sizes.map((size, label) => {
+    const [shares, drawn] = [fractions[label], drawnOf[label]];
     const places = {train: 0, val: 0, test: 0};
-    for (const part of drawn) places[part] = Math.floor(size * fractions[part]);
+    for (const part of drawn) places[part] = Math.floor(size * shares[part]);
     const byRemainder = [...drawn].sort(
-      (a, b) => size * fractions[b] - places[b] - (size * fractions[a] - places[a]),
+      (a, b) => size * shares[b] - places[b] - (size * shares[a] - places[a]),
     );
     const left = size - drawn.reduce((sum, part) => sum + places[part], 0);
     for (const part of byRemainder.slice(0, left)) places[part]++;
@@ -273,7 +344,8 @@ interface Drawing {
   places: Places;
   filled: Set<Part>[];
   groupsLeft: number[];
-  drawn: readonly Part[];
+  /** The parts that each class is divided into. */
+  drawn: Part[][];
   random: () => number;
 }
 
@@ -284,12 +356,13 @@ interface Drawing {
 function choosePart(group: Group, {places, filled, groupsLeft, drawn, random}: Drawing): Part {
   const labels = [...group.counts.keys()];
   const room = (part: Part) => Math.min(...labels.map((label) => places[label][part]));
-  const waiting = drawn.filter((part) =>
+  const open = partNames.filter((part) => labels.every((label) => drawn[label].includes(part)));
+  const waiting = open.filter((part) =>
     labels.some(
-      (label) => !filled[label].has(part) && groupsLeft[label] <= drawn.length - filled[label].size,
+      (label) => !filled[label].has(part) && groupsLeft[label] <= drawn[label].length - filled[label].size,
     ),
   );
-  const candidates = waiting.length > 0 ? waiting : drawn;
+  const candidates = waiting.length > 0 ? waiting : open;
   const roomy = candidates.filter((part) =>
     labels.every((label) => places[label][part] >= (group.counts.get(label) ?? 0)),
   );

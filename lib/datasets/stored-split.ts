@@ -1,14 +1,14 @@
-import {readFile} from 'node:fs/promises';
+import {readdir, readFile} from 'node:fs/promises';
 import * as path from 'node:path';
 
 import {LabError} from '../errors';
 import {createFile} from '../storage';
-import {type Dataset, type Part, partNames, type Photo} from './dataset';
+import {type Dataset, partNames} from './dataset';
+import {grown, holdsAll, isAsItWas, restored, storedForm, type StoredState} from './growth';
 import {
   defaultFractions,
   defaultValidation,
   givenParts,
-  makeSplit,
   type Split,
   splitPhotos,
   type SplitOptions,
@@ -18,29 +18,75 @@ import {
 export interface StoredSplitOptions extends SplitOptions {
   /** The folder of all data sets (`data/`). */
   folder: string;
+  /** The largest share of the photos that may be gone since they were split; one may be in any case. Default 0.01. */
+  skippedLimit?: number;
+  /** Told what became of the photos, when that makes a new state. */
+  onNote?: (note: string) => void;
 }
-
-/** `given` and `crossing` are of later versions than the rest. */
-type SplitFile = Omit<Split, 'parts' | 'given' | 'crossing'> &
-  Partial<Pick<Split, 'given' | 'crossing'>> & {
-    parts: Record<Part, {path: string; sha256: string}[]>;
-  };
 
 /**
  * The split of a data set that is kept in its folder under `folder`, as `split-<seed>-<percents>.json` where it is drawn
  * and `split-given.json` or `split-given-<seed>-<percent>.json` where parts are given, made and stored there the first
- * time. Throws LabError when the stored one no longer fits the photos (missing, new or changed ones, other classes), was
- * edited or is damaged; a split is never replaced silently, because stored runs were measured on it.
+ * time. Where photos were added, changed or lost since, its next state (see growth.ts) is stored beside it with the end
+ * `.state-<number>.json`; a state whose photos are there again is gone back to. None is ever replaced, because stored
+ * runs were measured on it. Photos that were moved to another folder as they are take their split along. Throws LabError
+ * when too many photos or a whole class are gone, or a file was edited or is damaged.
  */
 export async function storedSplit(dataset: Dataset, options: StoredSplitOptions): Promise<Split> {
-  const {folder, ...wanted} = options;
-  const file = path.join(folder, dataset.home, `split-${kindOf(dataset, wanted)}.json`);
-  const text = await readIfThere(file);
-  if (text !== undefined) return restore(text, dataset, file);
-  const split = splitPhotos(dataset, wanted);
-  verifySplit(split);
-  if (createFile(file, `${JSON.stringify(storedForm(split), null, 1)}\n`)) return split;
-  return restore(await readFile(file, 'utf8'), dataset, file); // another kernel was quicker
+  const {folder, skippedLimit = 0.01, onNote, ...wanted} = options;
+  const kind = `split-${kindOf(dataset, wanted)}`;
+  const home = path.join(folder, dataset.home);
+  const place = path.join(home, `${kind}*.json`);
+  for (;;) {
+    const states = await statesIn(home, kind);
+    if (states.length === 0) {
+      const moved = await statesElsewhere(folder, kind, dataset);
+      if (moved.length > 0) {
+        for (const state of moved) write(home, kind, state);
+        continue;
+      }
+      const split = splitPhotos(dataset, wanted);
+      verifySplit(split);
+      if (create(home, kind, split)) return split;
+      continue; // another kernel was quicker
+    }
+    for (const state of [...states].reverse()) {
+      const split = restored(state, dataset);
+      if (split) return checked(split, state, fileOf(home, kind, state.state));
+    }
+    const split = grown(dataset, states, {...wanted, skippedLimit, place});
+    if (!create(home, kind, split)) continue;
+    onNote?.(
+      [
+        `The photos of ${dataset.name} have changed; this is state ${split.state} of their split.`,
+        ...split.notes,
+      ].join('\n'),
+    );
+    return split;
+  }
+}
+
+const fileOf = (home: string, kind: string, state: number): string =>
+  path.join(home, state === 1 ? `${kind}.json` : `${kind}.state-${state}.json`);
+
+const create = (home: string, kind: string, split: Split): boolean => write(home, kind, storedForm(split));
+
+/** Stores a state unless there is one of its number. */
+function write(home: string, kind: string, state: StoredState): boolean {
+  return createFile(fileOf(home, kind, state.state), `${JSON.stringify(state, null, 1)}\n`);
+}
+
+/** The states of a data set all of whose photos are these as they are: their folder was moved or copied, and may have grown. */
+async function statesElsewhere(folder: string, kind: string, dataset: Dataset): Promise<StoredState[]> {
+  for (const name of (await namesIn(folder)).filter((each) => each !== dataset.home)) {
+    try {
+      const states = await statesIn(path.join(folder, name), kind);
+      if (states.length > 0 && holdsAll(states[states.length - 1], dataset)) return states;
+    } catch (error) {
+      if (!(error instanceof LabError)) throw error;
+    }
+  }
+  return [];
 }
 
 const percent = (share: number) => Math.round(1000 * share) / 10;
@@ -54,60 +100,47 @@ function kindOf(dataset: Dataset, {seed, fractions = defaultFractions, validatio
   return `${seed}-${partNames.map((part) => percent(fractions[part])).join('-')}${ignoring}`;
 }
 
-async function readIfThere(file: string): Promise<string | undefined> {
+/** The states of a split, the first one first. */
+async function statesIn(home: string, kind: string): Promise<StoredState[]> {
+  const numbers = (await namesIn(home)).flatMap((name) => {
+    if (name === `${kind}.json`) return [1];
+    const number = name.startsWith(`${kind}.state-`) && /\.state-(\d+)\.json$/.exec(name)?.[1];
+    return number ? [Number(number)] : [];
+  });
+  numbers.sort((a, b) => a - b);
+  return Promise.all(numbers.map((state) => readState(fileOf(home, kind, state), state)));
+}
+
+async function namesIn(folder: string): Promise<string[]> {
   try {
-    return await readFile(file, 'utf8');
+    return await readdir(folder);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
     throw error;
   }
 }
 
-function storedForm(split: Split): SplitFile {
-  const brief = (photos: Photo[]) => photos.map(({picture}) => ({path: picture.name, sha256: picture.key}));
-  const {train, val, test} = split.parts;
-  return {...split, parts: {train: brief(train), val: brief(val), test: brief(test)}};
-}
+const movedAway = (file: string) =>
+  `Move ${file} away to have a new split made (runs on the old one then stand alone).`;
 
-function restore(text: string, dataset: Dataset, file: string): Split {
-  const remedy = `Put the photos back as they were, or move ${file} away to have a new split made (runs on the old one then stand alone).`;
-  let stored: SplitFile;
+/** A stored state; what files of early versions do not tell is filled in. */
+async function readState(file: string, state: number): Promise<StoredState> {
+  let stored: StoredState;
   try {
-    stored = JSON.parse(text) as SplitFile;
+    const early = {given: [], earlier: [], leftOut: [], notes: []};
+    stored = {...early, ...(JSON.parse(await readFile(file, 'utf8')) as StoredState), state};
     for (const part of partNames) stored.parts[part].map(({path}) => path);
   } catch {
-    throw new LabError(`${file} is damaged: it is not a stored split. ${remedy}`);
+    throw new LabError(`${file} is damaged: it is not a stored split. ${movedAway(file)}`);
   }
-  const photos = new Map(dataset.photos.map((photo) => [photo.picture.name, photo]));
-  const listed = partNames.flatMap((part) => stored.parts[part]);
-  const missing = listed.filter(({path}) => !photos.has(path)).map(({path}) => path);
-  const changed = listed
-    .filter(({path, sha256}) => photos.has(path) && photos.get(path)?.picture.key !== sha256)
-    .map(({path}) => path);
-  const paths = new Set(listed.map(({path}) => path));
-  const added = [...photos.keys()].filter((path) => !paths.has(path));
-  const differences = [
-    ...described(missing, 'missing'),
-    ...described(changed, 'changed'),
-    ...described(added, 'new'),
-    ...(stored.classes.join('\n') === dataset.classes.join('\n') ? [] : ['other classes']),
-  ];
-  if (differences.length > 0) {
-    throw new LabError(
-      `The stored split ${file} no longer fits the photos of ${dataset.name}: ${differences.join(', ')}. ${remedy}`,
-    );
-  }
-  const restored = (part: Part) => stored.parts[part].map(({path}) => photos.get(path) as Photo);
-  const parts = {train: restored('train'), val: restored('val'), test: restored('test')};
-  const {seed, fractions, classes, given = [], crossing} = stored;
-  const split = makeSplit({seed, fractions, classes, parts, given}, crossing);
-  if (split.id !== stored.id)
-    throw new LabError(`${file} was edited: its content is not split ${stored.id}. ${remedy}`);
+  if (!isAsItWas(stored)) throw edited(file, stored);
+  return stored;
+}
+
+function checked(split: Split, {id}: StoredState, file: string): Split {
+  if (split.id !== id) throw edited(file, {id});
   return split;
 }
 
-function described(paths: string[], what: string): string[] {
-  return paths.length > 0
-    ? [`${paths.length} ${what} (${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ', ...' : ''})`]
-    : [];
-}
+const edited = (file: string, {id}: {id: string}) =>
+  new LabError(`${file} was edited: its content is not split ${id}. ${movedAway(file)}`);

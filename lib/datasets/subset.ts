@@ -10,7 +10,9 @@ import type {Split} from './split';
 export function subsetSplit(split: Split, perClass: number): Split {
   if (!(perClass >= 6))
     throw new LabError(`A subset of ${perClass} photos per class is too small. Give 6 or more.`);
-  const limit = (part: Part) => Math.max(2, Math.round(perClass * split.fractions[part]));
+  const limitOf = (fractions: Split['fractions'], part: Part) =>
+    Math.max(2, Math.round(perClass * fractions[part]));
+  const limit = (part: Part) => limitOf(split.fractions, part);
   const parts = Object.fromEntries(
     partNames.map((part) => {
       const taken = new Map<number, number>();
@@ -22,7 +24,15 @@ export function subsetSplit(split: Split, perClass: number): Split {
     }),
   ) as Split['parts'];
   const isWhole = partNames.every((part) => parts[part].length === split.parts[part].length);
-  return isWhole ? split : {...split, id: `${split.id}-${perClass}`, parts};
+  if (isWhole) return split;
+  // Subsets of states with the same test part have the same test part, too, where they are limited alike.
+  const isTestWhole = parts.test.length === split.parts.test.length;
+  const alike = split.earlier.filter((state) => limitOf(state.fractions, 'test') === limit('test'));
+  const earlier = alike.flatMap((state) => {
+    const subset = {...state, id: `${state.id}-${perClass}`};
+    return isTestWhole ? [state, subset] : [subset];
+  });
+  return {...split, id: `${split.id}-${perClass}`, parts, earlier};
 }
 
 /**

@@ -23,6 +23,7 @@ export async function walk(root: string, signal?: AbortSignal): Promise<Listing>
   const seen = new Set<string>();
   await enter('');
   for (const list of [listing.files, listing.folders]) list.sort();
+  listing.skipped.sort((a, b) => (a.path < b.path ? -1 : 1));
   return listing;
 
   async function enter(folder: string): Promise<void> {

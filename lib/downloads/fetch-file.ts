@@ -168,7 +168,7 @@ async function alreadyInPlace(request: FileRequest): Promise<FetchedFile | undef
   if (expected && !sha256.startsWith(expected.digits)) {
     throw new LabError(
       `${name}: ${to} has the SHA-256 ${sha256}, expected ${expected.digits} (${vouching[expected.by]}). ` +
-        `Delete it to have it fetched again${stamp ? `, or delete ${stampOf(to)} to accept it as it is` : ''}.`,
+        `Move it away to have it fetched again${stamp ? `, or move ${stampOf(to)} away to accept it as it is` : ''}.`,
     );
   }
   const source = stamp?.source ?? 'put there by hand';
@@ -299,7 +299,7 @@ function wrongChecksum(request: FileRequest, place: string, got: string, {digits
   const remedy = {
     pinned: 'Run again; if it stays so, that place serves another file: put the right one',
     mirror: 'Renew the file or the list in the mirror, or put the right file',
-    'first use': `If the new content is wanted, delete ${stampOf(request.to)} and run again; else put the old file`,
+    'first use': `If the new content is wanted, move ${stampOf(request.to)} away and run again; else put the old file`,
   };
   return new LabError(
     `${request.name}: wrong checksum. ${place} gave a file with the SHA-256 ${got}, expected ${digits} ` +

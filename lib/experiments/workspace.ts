@@ -45,7 +45,7 @@ export interface WorkspaceOptions {
   validation?: number;
   /** 'ignore' where colour or light tells the classes apart: pictures that look alike may then be in any part. Default: 'together'. */
   nearDuplicates?: NearDuplicates;
-  /** The largest share of pictures that may be unreadable; one may be in any case. Default: 0.01. */
+  /** The largest share of pictures that may be unreadable, or gone since the split was made; one may be in any case. Default: 0.01. */
   skippedLimit?: number;
   /** The project's folder: `data/` and `models/` lie in it. */
   folder: string;
@@ -103,7 +103,13 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
     signal,
   });
   const dataset = labels ? withLabels(photos, labels) : photos;
-  const whole = await storedSplit(dataset, {seed, validation, folder: dataFolder});
+  const whole = await storedSplit(dataset, {
+    seed,
+    validation,
+    skippedLimit,
+    folder: dataFolder,
+    onNote: options.onWarning,
+  });
   return {
     dataset,
     split: Number.isFinite(photosPerClass) ? subsetSplit(whole, photosPerClass) : whole,

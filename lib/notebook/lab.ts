@@ -28,7 +28,7 @@ import {
 import {LabError} from '../errors';
 import {escapeHtml} from '../html';
 import {classificationReport, type LearningCurve, metricNames} from '../metrics';
-import {runName, type RunRecord, type Tested} from '../runs';
+import {regimeName, runName, type RunRecord, stateOf, type Tested} from '../runs';
 import type {ActiveLearning, Agreement, FrozenParts, FrozenPartsOptions} from '../labelling';
 import {
   compareWithProgress,
@@ -97,7 +97,7 @@ export interface LabOptions {
   validation?: number;
   /** 'ignore' where colour or light tells the classes apart: pictures that look alike may then be in any part. Default: 'together'. */
   nearDuplicates?: NearDuplicates;
-  /** The largest share of pictures that may be unreadable; one may be in any case. Default: 0.01. */
+  /** The largest share of pictures that may be unreadable, or gone since the split was made; one may be in any case. Default: 0.01. */
   skippedLimit?: number;
   /** Where `data/` and `models/` lie. Default: the environment's `LAB_HOME`, else the project: the nearest folder above with a package.json. */
   folder?: string;
@@ -141,9 +141,10 @@ export class Lab {
   private readonly session: string[] = [];
 
   constructor(readonly workspace: Workspace) {
+    const splits = new Set([workspace.split, ...workspace.split.earlier].map(({id}) => id));
     const time = ({began, ended}: RunRecord) => Date.parse(ended ?? began ?? '') || 0;
     this.before = workspace.runs
-      .list(({configuration}) => configuration.split === workspace.split.id)
+      .list(({configuration}) => splits.has(String(configuration.split)))
       .sort((a, b) => time(a) - time(b))
       .map(({id}) => id);
   }
@@ -245,15 +246,18 @@ export class Lab {
 
   /**
    * The stored runs that the charts show: the latest of each name (unless one was given, backbone and kind of regime) on
-   * this split, in the order in which this session first ran them, then those of earlier sessions.
+   * this split, in the order in which this session first ran them, then those of earlier sessions. Where the set has
+   * grown, runs on earlier states with the same test part are among them, and every name ends with its state.
    */
   runs(): RunRecord[] {
     const byId = new Map(this.workspace.runs.list().map((record) => [record.id, record]));
+    const called = (run: RunRecord) => `${runName(run)} ${stateOf(run)}`;
     const latest = (ids: readonly string[]) =>
-      new Map(ids.flatMap((id) => byId.get(id) ?? []).map((run) => [runName(run), run]));
+      new Map(ids.flatMap((id) => byId.get(id) ?? []).map((run) => [called(run), run]));
     const session = latest(this.session);
     const earlier = [...latest(this.before)].filter(([name]) => !session.has(name));
-    return [...session.values(), ...earlier.map(([, run]) => run)];
+    const shown = [...session.values(), ...earlier.map(([, run]) => run)];
+    return new Set(shown.map(stateOf)).size > 1 ? shown.map(withState) : shown;
   }
 
   /** The run that is best on the validation part. */
@@ -278,6 +282,9 @@ export class Lab {
         `${dataset.name}: ${dataset.photos.length} in ${dataset.classes.length} classes (${dataset.source}; ${dataset.licence})`,
       ],
       ['Split', splitInWords(split)],
+      ...(split.notes.length > 0
+        ? [['Since the state before', split.notes.join('\n')] as [string, string]]
+        : []),
       ['Skipped files', firstOf(dataset.skipped.map(({path, reason}) => `${path} (${reason})`))],
       ['One picture, two labels', firstOf(conflicts)],
     ];
@@ -495,16 +502,24 @@ export class Lab {
   }
 }
 
-/** 'seed 42: train 10, val 5, test 5'; 'as its authors made it: ...'. */
-function splitInWords({seed, given, parts}: Split): string {
+/** A run, named with the state of the set that it was trained on. */
+function withState(run: RunRecord): RunRecord {
+  const state = `state ${stateOf(run)}`;
+  const name = `${run.name ?? regimeName(run.configuration.regime)} (${state})`;
+  return {...run, name, title: `${run.title} (${state})`};
+}
+
+/** 'seed 42: train 10, val 5, test 5'; 'as its authors made it: ...'; 'state 2, seed 42: ...' where the set has grown. */
+function splitInWords({seed, given, parts, state}: Split): string {
+  const growing = state > 1 ? `state ${state}, ` : '';
   const present = partNames.filter((part) => parts[part].length > 0);
   const sizes = present.map((part) => `${part} ${parts[part].length}`).join(', ');
-  if (given.length === 0) return `seed ${seed}: ${sizes}`;
+  if (given.length === 0) return `${growing}seed ${seed}: ${sizes}`;
   const drawn = given.includes('val')
     ? ''
     : `, the validation part drawn from the training part with seed ${seed}`;
   const absent = parts.test.length === 0 ? '; there is no test part' : '';
-  return `as its authors made it${drawn}: ${sizes}${absent}`;
+  return `${growing}as its authors made it${drawn}: ${sizes}${absent}`;
 }
 
 /** A list in words, its end left out where it is long. */

@@ -2,7 +2,8 @@
 export {type Augmentation, checkedAugmentation, photoAugmentation} from './augmentation';
 export {type View, decodeInto, decodePicture} from './decode';
 export {type MatrixColours, matrixPicture} from './matrix-picture';
-export {PhotoFile, photoReading} from './photo-file';
+export {openPicture, uprightRgb} from './open';
+export {PhotoFile} from './photo-file';
 export type {Picture, Size} from './picture';
 export {
   type Preprocessing,

@@ -1,13 +1,13 @@
 import {basename} from 'node:path';
-import type {Sharp, SharpOptions} from 'sharp';
+import type {Sharp} from 'sharp';
+import {openPicture, type OpenedPicture} from './open';
 import type {Picture, Size} from './picture';
-import {sharp} from './vips';
-
-/** How strictly photos are read: what passes the scan must pass in training, so both read with these. */
-export const photoReading: SharpOptions = {failOn: 'error'};
 
 /** A picture that is a file. */
 export class PhotoFile implements Picture {
+  /** What was found when its size was asked for, for the pixels that are asked for next. */
+  #opened?: OpenedPicture;
+
   /** The name and the key are the file's name unless given. */
   constructor(
     readonly place: string,
@@ -16,10 +16,13 @@ export class PhotoFile implements Picture {
   ) {}
 
   async size(): Promise<Size> {
-    return (await sharp(this.place, photoReading).metadata()).autoOrient;
+    this.#opened = await openPicture(this.place);
+    return this.#opened.size;
   }
 
-  image(): Promise<Sharp> {
-    return Promise.resolve(sharp(this.place, photoReading));
+  async image(): Promise<Sharp> {
+    const opened = this.#opened ?? (await openPicture(this.place));
+    this.#opened = undefined;
+    return opened.image();
   }
 }

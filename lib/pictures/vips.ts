@@ -15,6 +15,6 @@ export function unreadableImage(place: string, error: unknown): LabError {
   const reason = (error instanceof Error ? error.message : String(error)).trim();
   return new LabError(
     `${place}: not a readable image (${reason}). Put a readable one in its place or move it away, then open the data set ` +
-      `again.`,
+      `again: the other photos stay in their parts.`,
   );
 }

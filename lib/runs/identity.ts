@@ -24,6 +24,11 @@ export function runName({name, configuration: {backbone, regime}}: RunRecord): s
   return name ?? `${backbone}, ${regime.kind}`;
 }
 
+/** Which state of a set that grows a run was trained on, counted from 1: its split's id tells. */
+export function stateOf({configuration: {split}}: RunRecord): number {
+  return Number(/@(\d+)/.exec(typeof split === 'string' ? split : '')?.[1] ?? 1);
+}
+
 /**
  * A run's identifier, such as `mobilenet_v2-last-3-stages-1a2b3c4d`: backbone and regime, then the first 8 hex digits
  * of the SHA-256 of the whole configuration, `stored` where an earlier version stored it in another form.

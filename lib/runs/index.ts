@@ -1,5 +1,5 @@
 /** Runs stored as they go: configuration, history, weights and result, safe against killed kernels. */
-export {networkTitle, runId, runName, runTitle, type RunIdentity} from './identity';
+export {networkTitle, runId, runName, runTitle, type RunIdentity, stateOf} from './identity';
 export type {
   EpochRecord,
   Prediction,

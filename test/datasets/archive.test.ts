@@ -64,12 +64,24 @@ test('unpacks files, reports progress and leaves the litter out', async () => {
   assert.deepEqual(await readdir(path.dirname(out)), ['out']);
 });
 
+test('backslashes separate folders, as PowerShell and .NET write them', async () => {
+  const out = await unpack(
+    zip([
+      {name: 'set\\', content: ''},
+      {name: 'set\\cats\\1.jpg', content: 'one'},
+    ]),
+  );
+  assert.equal(await readFile(path.join(out, 'set/cats/1.jpg'), 'utf8'), 'one');
+});
+
 describe('refuses, leaving nothing behind,', () => {
   for (const name of [
     '../evil.jpg',
     'set/../../evil.jpg',
     '/tmp/evil.jpg',
     'C:/evil.jpg',
+    'C:\\evil.jpg',
+    '\\\\host\\evil.jpg',
     'set\\..\\evil.jpg',
   ]) {
     test(`the path ${name}`, async () => {
@@ -83,10 +95,10 @@ describe('refuses, leaving nothing behind,', () => {
 
   test('symbolic links and encrypted entries', async () => {
     const link = {name: 'set/glass/link', content: '/etc/passwd', mode: 0o120777};
-    await assertRefused(zip([...photos, link]), /set\/glass\/link is a link/);
+    await assertRefused(zip([...photos, link]), /"set\/glass\/link" is a link/);
     await assertRefused(
       zip([...photos, {name: 'secret.jpg', content: 'x', flags: 1}]),
-      /secret\.jpg is encrypted/,
+      /"secret\.jpg" is encrypted/,
     );
   });
 
@@ -101,7 +113,7 @@ describe('refuses, leaving nothing behind,', () => {
     for (const length of [whole.length - 10, Math.floor(whole.length / 2), 10, 0]) {
       await assertRefused(
         whole.subarray(0, length),
-        /^LabError: .*cannot be unpacked.*truncated.*fetched again/,
+        /^LabError: .*cannot be unpacked.*truncated.*move it away and fetch it again/,
       );
     }
     const damaged = Buffer.from(zip([{name: 'a/1.jpg', content: Buffer.from('abcdefgh')}]));
@@ -114,7 +126,13 @@ describe('refuses, leaving nothing behind,', () => {
   test('another compression than Deflate, by its name', () =>
     assertRefused(
       zip([...photos, {name: 'set/9.jpg', content: 'x', method: 9}]),
-      /compression method 9 \(Deflate64\) is not read here\. Pack it again with Deflate/,
+      /set\/9\.jpg is packed by compression method 9 \(Deflate64\), which is not read here\. Pack it again with Deflate/,
+    ));
+
+  test('control characters in a name', () =>
+    assertRefused(
+      zip([...photos, {name: 'set/glass/\x1b[2Jevil.jpg', content: 'x'}]),
+      /"set\/glass\/\\u001b\[2Jevil\.jpg" has control characters in its name/,
     ));
 
   test('one that is stopped half way', async () => {

@@ -5,9 +5,10 @@ import * as path from 'node:path';
 import {after, before, beforeEach, describe, test} from 'node:test';
 import sharp, {type Sharp} from 'sharp';
 
-import {hashDistance, nearDuplicateBits, type Photo, scanFolder} from '../../lib/datasets';
+import {duplicateGroups, hashDistance, nearDuplicateBits, type Photo, scanFolder} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
 import {decodePicture, imagenet} from '../../lib/pictures';
+import {bitmap, pixelMap} from '../pictures/odd-files';
 
 let root = '';
 let sample = '';
@@ -45,12 +46,28 @@ test('lists classes and photos in order, with size, checksum and hash', async ()
   const [photo] = scan.photos;
   assert.deepEqual(await photo.picture.size(), {width: 256, height: 192});
   assert.match(photo.picture.key, /^[0-9a-f]{64}$/);
-  assert.match(photo.hash, /^[0-9a-f]{16}$/);
+  assert.match(photo.hash, /^[0-9a-f]{16}[0-9a-f]{256}$/);
   assert.deepEqual([scan.skipped, scan.conflicts], [[], []]);
   assert.deepEqual(reports.at(-1), [6, 6]);
 });
 
 describe('accepts as photos', () => {
+  test('bitmaps and portable maps, a whole set of them', async () => {
+    for (const name of ['glass', 'metal'] as const) {
+      for (let i = 1; i <= 3; i++) {
+        const file = path.join(folder, name, `${name}${i}`);
+        const {data, info} = await sharp(`${file}.jpg`).raw().toBuffer({resolveWithObject: true});
+        await rm(`${file}.jpg`);
+        await writeFile(`${file}.bmp`, i === 1 ? pixelMap(data, info) : bitmap(data, info));
+      }
+    }
+    const {photos} = await scanFolder(folder);
+    assert.equal(photos.length, 6);
+    const [plain] = (await scanFolder(sample)).photos;
+    assert.ok(hashDistance(photos[0].hash, plain.hash) <= 2);
+    for (const {picture} of photos) await decodePicture(picture, imagenet(), 'evaluation');
+  });
+
   test('grey, CMYK, 16-bit, transparent, EXIF-rotated and animated pictures in the usual formats', async () => {
     const original = await renderDrawing('metal', 9);
     const odd: Record<string, Sharp> = {
@@ -89,6 +106,35 @@ describe('accepts as photos', () => {
     assert.equal(scan.photos.length, 12);
     assert.deepEqual(scan.conflicts, []);
   });
+});
+
+test('tells pictures of one camera apart by their colours', async () => {
+  const lamp = (red: number, green: number) =>
+    Buffer.from(
+      `<svg width="256" height="192"><circle cx="60" cy="50" r="14" fill="rgb(${red},${green},20)"/></svg>`,
+    );
+  const scene = await renderDrawing('metal', 7);
+  for (let i = 0; i < 8; i++) {
+    const light = await sharp(scene)
+      .composite([{input: i < 4 ? lamp(230 + i, 30) : lamp(30, 180 + i)}])
+      .jpeg()
+      .toBuffer();
+    await put(`${i < 4 ? 'glass' : 'metal'}/lamp${i}.jpg`, light);
+  }
+  const {photos, conflicts} = await scanFolder(folder);
+  assert.deepEqual(conflicts, []);
+  const lamps = photos.filter(({picture}) => picture.name.includes('lamp'));
+  const groups = duplicateGroups(
+    lamps.map(({hash}) => hash),
+    nearDuplicateBits,
+  );
+  assert.deepEqual(groups, [
+    [0, 1, 2, 3],
+    [4, 5, 6, 7],
+  ]);
+  const grey = await sharp(path.join(folder, 'glass/lamp0.jpg')).grayscale().toBuffer();
+  await put('metal/grey.jpg', grey);
+  assert.equal((await scanFolder(folder)).conflicts.length, 1, 'a grey copy is the same picture');
 });
 
 test('reports pictures that stand under two labels', async () => {
@@ -169,17 +215,18 @@ describe('skips and lists', () => {
   });
 
   test('formats that cannot be read here, with the way out', async () => {
-    const bitmap = Buffer.alloc(64);
-    bitmap.write('BM');
-    const heic = Buffer.alloc(64);
-    heic.write('ftypheic', 4);
-    await put('metal/a.bmp', bitmap);
-    await put('metal/b.jpg', heic);
-    await put('metal/c.ppm', 'P6\n1 1\n255\nabc');
+    const begun = (start: string, at = 0) => {
+      const bytes = Buffer.alloc(64);
+      bytes.write(start, at, 'latin1');
+      return bytes;
+    };
+    await put('metal/a.jpg', begun('ftypheic', 4));
+    await put('metal/b.jp2', begun('jP  ', 4));
+    await put('metal/c', begun('JXL ', 4));
     const {skipped} = await scanFolder(folder, {skippedLimit: 0.5});
     assert.deepEqual(
       skipped.map(({reason}) => reason),
-      ['BMP', 'HEIC (HEVC)', 'PPM'].map(
+      ['HEIC (HEVC)', 'JPEG 2000', 'JPEG XL'].map(
         (format) => `${format} cannot be read here: convert it to JPEG or PNG`,
       ),
     );

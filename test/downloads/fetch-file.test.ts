@@ -117,7 +117,7 @@ describe('from a public address', () => {
       assert.ok(error instanceof LabError);
       assert.match(
         error.message,
-        new RegExp(`file\\.bin has the SHA-256 .*expected ${sha256.slice(0, 8)}.*Delete it`),
+        new RegExp(`file\\.bin has the SHA-256 .*expected ${sha256.slice(0, 8)}.*Move it away`),
       );
       return true;
     });
@@ -353,7 +353,7 @@ describe('from a public address', () => {
     assert.equal((await fetchFile(wanted)).trust, 'first use');
     await rm(wanted.to);
     current = Buffer.from('other content');
-    await assert.rejects(fetchFile(wanted), /recorded at the first download.*delete .*checksum\.json/s);
+    await assert.rejects(fetchFile(wanted), /recorded at the first download.*move .*checksum\.json away/s);
   });
 
   test('stops at the signal and resumes in the next call', async () => {

@@ -1,10 +1,13 @@
 /** Which of the stored runs a lab shows, and under which names; outside a kernel it prints what it would show. */
 import assert from 'node:assert/strict';
+import {join} from 'node:path';
 import test from 'node:test';
+import * as charts from '../../lib/charts';
+import {storedSplit} from '../../lib/datasets';
 import {type ExperimentOptions, featureExtraction, lastStages} from '../../lib/experiments';
 import {Lab} from '../../lib/notebook';
 import {adamw} from '../../lib/training';
-import {drawnWorkspace} from '../experiments/workspace';
+import {drawnWorkspace, root} from '../experiments/workspace';
 
 const frozen: ExperimentOptions = {
   backbone: 'squeezenet1_1',
@@ -37,4 +40,24 @@ test('runs stand side by side by their names, the latest of each; without a name
   assert.deepEqual(titles(afterRestart)[0], 'slow', 'what this session ran comes first');
   assert.ok(!titles(afterRestart).includes('low'), 'a run has one name');
   assert.equal(workspace.runs.list().length, 5);
+});
+
+test('runs on earlier states of a set that grew are shown beside the others, each named with its state', async () => {
+  const workspace = await drawnWorkspace();
+  const {dataset} = workspace;
+  const stored = (photos: typeof dataset.photos) =>
+    storedSplit({...dataset, photos}, {seed: 2, folder: join(root, 'data')});
+  const before = new Lab({...workspace, split: await stored(dataset.photos.slice(1))});
+  const early = await before.run(frozen);
+  assert.deepEqual(titles(before), ['squeezenet1_1, feature extraction']);
+
+  const after = new Lab({...workspace, split: await stored(dataset.photos)});
+  const late = await after.run(frozen);
+  assert.notEqual(late.id, early.id);
+  assert.deepEqual(titles(after), [
+    'squeezenet1_1, feature extraction (state 2)',
+    'squeezenet1_1, feature extraction (state 1)',
+  ]);
+  assert.equal(after.best().id, late.id, 'the validation part of another state chooses nothing');
+  assert.match(charts.resultsTable(after.runs()), /\(state 2\).*\(state 1\)/s);
 });

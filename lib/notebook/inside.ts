@@ -213,7 +213,7 @@ export async function photoMatrices(
     mean: [0, 0, 0],
     std: [1, 1, 1],
   } satisfies Preprocessing;
-  const {images} = await view(photoOf(split, choice).picture, plain as Preprocessing);
+  const {images} = await view(photoOf(split, choice).picture, plain);
   const channel = (number: number) =>
     Array.from({length: size}, (_, y) =>
       Array.from({length: size}, (__, x) => images[(y * size + x) * 3 + number]),

@@ -84,7 +84,7 @@ test('matrices that are none are refused', () => {
 test('without shortcuts the gradients of a deep stack differ by magnitudes, with them they do not', () => {
   const {numTensors} = tf.memory();
   const norms = shortcutGradients({blocks: 10, width: 8, size: 8}).data.map((trace) => {
-    const {y} = trace as unknown as {y: number[]};
+    const {y} = trace as {y: number[]};
     assert.equal(y.length, 22);
     return Math.max(...y) / Math.min(...y);
   });

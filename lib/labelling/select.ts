@@ -75,22 +75,19 @@ export function spread(
   count: number,
   labelled: readonly number[] = [],
 ): number[] {
-  const nearest = new Map(candidates.map((row) => [row, Infinity]));
+  const distances = new Float64Array(candidates.length).fill(Infinity);
+  const nearTo = (center: Float32Array) =>
+    candidates.forEach((row, i) => {
+      distances[i] = Math.min(distances[i], squaredDistance(rowOf(features, row), center));
+    });
+  for (const row of labelled) nearTo(rowOf(features, row));
   const chosen: number[] = [];
-  const take = (center: number) => {
-    for (const [row, distance] of nearest) {
-      nearest.set(row, Math.min(distance, squaredDistance(features, row, center)));
-    }
-  };
-  for (const row of labelled) take(row);
   while (chosen.length < Math.min(count, candidates.length)) {
-    const next =
-      chosen.length + labelled.length === 0
-        ? mostTypical(features, candidates)
-        : [...nearest].reduce((best, each) => (each[1] > best[1] ? each : best))[0];
-    chosen.push(next);
-    nearest.delete(next);
-    take(next);
+    const isFirst = chosen.length + labelled.length === 0;
+    const place = isFirst ? mostTypical(features, candidates) : placeOfGreatest(distances);
+    chosen.push(candidates[place]);
+    nearTo(rowOf(features, candidates[place]));
+    distances[place] = -Infinity;
   }
   return chosen;
 }
@@ -100,12 +97,19 @@ export function drawn(candidates: readonly number[], count: number, random: () =
   return shuffled(candidates, random).slice(0, count);
 }
 
+/** The place among the candidates of the one nearest to their mean. */
 function mostTypical(features: Rows, candidates: readonly number[]): number {
   const mean = new Float32Array(features.width);
   for (const row of candidates) {
     rowOf(features, row).forEach((value, i) => (mean[i] += value / candidates.length));
   }
-  return leastFirst(candidates, (row) => squared(rowOf(features, row), mean))[0];
+  return placeOfGreatest(candidates.map((row) => -squaredDistance(rowOf(features, row), mean)));
+}
+
+function placeOfGreatest(values: ArrayLike<number>): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+  return best;
 }
 
 function margin(probabilities: Float32Array): number {
@@ -129,10 +133,7 @@ export function rowOf({values, width}: Rows, row: number): Float32Array {
   return values.subarray(row * width, (row + 1) * width);
 }
 
-const squaredDistance = (features: Rows, a: number, b: number): number =>
-  squared(rowOf(features, a), rowOf(features, b));
-
-function squared(a: Float32Array, b: Float32Array): number {
+function squaredDistance(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
   return sum;

@@ -18,6 +18,7 @@ const folders = [
   'training',
   'runs',
   'experiments',
+  'tensorboard',
   'charts',
   'notebook',
 ];

@@ -22,6 +22,8 @@ export {
   type ExperimentParts,
   featureExtraction,
   lastStages,
+  type RunObserver,
+  type RunStart,
   type SharedRegime,
 } from './experiments';
 export {
@@ -64,4 +66,6 @@ export {
   stepDecay,
   Stepper,
   train,
+  type TrainingObserver,
 } from './training';
+export {type Embedding, projector, tensorBoard} from './tensorboard';

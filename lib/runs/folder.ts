@@ -17,7 +17,7 @@
 import * as fs from 'node:fs';
 import {join} from 'node:path';
 import {openCheckpoint} from '../checkpoints';
-import {replaceFile, writing} from '../storage';
+import {appendWhole, replaceFile, writing} from '../storage';
 import type {TrainingState} from '../training';
 import {asConfiguration, asEpoch, asNotes, asResult, asState, DamagedRun, parseJson} from './guards';
 import {runId, type RunIdentity} from './identity';
@@ -106,20 +106,7 @@ export function writeHistory(folder: string, history: readonly EpochRecord[]): v
 
 /** Appends an epoch; the history is unchanged when that fails. Throws as `writeHistory`. */
 export function appendHistory(folder: string, epoch: EpochRecord): void {
-  const file = join(folder, files.history);
-  writing(file, () => {
-    const descriptor = fs.openSync(file, 'a');
-    const {size} = fs.fstatSync(descriptor);
-    try {
-      fs.writeFileSync(descriptor, epochLine(epoch));
-      fs.fsyncSync(descriptor);
-    } catch (error) {
-      fs.ftruncateSync(descriptor, size);
-      throw error;
-    } finally {
-      fs.closeSync(descriptor);
-    }
-  });
+  appendWhole(join(folder, files.history), Buffer.from(epochLine(epoch)));
 }
 
 /** One line of the history. JSON writes a loss that is not finite as null, and it is read as NaN. */

@@ -1,4 +1,5 @@
 /** Files that several kernels share: locks, files replaced in one step, what is damaged set aside, disk errors in words. */
+export {appendWhole} from './append';
 export {isFull, requireSpace, writing, writingError} from './disk';
 export {type Lock, LockHeld, lockHolder, takeLock, tryLock, waitForLock, withLock} from './lock';
 export type {LockHolder, WaitOptions} from './lock';

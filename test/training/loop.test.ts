@@ -54,7 +54,7 @@ test('the loop learns, and tells how far it is', async () => {
     const bests: number[] = [];
     const outcome = await train(classifier, data, options, {
       onBatch: (progress) => batches.push(progress),
-      onEpoch: (epoch, improved, state) => {
+      onEpoch: (epoch, {improved, state}) => {
         epochs.push(epoch);
         if (improved) bests.push(epoch.epoch);
         assert.deepEqual(state.best?.epoch, bests.at(-1));
@@ -124,7 +124,7 @@ for (const optimizer of [
         onBatch: ({epoch, batch}) => {
           if (epoch === 3 && batch === 2) controller.abort();
         },
-        onEpoch: (epoch, _improved, after, optimizerState) => {
+        onEpoch: (epoch, {state: after, optimizer: optimizerState}) => {
           history.push(epoch);
           stored = {state: after, optimizer: optimizerState(), weights: classifier.state()};
         },
@@ -205,7 +205,7 @@ for (const select of metrics) {
       const bests: number[] = [];
       const wild = {...options, optimizer: adamw({learningRate: 0.1}), epochs: 12, patience: 2, select};
       const {state} = await train(classifier, data, wild, {
-        onEpoch: (epoch, improved) => {
+        onEpoch: (epoch, {improved}) => {
           epochs.push(epoch);
           if (improved) bests.push(epoch.epoch);
         },

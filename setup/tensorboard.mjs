@@ -20,7 +20,7 @@ async function install() {
   process.stdout.write(`TensorBoard ${version} in .venv, once ... `);
   const start = performance.now();
   await pip(['install', '--requirement', requirementsFile]);
-  const found = python(venvPython, 'import tensorboard.main as m; print(m.version.VERSION)');
+  const found = python(venvPython, 'import tensorboard.main, tensorboard.version as v; print(v.VERSION)');
   if (found !== version) {
     throw new SetupError(
       `TensorBoard ${version} was installed in .venv but does not start (${found ?? 'it cannot be imported'}). ` +

@@ -9,6 +9,8 @@ export interface MosaicOptions {
   /** Of each square, in pixels. */
   side: number;
   columns: number;
+  /** Default: as many as are needed. */
+  rows?: number;
   /** A frame of 4 pixels round each, which its edge gives way to. */
   frames?: readonly Colour[];
 }
@@ -19,10 +21,10 @@ const decodedAtOnce = 64;
 /** Thumbnails, as `thumbnail` gives them ('data:' addresses), as one PNG. */
 export async function mosaic(
   thumbnails: readonly string[],
-  {side, columns, frames}: MosaicOptions,
+  {side, columns, rows = Math.ceil(thumbnails.length / columns), frames}: MosaicOptions,
 ): Promise<Omit<PngImage, 'description'>> {
   const width = columns * side;
-  const height = Math.ceil(thumbnails.length / columns) * side;
+  const height = rows * side;
   const pixels = new Uint8Array(width * height * 3);
   for (let first = 0; first < thumbnails.length; first += decodedAtOnce) {
     const part = thumbnails.slice(first, first + decodedAtOnce);

@@ -1,13 +1,13 @@
 /** Embeddings as the projector of TensorBoard reads them. */
-import {join} from 'node:path';
+import {basename, join} from 'node:path';
 import {LabError} from '../errors';
 import {replaceFile} from '../storage';
 import {EventWriter} from './eventFile';
 import {mosaic} from './mosaic';
-import {folderName, quoted, tsvCell} from './names';
+import {folderName, tsvCell} from './names';
 
 export interface Embedding {
-  /** What the projector calls it. */
+  /** What the projector calls it, with a hyphen for what no address takes. */
   name: string;
   /** Rows of `width` numbers, one after the other. */
   vectors: Float32Array;
@@ -18,8 +18,8 @@ export interface Embedding {
   thumbnails?: readonly string[];
 }
 
-/** What a browser takes of a sprite, in pixels a side. */
-const largestSprite = 8192;
+/** In pixels a side: what browsers take (8,192) is more than a page is quick with. */
+const largestSprite = 4096;
 const largestThumbnail = 64;
 
 /**
@@ -34,7 +34,7 @@ export async function projector(folder: string, embedding: Embedding): Promise<v
   replaceFile(join(own, 'vectors.tsv'), lines(labels.map(row)));
   replaceFile(join(own, 'classes.tsv'), lines(labels.map(tsvCell)));
   const config = [
-    `tensor_name: ${quoted(name)}`,
+    `tensor_name: "${basename(own)}"`,
     'tensor_path: "vectors.tsv"',
     'metadata_path: "classes.tsv"',
     ...(thumbnails ? [`sprite { ${await writeSprite(join(own, 'sprite.png'), thumbnails)} }`] : []),
@@ -46,11 +46,14 @@ export async function projector(folder: string, embedding: Embedding): Promise<v
 
 const lines = (texts: readonly string[]): string => texts.map((text) => `${text}\n`).join('');
 
-/** All thumbnails in one square picture; what the configuration says of it. */
+/**
+ * All thumbnails in one picture, and what the configuration says of it. It has as many rows as columns, because the
+ * projector divides by the one where it means the other, and a power of two of them, which a browser divides exactly.
+ */
 async function writeSprite(file: string, thumbnails: readonly string[]): Promise<string> {
-  const columns = Math.ceil(Math.sqrt(thumbnails.length));
-  const side = Math.min(largestThumbnail, Math.floor(largestSprite / columns));
-  const {png} = await mosaic(thumbnails, {side, columns});
+  const columns = 2 ** Math.ceil(Math.log2(Math.sqrt(thumbnails.length)));
+  const side = Math.max(1, Math.min(largestThumbnail, largestSprite / columns));
+  const {png} = await mosaic(thumbnails, {side, columns, rows: columns});
   replaceFile(file, [png]);
   return `image_path: "sprite.png" single_image_dim: ${side} single_image_dim: ${side}`;
 }

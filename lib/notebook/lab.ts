@@ -29,7 +29,7 @@ import {LabError} from '../errors';
 import {escapeHtml} from '../html';
 import {classificationReport, metricNames} from '../metrics';
 import {runName, type RunRecord, type Tested} from '../runs';
-import {type BoardOptions, type Embedding, projector, tensorBoard} from '../tensorboard';
+import {type BoardObserver, type BoardOptions, type Embedding, projector, tensorBoard} from '../tensorboard';
 import {boardFolder} from './board';
 import {type Figure, showFigure, showHtml} from './display';
 import {augmentedBatchGrid, mistakeGrid, photosInstead, predictionGrid, sampleGrid} from './grids';
@@ -208,7 +208,7 @@ export class Lab {
   }
 
   /** An observer that writes runs where `npm run tensorboard` finds them; for a loop of one's own, too (`onStart(parts)`). */
-  tensorBoard(options: BoardOptions = {}): RunObserver {
+  tensorBoard(options: BoardOptions = {}): BoardObserver {
     return tensorBoard(boardFolder(this.workspace), options);
   }
 

@@ -2,6 +2,7 @@
  * Runs in TensorBoard. A run's folder holds its hyperparameters and pictures, and the folders `train`, `validation` and
  * `test`, in which the same tags are the same quantities, so that TensorBoard lays their curves over one another.
  */
+import * as fs from 'node:fs';
 import {join} from 'node:path';
 import {tf, type Tensor} from '../engine';
 import {LabError} from '../errors';
@@ -9,6 +10,7 @@ import type {FinishedRun, RunObserver, RunStart} from '../experiments';
 import type {Learner} from '../heads';
 import {metricNames, type Scores} from '../metrics';
 import {type EpochRecord, runId} from '../runs';
+import {writing} from '../storage';
 import {eventsIn, EventWriter, scalarsIn} from './eventFile';
 import {
   histogram,
@@ -30,6 +32,9 @@ export interface BoardOptions {
   histograms?: number;
 }
 
+/** What a loop of one's own calls, too. */
+export type BoardObserver = Required<Omit<RunObserver, 'onBatch'>>;
+
 /** Of a larger tensor's values so many, evenly spaced, are counted. */
 const valuesCounted = 2 ** 18;
 
@@ -39,7 +44,7 @@ const valuesCounted = 2 ** 18;
  * beginning an augmented batch and the hyperparameters; in the end the test scores and some predictions. A stored run
  * that is shown again is written from its record, as far as it is not there yet.
  */
-export function tensorBoard(folder: string, {histograms = 24}: BoardOptions = {}): RunObserver {
+export function tensorBoard(folder: string, {histograms = 24}: BoardOptions = {}): BoardObserver {
   const runs = new Map<string, RunFolder>();
   const learners = new WeakMap<Learner, RunFolder>();
   const observed = (learner: Learner) => {
@@ -74,9 +79,22 @@ export function tensorBoard(folder: string, {histograms = 24}: BoardOptions = {}
   };
 }
 
-/** A run's folder: its title, and the digits of its identifier, which tell runs of one title apart. */
-const pathOf = (folder: string, title: string, id?: string): string =>
-  join(folder, folderName(id === undefined ? title : `${folderName(title)} ${id.slice(-8)}`));
+/**
+ * A run's folder: its title, and the digits of its identifier, which tell runs of one title apart. The folder that it
+ * has under an earlier title takes the new name.
+ */
+function pathOf(folder: string, title: string, id?: string): string {
+  if (id === undefined) return join(folder, folderName(title));
+  const digits = ` ${id.slice(-8)}`;
+  const path = join(folder, folderName(title) + digits);
+  const [earlier] = fs.existsSync(folder)
+    ? fs.readdirSync(folder).filter((name) => name.endsWith(digits))
+    : [];
+  if (earlier !== undefined && !fs.existsSync(path)) {
+    writing(path, () => fs.renameSync(join(folder, earlier), path));
+  }
+  return path;
+}
 
 class RunFolder {
   private readonly writers = new Map<string, EventWriter>();

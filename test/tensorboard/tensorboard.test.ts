@@ -79,12 +79,12 @@ async function byHand(): Promise<void> {
   const options = {optimizer: adamw({learningRate: 1e-3}), schedule: constant(), seed: 1};
   for (const epochs of [3, 2]) {
     const learner = tinyClassifier({seed: epochs});
-    await board.onStart!({title: 'by hand', learner});
+    await board.onStart({title: 'by hand', learner});
     await train(learner, data, {...options, epochs}, board);
     learner.dispose();
   }
   const test: Scores = {loss: NaN, accuracy: 0.5, macroF1: 0.25, top5: null};
-  await board.onFinish!({title: 'by hand', configuration: {}, result: {test, predictions: []}});
+  await board.onFinish({title: 'by hand', configuration: {}, result: {test, predictions: []}});
 }
 
 /** Event files that end in the middle of a record, the last one of the run given. */
@@ -121,14 +121,16 @@ before(async () => {
   const quiet = {...own, name: 'shown', seed: 3};
   await run(quiet, workspace);
   assert.equal(fs.readdirSync(folder).length, 2);
-  const {record: shown, counts} = await run(quiet, workspace, tensorBoard(folder));
+  const {counts} = await run(quiet, workspace, tensorBoard(folder));
   assert.equal(counts.epochs, 0, 'it was not trained again');
   const count = () => fs.readdirSync(folder, {recursive: true}).length;
   const files = count();
   await run(quiet, workspace, tensorBoard(folder));
   assert.equal(count(), files, 'what is there is not written again');
+  const renamed = (await run({...quiet, name: 'renamed'}, workspace, tensorBoard(folder))).record;
+  assert.equal(count(), files, 'a run that has another name takes its folder along');
   await byHand();
-  tear(folderOf(shown));
+  tear(folderOf(renamed));
   await projector(folder, {
     name: cats,
     vectors,
@@ -137,7 +139,7 @@ before(async () => {
     thumbnails: await Promise.all(labels.map((_, index) => colourSquare(index))),
   });
   assert.equal(tf.memory().numTensors, numTensors, 'tensors left behind');
-  logged = {observed, resumed, shown, told: 0};
+  logged = {observed, resumed, shown: renamed, told: 0};
 });
 
 test('a kernel that is killed leaves a file that is readable up to there', async (t) => {

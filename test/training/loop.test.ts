@@ -416,3 +416,36 @@ for (const label of [-1, 3]) {
     });
   });
 }
+
+test('an observer is shown the gradients of each epoch’s last step, before they are clipped, and may keep none', async () => {
+  await withClassifier(async (classifier) => {
+    const shown: {epoch: number; norm: number; names: string[]}[] = [];
+    const counts: number[] = [];
+    await train(
+      classifier,
+      data,
+      {...options, epochs: 3, clipNorm: 1e-6},
+      {
+        onGradients: (gradients, {epoch, learner}) => {
+          assert.equal(learner, classifier);
+          const squares = [...gradients.values()].map((each) =>
+            each.dataSync().reduce((sum, value) => sum + value * value, 0),
+          );
+          const norm = Math.sqrt(squares.reduce((sum, value) => sum + value));
+          shown.push({epoch, norm, names: [...gradients.keys()]});
+        },
+        onEpoch: () => counts.push(tf.memory().numTensors),
+      },
+    );
+    assert.deepEqual(
+      shown.map(({epoch}) => epoch),
+      [1, 2, 3],
+    );
+    assert.ok(
+      shown.every(({norm}) => norm > 1e-3),
+      'they are larger than the clipped ones',
+    );
+    assert.deepEqual(shown[0].names, [...classifier.trainable().keys()]);
+    assert.deepEqual(new Set(counts).size, 1);
+  });
+});

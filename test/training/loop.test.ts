@@ -428,10 +428,8 @@ test('an observer is shown the gradients of each epoch’s last step, before the
       {
         onGradients: (gradients, {epoch, learner}) => {
           assert.equal(learner, classifier);
-          const squares = [...gradients.values()].map((each) =>
-            each.dataSync().reduce((sum, value) => sum + value * value, 0),
-          );
-          const norm = Math.sqrt(squares.reduce((sum, value) => sum + value));
+          const values = [...gradients.values()].flatMap((each) => Array.from(each.dataSync()));
+          const norm = Math.hypot(...values);
           shown.push({epoch, norm, names: [...gradients.keys()]});
         },
         onEpoch: () => counts.push(tf.memory().numTensors),

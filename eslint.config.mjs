@@ -21,6 +21,7 @@ const folders = [
   'experiments',
   'labelling',
   'embeddings',
+  'tensorboard',
   'charts',
   'notebook',
 ];

@@ -52,6 +52,8 @@ export {
   type ExperimentParts,
   featureExtraction,
   lastStages,
+  type RunObserver,
+  type RunStart,
   type SharedRegime,
 } from './experiments';
 export {isByModel, type Label, type LabellingPage, Labels, modelGiver, modelOfEnvironment} from './labelling';
@@ -124,4 +126,6 @@ export {
   stepDecay,
   Stepper,
   train,
+  type TrainingObserver,
 } from './training';
+export {type Embedding, projector, tensorBoard} from './tensorboard';

@@ -8,15 +8,7 @@ import {Classifier, type LayeredLearner, type Learner} from '../heads';
 import type {View} from '../pictures';
 import {fnv1a} from '../random';
 import {type Run, type RunRecord, type RunResult, runTitle} from '../runs';
-import {
-  type BatchProgress,
-  type Epoch,
-  evaluate,
-  isOptimizerState,
-  type Source,
-  train,
-  type TrainingOptions,
-} from '../training';
+import {evaluate, isOptimizerState, type Source, train, type TrainingOptions} from '../training';
 import {
   completeExperiment,
   type Experiment,
@@ -25,17 +17,15 @@ import {
   trainingOptions,
 } from './configuration';
 import {findNetwork, type NetworkHooks} from './networks';
+import type {RunObserver, RunStart} from './observer';
 import {featureExtraction, keptStages} from './regimes';
 import {featureSource, photoSource} from './sources';
 import type {Workspace} from './workspace';
 
-export interface ExperimentHooks extends NetworkHooks {
-  /** The run's title, once its configuration is complete. */
-  onStart?: (title: string) => void;
+/** An observer, and what is told of the preparations. */
+export interface ExperimentHooks extends NetworkHooks, RunObserver {
   /** Photos whose frozen features are at hand, of all that are needed. */
   onFeatures?: (done: number, total: number) => void;
-  onBatch?: (progress: BatchProgress) => void;
-  onEpoch?: (epoch: Epoch, improved: boolean) => void;
 }
 
 /**
@@ -50,8 +40,11 @@ export async function runExperiment(
   const {network, experiment, kept} = await prepare(options, workspace, hooks);
   const {name = null} = options;
   const stored = workspace.runs.find(experiment);
+  const photos = photosOf(experiment, workspace);
   if (stored?.status === 'complete' && !options.force) {
-    return stored.name === name ? stored : (workspace.runs.rename(stored.id, name) ?? stored);
+    const named = stored.name === name ? stored : (workspace.runs.rename(stored.id, name) ?? stored);
+    await hooks.onFinish?.(named, {photos});
+    return named;
   }
 
   const learner = network.learner(experiment);
@@ -59,26 +52,28 @@ export async function runExperiment(
     const run = workspace.runs.open(experiment, {redo: options.force});
     try {
       run.rename(name);
+      const {title, history} = run.record();
+      await hooks.onStart?.({title, experiment, learner, photos, history});
       await trainAndTest(learner, experiment, kept, run, workspace, hooks);
     } catch (error) {
       if (!hooks.signal?.aborted) throw error;
     } finally {
       run.release();
     }
-    return run.record();
+    const record = run.record();
+    if (record.status === 'complete') await hooks.onFinish?.(record, {photos});
+    return record;
   } finally {
     learner.dispose();
   }
 }
 
 /** What an experiment is put together from; `dispose` it. */
-export interface ExperimentParts {
-  /** 'resnext50_32x4d, everything'. */
-  title: string;
+export interface ExperimentParts extends RunStart {
   /** What it is made of, complete with defaults: classes, preprocessing, what stands in. */
   experiment: Experiment;
-  /** What trains. */
   learner: LayeredLearner;
+  photos: Record<Part, Photo[]>;
   /** The parts of the split, as photos or as frozen features. */
   sources: Record<Part, Source>;
   /** What the training loop is told. */
@@ -150,7 +145,8 @@ async function partsOf(
       close();
       learner.dispose();
     };
-    return {title, experiment, learner, sources, training: trainingOptions(experiment, workspace), dispose};
+    const training = trainingOptions(experiment, workspace);
+    return {title, experiment, learner, photos: photosOf(experiment, workspace), sources, training, dispose};
   } catch (error) {
     learner.dispose();
     throw error;
@@ -162,7 +158,6 @@ async function prepare(options: ExperimentOptions, workspace: Workspace, hooks: 
   const network = await findNetwork(options, workspace, hooks);
   const experiment = completeExperiment(options, network, workspace);
   const title = options.name ?? runTitle(experiment);
-  hooks.onStart?.(title);
   return {title, network, experiment, kept: keptStages(options.regime, network.stages)};
 }
 
@@ -181,12 +176,14 @@ async function trainAndTest(
     const outcome = await train(learner, sources, trainingOptions(experiment, workspace), {
       signal: hooks.signal,
       onBatch: hooks.onBatch,
-      onEpoch: (epoch, improved, state, optimizer) => {
+      onGradients: hooks.onGradients,
+      onEpoch: (epoch, end) => {
+        const {improved, state, optimizer} = end;
         const weights = learner.state();
         run.appendEpoch(epoch);
         if (improved) run.saveBest(weights, epoch.epoch);
         run.saveLast([...weights, ...optimizer()], state);
-        hooks.onEpoch?.(epoch, improved);
+        hooks.onEpoch?.(epoch, end);
       },
       resume: resumed,
     });

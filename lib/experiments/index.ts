@@ -17,6 +17,7 @@ export {
   type randomInstead,
   startOf,
 } from './networks';
+export {type FinishedRun, observers, type RunObserver, type RunStart} from './observer';
 export {everything, featureExtraction, frozenStages, lastStages, type SharedRegime} from './regimes';
 export {foreseeStandIns, type StandIn, standInsInWords} from './stand-ins';
 export {type Gathered, testedByHand} from './tested';

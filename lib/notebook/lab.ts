@@ -15,9 +15,11 @@ import {
   type NetworkParts,
   foreseeStandIns,
   type Gathered,
+  observers,
   openWorkspace,
   type randomInstead,
   runExperiment,
+  type RunObserver,
   standInsInWords,
   startOf,
   testedByHand,
@@ -30,6 +32,7 @@ import {escapeHtml} from '../html';
 import {classificationReport, type LearningCurve, metricNames} from '../metrics';
 import {regimeName, runName, type RunRecord, stateOf, type Tested} from '../runs';
 import type {ActiveLearning, Agreement, FrozenParts, FrozenPartsOptions} from '../labelling';
+import {type BoardObserver, type BoardOptions, type Embedding, projector, tensorBoard} from '../tensorboard';
 import {
   compareWithProgress,
   type CompareOptions,
@@ -37,6 +40,7 @@ import {
   learnWithProgress,
   type LearnOptions,
 } from './activeLearning';
+import {boardFolder} from './board';
 import {type Figure, showFigure, showHtml, showTable, showWarning} from './display';
 import {
   type EmbedOptions,
@@ -175,32 +179,39 @@ export class Lab {
 
   /**
    * Runs one experiment, or shows its stored result at once (`force: true` trains again). JupyterLab's stop button ends
-   * it at the next batch and keeps the best weights; running the cell again goes on after the last epoch.
+   * it at the next batch and keeps the best weights; running the cell again goes on after the last epoch. Observers,
+   * such as `tensorBoard()`, look on.
    */
-  async run(options: ExperimentOptions): Promise<RunRecord> {
+  async run(
+    options: ExperimentOptions,
+    {observers: others = []}: {observers?: readonly RunObserver[]} = {},
+  ): Promise<RunRecord> {
     const line = new ProgressLine();
     let [title, valMacroF1, trained]: [string, number | null, boolean] = [
       backboneName(options.backbone),
       null,
       false,
     ];
+    const progress: RunObserver = {
+      onStart: (run) => {
+        title = run.title;
+      },
+      onBatch: (batch) => {
+        trained = true;
+        line.report({...batch, title, valMacroF1});
+      },
+      onEpoch: (epoch) => {
+        valMacroF1 = epoch.val.macroF1;
+      },
+    };
     const stopped = `${title} was interrupted before its training began. Run the cell again to go on.`;
     const record = await interruptible(stopped, (signal) =>
       runExperiment(options, this.workspace, {
+        ...observers([progress, ...others]),
         signal,
         onWarning: showWarning,
-        onStart: (name) => {
-          title = name;
-        },
         onDownload: (file, {received, total}) => line.report(amount(file, 'bytes', received, total)),
         onFeatures: (done, total) => line.report(amount(`${title} · frozen features`, 'images', done, total)),
-        onBatch: (progress) => {
-          trained = true;
-          line.report({...progress, title, valMacroF1});
-        },
-        onEpoch: (epoch) => {
-          valMacroF1 = epoch.val.macroF1;
-        },
       }),
     );
     this.session.push(record.id);
@@ -237,6 +248,17 @@ export class Lab {
     );
     line.finish(`${title} · ready`);
     return parts;
+  }
+
+  /** An observer that writes runs where `npm run tensorboard` finds them; for a loop of one's own, too (`onStart(parts)`). */
+  tensorBoard(options: BoardOptions = {}): BoardObserver {
+    return tensorBoard(boardFolder(this.workspace), options);
+  }
+
+  /** Writes an embedding where the projector of `npm run tensorboard` finds it. */
+  async projector(embedding: Embedding): Promise<void> {
+    await projector(boardFolder(this.workspace), embedding);
+    console.log(`${embedding.name} is in TensorBoard's projector: npm run tensorboard`);
   }
 
   /** What a testing loop of one's own gathered of the test part, for `showConfusion` and the like. */

@@ -1,5 +1,5 @@
 /** Files that several kernels share: locks, files replaced in one step, files that grow line by line, what is damaged set aside, disk errors in words. */
-export {appendLine} from './append';
+export {appendLine, appendWhole} from './append';
 export {isFull, requireSpace, writing, writingError} from './disk';
 export {type ForeignLine, JsonLines} from './json-lines';
 export {type Lock, LockHeld, lockHolder, takeLock, tryLock, waitForLock, withLock} from './lock';

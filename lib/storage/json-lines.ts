@@ -5,7 +5,7 @@
  */
 import * as fs from 'node:fs';
 import {LabError} from '../errors';
-import {appendText} from './append';
+import {appendWhole} from './append';
 import {writing} from './disk';
 import {takeLock} from './lock';
 
@@ -62,7 +62,7 @@ export class JsonLines<T> {
     const lock = takeLock(`${this.path}.lock`, `${this.path} is being written`, {patienceMs});
     try {
       const whole = writing(this.path, () => isWhole(this.path));
-      appendText(this.path, whole ? text : `\n${text}`);
+      appendWhole(this.path, Buffer.from(whole ? text : `\n${text}`));
     } finally {
       lock.release();
     }

@@ -3,16 +3,14 @@ export {evaluate, type Evaluation} from './evaluate';
 export {layerGradientNorms} from './gradient-norms';
 export {balancedWeights, crossEntropy, type CrossEntropyOptions} from './losses';
 export {
-  type BatchProgress,
   checkTraining,
   dropoutRandom,
-  type Epoch,
   train,
   type TrainingHooks,
   type TrainingOptions,
   type TrainingOutcome,
-  type TrainingState,
 } from './loop';
+export type {BatchProgress, Epoch, EpochEnd, Gradients, TrainingObserver, TrainingState} from './observer';
 export {
   adam,
   type AdamOptions,
@@ -27,4 +25,11 @@ export {
 } from './optimizers';
 export * from './schedules';
 export type {Source, SourceBatch} from './source';
-export {isOptimizerState, type StateTensor, type StepOptions, type StepOutcome, Stepper} from './step';
+export {
+  isOptimizerState,
+  type LookAtGradients,
+  type StateTensor,
+  type StepOptions,
+  type StepOutcome,
+  Stepper,
+} from './step';

@@ -2,14 +2,15 @@
 import {setImmediate} from 'node:timers/promises';
 import {LabError} from '../errors';
 import type {Learner} from '../heads';
-import {accuracy, confusionMatrix, isBetter, type Metric, metrics, type Scores} from '../metrics';
+import {accuracy, confusionMatrix, isBetter, type Metric, metrics} from '../metrics';
 import {fnv1a, mulberry32} from '../random';
 import {evaluate} from './evaluate';
 import {checkCrossEntropy, divergence} from './losses';
+import type {Epoch, TrainingObserver, TrainingState} from './observer';
 import {baseRate} from './optimizers';
 import {learningRateFactor, type Schedule} from './schedules';
 import {type Source, spending} from './source';
-import {type StateTensor, type StepOptions, Stepper} from './step';
+import {type LookAtGradients, type StateTensor, type StepOptions, Stepper} from './step';
 
 export interface TrainingOptions extends StepOptions {
   epochs: number;
@@ -22,41 +23,8 @@ export interface TrainingOptions extends StepOptions {
   seed: number;
 }
 
-/** What an epoch brought. */
-export interface Epoch {
-  epoch: number;
-  learningRate: number;
-  /** Running means over the training photos, each as the network stood before its batch's step. */
-  train: {loss: number; accuracy: number};
-  /** Of the weights at the epoch's end, on the validation part. */
-  val: Scores;
-  /** Of training, without the validation. */
-  seconds: number;
-  valSeconds: number;
-  imagesPerSecond: number;
-}
-
-export interface BatchProgress {
-  epoch: number;
-  epochs: number;
-  batch: number;
-  batches: number;
-  imagesPerSecond: number;
-  /** Estimated seconds to the end of the last epoch. */
-  secondsLeft: number;
-}
-
-/** Where training stands between two epochs; with the learner's and the optimizer's tensors it can go on from there. */
-export interface TrainingState {
-  epoch: number;
-  /** The value is that of the metric on the validation part. */
-  best: {epoch: number; metric: Metric; value: number} | null;
-}
-
-export interface TrainingHooks {
-  onBatch?: (progress: BatchProgress) => void;
-  /** After every epoch; `improved` tells that the learner now holds the best weights so far. */
-  onEpoch?: (epoch: Epoch, improved: boolean, state: TrainingState, optimizer: () => StateTensor[]) => void;
+/** An observer, and what steers the training. */
+export interface TrainingHooks extends TrainingObserver {
   /** Ends training at the next batch. */
   signal?: AbortSignal;
   /** Where an earlier training stopped; the learner must hold its weights. */
@@ -80,7 +48,7 @@ export async function train(
   hooks: TrainingHooks = {},
 ): Promise<TrainingOutcome> {
   const {epochs, schedule, patience = Infinity, select = 'macroF1'} = options;
-  const {signal, resume} = hooks;
+  const {signal, resume, onGradients} = hooks;
   const stepsPerEpoch = data.train.batchesPerEpoch;
   const {classes} = learner;
   checkTraining(options, {stepsPerEpoch, classes});
@@ -102,7 +70,11 @@ export async function train(
         factor = learningRateFactor(schedule, step, stepsPerEpoch, epochs);
         step++;
         const batch = step - state.epoch * stepsPerEpoch;
-        const done = spending(x, () => stepper.step(x, labels, random, factor, step));
+        const look: LookAtGradients | undefined =
+          onGradients && batch === stepsPerEpoch
+            ? (found) => onGradients(found, {epoch, learner})
+            : undefined;
+        const done = spending(x, () => stepper.step(x, labels, random, factor, step, look));
         if (!Number.isFinite(done.loss)) {
           throw divergence(`The loss became ${done.loss} in epoch ${epoch}, batch ${batch}`);
         }
@@ -140,7 +112,7 @@ export async function train(
         valSeconds,
         imagesPerSecond: truth.length / seconds,
       };
-      hooks.onEpoch?.(record, improved, state, () => stepper.state());
+      hooks.onEpoch?.(record, {learner, improved, state, optimizer: () => stepper.state()});
     }
     return {state, interrupted: false};
   } catch (error) {

@@ -1,6 +1,7 @@
 import {gradients, tf, type Tensor} from '../engine';
 import type {Learner} from '../heads';
 import {crossEntropy, type CrossEntropyOptions} from './losses';
+import type {Gradients} from './observer';
 import {baseRate, makeOptimizer, type OptimizerOptions} from './optimizers';
 
 export interface StepOptions extends CrossEntropyOptions {
@@ -20,6 +21,9 @@ export interface StepOutcome {
   loss: number;
   predicted: Int32Array;
 }
+
+/** Is shown the gradients of a step before they are clipped; they are disposed when it returns. */
+export type LookAtGradients = (gradients: Gradients) => void;
 
 const separator = '#';
 
@@ -45,9 +49,17 @@ export class Stepper {
    * One step on a batch; `factor` scales the base learning rates, `count` is the step's number from 1 over the whole
    * training. Returns the loss before the step, and the class predicted of each row.
    */
-  step(x: Tensor, labels: Int32Array, random: () => number, factor: number, count: number): StepOutcome {
+  step(
+    x: Tensor,
+    labels: Int32Array,
+    random: () => number,
+    factor: number,
+    count: number,
+    look?: LookAtGradients,
+  ): StepOutcome {
     const {value, grads, predicted} = this.gradients(x, labels, random);
     try {
+      look?.(new Map([...this.trainable].map(([name, {variable}]) => [name, grads[variable.name]])));
       const loss = value.dataSync()[0];
       const scale = this.clippingScale(Object.values(grads));
       for (const [name, {variable, part}] of this.trainable) {

@@ -199,7 +199,9 @@ test('a name is kept with the run, which another name does not make another run'
   const {record} = await run({...small, name: 'first try'}, workspace);
   assert.deepEqual([record.name, record.title], ['first try', 'first try']);
   const titles: string[] = [];
-  const again = await run({...small, name: 'baseline'}, workspace, {onStart: (title) => titles.push(title)});
+  const again = await run({...small, name: 'baseline'}, workspace, {
+    onFinish: ({title}) => void titles.push(title),
+  });
   assert.equal(again.counts.epochs, 0);
   assert.deepEqual(again.record, {...record, name: 'baseline', title: 'baseline'});
   assert.deepEqual(titles, ['baseline']);

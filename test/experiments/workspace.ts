@@ -49,9 +49,9 @@ export async function run(options: ExperimentOptions, workspace: Workspace, hook
       counts.batches++;
       hooks.onBatch?.(progress);
     },
-    onEpoch: (epoch, improved) => {
+    onEpoch: (epoch, end) => {
       counts.epochs++;
-      hooks.onEpoch?.(epoch, improved);
+      hooks.onEpoch?.(epoch, end);
     },
   });
   assert.equal(tf.memory().numTensors, numTensors, 'tensors left behind');

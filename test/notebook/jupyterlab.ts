@@ -72,7 +72,7 @@ export async function startJupyterLab(folder: string, environment: NodeJS.Proces
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const {port} = server.address() as {port: number};

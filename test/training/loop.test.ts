@@ -54,7 +54,7 @@ test('the loop learns, and tells how far it is', async () => {
     const bests: number[] = [];
     const outcome = await train(classifier, data, options, {
       onBatch: (progress) => batches.push(progress),
-      onEpoch: (epoch, improved, state) => {
+      onEpoch: (epoch, {improved, state}) => {
         epochs.push(epoch);
         if (improved) bests.push(epoch.epoch);
         assert.deepEqual(state.best?.epoch, bests.at(-1));
@@ -124,7 +124,7 @@ for (const optimizer of [
         onBatch: ({epoch, batch}) => {
           if (epoch === 3 && batch === 2) controller.abort();
         },
-        onEpoch: (epoch, _improved, after, optimizerState) => {
+        onEpoch: (epoch, {state: after, optimizer: optimizerState}) => {
           history.push(epoch);
           stored = {state: after, optimizer: optimizerState(), weights: classifier.state()};
         },
@@ -205,7 +205,7 @@ for (const select of metrics) {
       const bests: number[] = [];
       const wild = {...options, optimizer: adamw({learningRate: 0.1}), epochs: 12, patience: 2, select};
       const {state} = await train(classifier, data, wild, {
-        onEpoch: (epoch, improved) => {
+        onEpoch: (epoch, {improved}) => {
           epochs.push(epoch);
           if (improved) bests.push(epoch.epoch);
         },
@@ -416,3 +416,34 @@ for (const label of [-1, 3]) {
     });
   });
 }
+
+test('an observer is shown the gradients of each epoch’s last step, before they are clipped, and may keep none', async () => {
+  await withClassifier(async (classifier) => {
+    const shown: {epoch: number; norm: number; names: string[]}[] = [];
+    const counts: number[] = [];
+    await train(
+      classifier,
+      data,
+      {...options, epochs: 3, clipNorm: 1e-6},
+      {
+        onGradients: (gradients, {epoch, learner}) => {
+          assert.equal(learner, classifier);
+          const values = [...gradients.values()].flatMap((each) => Array.from(each.dataSync()));
+          const norm = Math.hypot(...values);
+          shown.push({epoch, norm, names: [...gradients.keys()]});
+        },
+        onEpoch: () => counts.push(tf.memory().numTensors),
+      },
+    );
+    assert.deepEqual(
+      shown.map(({epoch}) => epoch),
+      [1, 2, 3],
+    );
+    assert.ok(
+      shown.every(({norm}) => norm > 1e-3),
+      'they are larger than the clipped ones',
+    );
+    assert.deepEqual(shown[0].names, [...classifier.trainable().keys()]);
+    assert.deepEqual(new Set(counts).size, 1);
+  });
+});

@@ -1,0 +1,68 @@
+/** TensorBoard as `npm run tensorboard` starts it. */
+import assert from 'node:assert/strict';
+import {spawn} from 'node:child_process';
+import {join} from 'node:path';
+import {freePort, root} from '../notebook/jupyterlab';
+
+export interface TensorBoard {
+  address: string;
+  /** What its HTTP interface answers to a GET. */
+  get: (path: string, query?: Record<string, string>) => Promise<Response>;
+  json: <T>(path: string, query?: Record<string, string>) => Promise<T>;
+  post: <T>(path: string, body: object) => Promise<T>;
+  stop: () => Promise<void>;
+}
+
+/** Serves `<home>/models/tensorboard` with one of the two loaders; resolves once `run` has been read. */
+export async function startTensorBoard(
+  home: string,
+  {fast, run}: {fast: boolean; run: string},
+): Promise<TensorBoard> {
+  const port = await freePort();
+  const options = ['--port', String(port), `--load_fast=${fast}`, '--reload_interval', '1'];
+  const server = spawn(process.execPath, [join(root, 'setup', 'tensorboard.mjs'), ...options], {
+    env: {...process.env, LAB_HOME: home},
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  for (const stream of [server.stdout, server.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (log += text));
+  }
+  const ended = new Promise<void>((done) => server.on('close', () => done()));
+  const address = `http://127.0.0.1:${port}`;
+  const get = (path: string, query: Record<string, string> = {}) =>
+    fetch(`${address}/data/${path}?${new URLSearchParams(query).toString()}`);
+  const json = async <T>(path: string, query?: Record<string, string>): Promise<T> => {
+    const response = await get(path, query);
+    assert.ok(response.ok, `${path}: ${response.status}`);
+    return (await response.json()) as T;
+  };
+  const hasRun = () =>
+    json<string[]>('runs').then(
+      (runs) => runs.includes(run),
+      () => false,
+    );
+  while (!(await hasRun())) {
+    if (server.exitCode !== null) throw new Error(`TensorBoard ended:\n${log}`);
+    await new Promise((next) => setTimeout(next, 200));
+  }
+  assert.match(log, new RegExp(`TensorBoard 2\\.21\\.0 at ${address}`), 'it prints its address');
+  return {
+    address,
+    get,
+    json,
+    post: async <T>(path: string, body: object) => {
+      const response = await fetch(`${address}/data/${path}`, {
+        method: 'POST',
+        headers: {'content-type': 'application/json'},
+        body: JSON.stringify(body),
+      });
+      assert.ok(response.ok, `${path}: ${response.status}`);
+      return (await response.json()) as T;
+    },
+    async stop() {
+      server.kill('SIGTERM');
+      await ended;
+    },
+  };
+}

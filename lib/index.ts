@@ -96,6 +96,7 @@ export {
 } from './notebook';
 export {
   accuracy,
+  bootstrapInterval,
   classificationReport,
   cohensKappa,
   confusedPairs,

@@ -41,13 +41,16 @@ export interface Agreement {
   only: string | null;
 }
 
+/** A label as its giver stands to it; who states no confidence is sure. */
+type Given = Pick<Judgement, 'label'> & {confidence: number | null};
+
 /**
  * Holds labels against those of a hand-checked sample, both by the photo's key. Throws a LabError on an empty sample and on
  * a label that is none of the classes.
  */
 export function agreementWith(
   sample: ReadonlyMap<string, string>,
-  labels: ReadonlyMap<string, Judgement>,
+  labels: ReadonlyMap<string, Given>,
   {way, classes}: {way: string; classes: readonly string[]},
 ): Agreement {
   if (sample.size === 0) {
@@ -59,7 +62,9 @@ export function agreementWith(
     const truth = place(checked, 'the sample');
     if (!judgement) return [];
     const {label, confidence} = judgement;
-    return [{photo, checked, judged: label, confidence, truth, predicted: place(label, way)}];
+    return [
+      {photo, checked, judged: label, confidence: confidence ?? 1, truth, predicted: place(label, way)},
+    ];
   });
   const confusion = confusionMatrix(
     pairs.map(({truth}) => truth),

@@ -32,7 +32,8 @@ import {escapeHtml} from '../html';
 import {classificationReport, type LearningCurve, metricNames} from '../metrics';
 import {regimeName, runName, type RunRecord, stateOf, type Tested} from '../runs';
 import type {ActiveLearning, Agreement, FrozenParts, FrozenPartsOptions} from '../labelling';
-import {type BoardObserver, type BoardOptions, type Embedding, projector, tensorBoard} from '../tensorboard';
+import {thumbnail} from '../pictures';
+import {type BoardObserver, type BoardOptions, projector, tensorBoard} from '../tensorboard';
 import {
   compareWithProgress,
   type CompareOptions,
@@ -255,10 +256,12 @@ export class Lab {
     return tensorBoard(boardFolder(this.workspace), options);
   }
 
-  /** Writes an embedding where the projector of `npm run tensorboard` finds it. */
-  async projector(embedding: Embedding): Promise<void> {
-    await projector(boardFolder(this.workspace), embedding);
-    console.log(`${embedding.name} is in TensorBoard's projector: npm run tensorboard`);
+  /** Writes embeddings, with their photos, where the projector of `npm run tensorboard` finds them. */
+  async projector({title, vectors, width, photos, classes}: Embeddings, name = title): Promise<void> {
+    const labels = photos.map(({label}) => classes[label]);
+    const thumbnails = await Promise.all(photos.map(({picture}) => thumbnail(picture)));
+    await projector(boardFolder(this.workspace), {name, vectors, width, labels, thumbnails});
+    console.log(`${name} is in TensorBoard's projector: npm run tensorboard`);
   }
 
   /** What a testing loop of one's own gathered of the test part, for `showConfusion` and the like. */

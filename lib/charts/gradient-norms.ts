@@ -42,7 +42,7 @@ export function gradientNorms(networks: readonly LayerNorms[], options: ChartOpt
     })),
     layout: {
       xaxis: axis('layer, counted from the input'),
-      yaxis: axis('norm of the gradient', {type: 'log', exponentformat: 'power'}),
+      yaxis: axis('norm of the gradient', {type: 'log', dtick: 1, exponentformat: 'power'}),
     },
   });
 }

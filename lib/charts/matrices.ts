@@ -1,5 +1,6 @@
 import {escapeHtml} from '../html';
 import {FAINT_INK, INK} from './figure';
+import {heading} from './text';
 
 export type Matrix = readonly (readonly number[])[];
 
@@ -11,10 +12,14 @@ export interface MatrixItem {
 }
 
 /** Matrices side by side as tables of numbers, the greater the darker, or as pictures; styled inline like `imageGrid`. */
-export function matrixTables(items: readonly MatrixItem[], title: string): string {
+export function matrixTables(
+  items: readonly MatrixItem[],
+  title: string,
+  standIns: readonly string[] = [],
+): string {
   return [
     `<div style="background-color:#ffffff;color:${INK};padding:14px;font-family:system-ui, sans-serif">`,
-    `<div style="font-size:17px;font-weight:bold;margin-bottom:8px">${escapeHtml(title)}</div>`,
+    `<div style="font-size:17px;font-weight:bold;margin-bottom:8px">${escapeHtml(heading(title, standIns))}</div>`,
     '<div style="display:flex;flex-wrap:wrap;gap:18px;align-items:flex-start">',
     ...items.map(
       (item) =>

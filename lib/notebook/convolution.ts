@@ -102,15 +102,19 @@ function convolvedSize({size, kernel, ...options}: SizeSettings): number {
   );
 }
 
-/** Matrices side by side: small ones as numbers, large ones as pictures. */
-export async function showMatrices(matrices: Readonly<Record<string, Matrix>>, title: string): Promise<void> {
+/** Matrices side by side: small ones as numbers, large ones as pictures; the title owns up to `standIns`. */
+export async function showMatrices(
+  matrices: Readonly<Record<string, Matrix>>,
+  title: string,
+  {standIns = []}: {standIns?: readonly string[]} = {},
+): Promise<void> {
   const items = Object.entries(matrices).map(async ([name, values]) => {
     const [height, width] = sides(name, values);
     if (Math.max(height, width) <= mostNumbers) return {title: name, values};
     const heading = `${name}, ${height} x ${width}`;
     return {title: heading, values, image: await matrixPicture(values.flat(), [height, width], {size: 220})};
   });
-  showHtml(matrixTables(await Promise.all(items), title));
+  showHtml(matrixTables(await Promise.all(items), title, standIns));
 }
 
 /** Rows or columns up to which numbers can be read. */

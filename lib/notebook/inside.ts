@@ -79,7 +79,6 @@ export async function kernelGrid(
         ? Float32Array.from({length: 3 * area}, (__, i) => slice(kernel, i % 3)[Math.floor(i / 3)])
         : slice(kernel, 0),
       [height, width],
-      {size: 64},
     ),
     caption: `kernel ${kernel}`,
   }));
@@ -88,7 +87,7 @@ export async function kernelGrid(
   return imageGrid(await Promise.all(items), {
     title: `${title}: ${Math.min(kernels, count)} of ${count} kernels of ${layer}`,
     subtitle: `${height} x ${width}, ${channelWords}; each from its least weight (black) to its greatest (white).`,
-    columns: 16,
+    columns: 8,
     standIns: experiment.standIns,
   });
 }

@@ -19,7 +19,7 @@ const viridis: readonly (readonly [number, number, number])[] = [
 
 /**
  * Numbers [height, width], or [height, width, 3] as RGB, as a PNG in a `data:` address, from their least value to their
- * greatest, each enlarged to whole squares so that the longer side has about `size` pixels.
+ * greatest, each enlarged to whole squares so that the longer side has about `size` pixels; a larger matrix is reduced to it.
  */
 export async function matrixPicture(
   values: ArrayLike<number>,
@@ -36,9 +36,11 @@ export async function matrixPicture(
   const pixels = isColoured
     ? shares.map((share) => Math.round(255 * share))
     : shares.flatMap((share) => (colours === 'grey' ? grey(share) : interpolated(share)));
-  const times = Math.max(1, Math.round(size / Math.max(height, width)));
+  const longest = Math.max(height, width);
+  const times = longest > size ? size / longest : Math.round(size / longest);
+  const [columns, rows] = [width, height].map((side) => Math.max(1, Math.round(times * side)));
   const png = await sharp(Uint8Array.from(pixels), {raw: {width, height, channels: 3}})
-    .resize(times * width, times * height, {kernel: 'nearest'})
+    .resize(columns, rows, {kernel: times < 1 ? 'lanczos3' : 'nearest', fit: 'fill'})
     .png({palette: !isColoured, compressionLevel: 9})
     .toBuffer();
   return `data:image/png;base64,${png.toString('base64')}`;

@@ -6,6 +6,7 @@ import {
   confusedPairsTable,
   imageGrid,
   learningCurvesTable,
+  matrixTables,
   reportRows,
   reportTable,
   reportText,
@@ -237,6 +238,25 @@ test('what labels bring: with half of them, with all, and how many lead to where
     ...['random', '40', '0.600 ± 0.000', '0.850 ± 0.000', '40'],
   ]);
   assert.match(learningCurvesTable([]), /No round has ended yet\./);
+});
+
+test('matrices are numbers or pictures, and their title owns up to what stands in', () => {
+  const items = [
+    {
+      title: '<map>',
+      values: [
+        [1, 0.123],
+        [-2, 5],
+      ],
+    },
+    {title: 'a photo', values: [[0]], image: PIXEL},
+  ];
+  const html = matrixTables(items, 'Pooling', ['CIFAR-10 photos']);
+  assert.deepEqual(cellsOf(html), ['1', '0.12', '-2', '5']);
+  assert.equal(occurrences(html, /<img src="data:image\/gif/g), 1);
+  assert.match(html, /&lt;map&gt;/);
+  assert.match(html, NOTICE);
+  assert.doesNotMatch(matrixTables(items, 'Pooling'), /stand-in/);
 });
 
 test('a report as text is laid out as scikit-learn prints it', () => {

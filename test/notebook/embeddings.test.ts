@@ -105,7 +105,9 @@ test('a stored run can be looked into, and compared with a backbone as it comes'
     );
     await rejects(featureMapGrids(workspace, parts, {photo: 999}), /There is no photo 999 in the part "val"/);
 
-    assert.equal(count(await kernelGrid(parts, {}), /<img /g), 8);
+    const kernels = await kernelGrid(parts, {});
+    assert.equal(count(kernels, /<img /g), 8);
+    assert.match(kernels, /repeat\(8,/, 'captions stay in one line');
     assert.match(await kernelGrid(parts, {layer: 'c2', kernels: 4}), /4 of 12 kernels of c2/);
     await rejects(kernelGrid(parts, {layer: 'out'}), /out has weights of shape \[6, 12\]/);
     assert.match(await kernelOverChannels(workspace, parts, {layer: 'c2'}), /sum over all 8 channels/);

@@ -7,7 +7,7 @@ import {checkNode, graphicsCards} from './machine.mjs';
 import {SetupError, commandLine} from './processes.mjs';
 import {inProject, nodeModules, root, venv, venvPython} from './project.mjs';
 import {findPython, lockText, pythonVersion, readPins} from './python.mjs';
-import {steps} from './steps.mjs';
+import {steps, stepsOnDemand} from './steps.mjs';
 
 /**
  * One line of the doctor's report.
@@ -41,6 +41,7 @@ function examine() {
   return [
     ...tools,
     ...setUp,
+    ...onDemand(),
     ...versions(),
     graphicsCard(),
     browser(),
@@ -91,6 +92,20 @@ function versions() {
 function packageVersion(name) {
   const text = readFileSync(path.join(nodeModules, name, 'package.json'), 'utf8');
   return /** @type {{version: string}} */ (JSON.parse(text)).version;
+}
+
+/**
+ * What commands of their own have brought, which the lab runs without.
+ * @returns {Finding[]}
+ */
+function onDemand() {
+  return stepsOnDemand().map((step) => {
+    const fault = step.missing() ?? step.works();
+    const name = step.title();
+    return fault === null
+      ? {name, state: 'ok', text: 'in place, and works'}
+      : {name, state: 'note', text: `${fault}; ${setUpRemedy}`};
+  });
 }
 
 /** @returns {Finding} */

@@ -16,8 +16,9 @@ const candidates = [
   'python',
 ];
 
-/** A copy of the lock file of what was last installed. */
+/** Copies of the lock files of what was last installed. */
 const installedFile = path.join(venv, 'requirements.txt');
+const installedTensorBoard = path.join(venv, 'tensorboard.txt');
 
 /** What of .venv is not Python's. */
 const kept = ['engine'];
@@ -32,7 +33,7 @@ export const pythonPackages = {
       ? null
       : 'setup/requirements/jupyter.txt has changed';
   },
-  works: () => complaint(venvPython, trial(readPins(lockText('jupyter')))),
+  works: () => complaint(venvPython, trial('jupyter', notebookTools)),
   perform: async () => {
     const python = existsSync(venvPython) && pythonVersion(venvPython);
     const imported = existsSync(installedFile) ? pythonPackages.works() === null : imports(venvPython, 'pip');
@@ -42,14 +43,41 @@ export const pythonPackages = {
   },
 };
 
+/** Done by `npm run tensorboard` alone: who never opens TensorBoard need not have it. @type {import('./steps.mjs').Step} */
+export const tensorBoard = {
+  title: () => `TensorBoard ${readPins(lockText('tensorboard')).tensorboard} in .venv`,
+  missing: () => {
+    if (!hasTensorBoard()) return '.venv has no TensorBoard';
+    return readFileSync(installedTensorBoard, 'utf8') === lockText('tensorboard')
+      ? null
+      : 'setup/requirements/tensorboard.txt has changed';
+  },
+  works: () =>
+    complaint(venvPython, `${trial('tensorboard', 'tensorboard.main')}tensorboard.default.get_plugins()`),
+  perform: async () => {
+    await installLocked('tensorboard');
+    if (tensorBoard.works() !== null) await installLocked('tensorboard', ['--force-reinstall']);
+    writeFileSync(installedTensorBoard, lockText('tensorboard'));
+  },
+};
+
+/** Whether TensorBoard was installed into .venv, be it another version. */
+export const hasTensorBoard = () => existsSync(installedTensorBoard);
+
+/** What the notebooks are run by. */
+const notebookTools = 'pip, jupyterlab.labapp, jupyter_client, nbconvert, nbclient, plotly, jinja2';
+
 /**
- * Python that imports what the notebooks are run by and compares the versions of all that is installed.
- * @param {Record<string, string>} pins
+ * Python that imports modules and compares the versions of what is installed with those that a lock file has for it.
+ * @param {Lock} name
+ * @param {string} modules
  */
-const trial = (pins) => `
+const trial = (name, modules) => `
 import importlib.metadata, re, sys
-import pip, jupyterlab.labapp, jupyter_client, nbconvert, nbclient, plotly, jinja2
-pins = ${JSON.stringify(pins)}
+from packaging.markers import Marker
+import ${modules}
+locked = ${JSON.stringify(pinsOf(lockText(name)))}
+pins = {name: version for name, version, marker in locked if not marker or Marker(marker).evaluate()}
 for found in importlib.metadata.distributions():
     name = re.sub(r"[-_.]+", "-", found.name).lower()
     if pins.get(name, found.version) != found.version:
@@ -65,7 +93,7 @@ async function makeEnvironment() {
   await run(command, ['-m', 'venv', venv]);
 }
 
-/** @typedef {'jupyter' | 'zig' | 'tensorflow' | 'tensorflow-cpu' | 'tensorflow-cuda'} Lock a lock file in setup/requirements */
+/** @typedef {'jupyter' | 'tensorboard' | 'zig' | 'tensorflow' | 'tensorflow-cpu' | 'tensorflow-cuda'} Lock a lock file in setup/requirements */
 
 /** @param {Lock} name */
 const lockFile = (name) => path.join(setupFolder, 'requirements', `${name}.txt`);
@@ -74,19 +102,26 @@ const lockFile = (name) => path.join(setupFolder, 'requirements', `${name}.txt`)
 export const lockText = (name) => readFileSync(lockFile(name), 'utf8');
 
 /**
- * The versions that a requirements file pins, by package.
+ * What a requirements file pins: name, version and the marker of where that holds, empty for everywhere.
+ * @param {string} text lines of `name==version`, with markers and hashes or without
+ * @returns {[name: string, version: string, marker: string][]}
+ */
+export function pinsOf(text) {
+  const lines = text.split('\n').filter((line) => /^[^\s#]/.test(line));
+  return lines.map((line) => {
+    const pin = /^([\w.-]+)==([\w.]+)(?: *; *([^\\]+?))?(?: *\\)?$/.exec(line.trim());
+    if (!pin) throw new SetupError(`Python's requirements: '${line}' is not of the form name==version.`);
+    return [pin[1], pin[2], pin[3] ?? ''];
+  });
+}
+
+/**
+ * The versions that a requirements file pins, by package; of several, for different Pythons, the last.
  * @param {string} text lines of `name==version`, with markers and hashes or without
  * @returns {Record<string, string>}
  */
 export function readPins(text) {
-  const lines = text.split('\n').filter((line) => /^[^\s#]/.test(line));
-  return Object.fromEntries(
-    lines.map((line) => {
-      const pin = /^([\w.-]+)==([\w.]+)(?=$|[ ;\\])/.exec(line.trim());
-      if (!pin) throw new SetupError(`Python's requirements: '${line}' is not of the form name==version.`);
-      return [pin[1], pin[2]];
-    }),
-  );
+  return Object.fromEntries(pinsOf(text).map(([name, version]) => [name, version]));
 }
 
 /**

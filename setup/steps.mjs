@@ -8,7 +8,7 @@ import {checkNode} from './machine.mjs';
 import {npmPackages} from './packages.mjs';
 import {SetupError} from './processes.mjs';
 import {root} from './project.mjs';
-import {findPython, pythonPackages} from './python.mjs';
+import {findPython, hasTensorBoard, pythonPackages, tensorBoard} from './python.mjs';
 
 /**
  * @typedef {object} Step
@@ -21,25 +21,30 @@ import {findPython, pythonPackages} from './python.mjs';
 /** @type {Step[]} */
 export const steps = [npmPackages, pythonPackages, engine, binding, jupyter, library];
 
+/** The steps of what a command of its own has brought, which the set-up then keeps in order too. */
+export const stepsOnDemand = () => (hasTensorBoard() ? [tensorBoard] : []);
+
 /**
  * Does what is missing, with a line for each step, and tries what it has done; quick, silent and without the network
  * when nothing is. Of several at once one does it and the others wait.
- * @param {{thorough?: boolean}} [options] `thorough` also tries what is in place, and renews what does not work
+ * @param {{thorough?: boolean, more?: Step[]}} [options] `thorough` also tries what is in place, and renews what does
+ *   not work; `more` are steps to do after the others
  * @throws {SetupError} before anything is done when this machine cannot run the lab
  */
-export async function setUp({thorough = false} = {}) {
+export async function setUp({thorough = false, more = []} = {}) {
   checkNode(process.versions.node);
   engineBuild();
+  const all = [...steps, ...more];
   /** @param {Step} step */
   const isDone = (step) => step.missing() === null && (!thorough || step.works() === null);
   /** @type {(() => void) | undefined} */
   let unlock;
   try {
-    for (const [index, step] of steps.entries()) {
+    for (const [index, step] of all.entries()) {
       if (isDone(step)) continue;
       unlock ??= await lockFolder(root, findPython());
       if (isDone(step)) continue;
-      process.stdout.write(`[${index + 1}/${steps.length}] ${step.title()} ... `);
+      process.stdout.write(`[${index + 1}/${all.length}] ${step.title()} ... `);
       const start = performance.now();
       await bring(step);
       console.log(`${Math.round((performance.now() - start) / 1000)} s`);

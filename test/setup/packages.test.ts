@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import {test} from 'node:test';
+import {isDeepStrictEqual} from 'node:util';
 import {tensorflowVersion} from '../../setup/machine.mjs';
 import {difference} from '../../setup/packages.mjs';
-import {isSupported, lockText, readPins} from '../../setup/python.mjs';
+import {isSupported, lockText, pinsOf, readPins} from '../../setup/python.mjs';
 
 const locked = {
   '': {version: '0.1.0'},
@@ -37,6 +38,13 @@ test('pins are read from a requirements file, and only pins are allowed', () => 
     jupyterlab: '4.6.6',
     plotly: '7.1.0',
   });
+  const locked =
+    "a==1.0 ; python_full_version < '3.11' \\\n    --hash=sha256:0\na==2.0 ; os_name == 'nt'\nb==3.0 \\\n";
+  assert.deepEqual(pinsOf(locked), [
+    ['a', '1.0', "python_full_version < '3.11'"],
+    ['a', '2.0', "os_name == 'nt'"],
+    ['b', '3.0', ''],
+  ]);
   assert.throws(() => readPins('plotly>=7\n'), /'plotly>=7' is not of the form name==version/);
 });
 
@@ -48,7 +56,8 @@ test('Python 3.10 and newer can make the environment', () => {
 });
 
 test('every package that Python gives is pinned with hashes, and no host stands in a lock file', () => {
-  for (const name of ['jupyter', 'zig', 'tensorflow', 'tensorflow-cpu', 'tensorflow-cuda'] as const) {
+  const locks = ['jupyter', 'tensorboard', 'zig', 'tensorflow', 'tensorflow-cpu', 'tensorflow-cuda'] as const;
+  for (const name of locks) {
     const text = lockText(name);
     const wanted = readFileSync(`setup/requirements/${name}.in`, 'utf8');
     const pins = readPins(text);
@@ -57,6 +66,18 @@ test('every package that Python gives is pinned with hashes, and no host stands 
     for (const entry of entries) assert.match(entry, /\\\n {4}--hash=sha256:[0-9a-f]{64}/);
     assert.doesNotMatch(text, /:\/\//);
   }
+});
+
+test('what TensorBoard shares with JupyterLab is of the same version for the same Pythons', () => {
+  const [jupyter, tensorboard] = (['jupyter', 'tensorboard'] as const).map((name) => pinsOf(lockText(name)));
+  const ofJupyter = new Set(jupyter.map(([name]) => name));
+  const shared = tensorboard.filter(([name]) => ofJupyter.has(name));
+  assert.ok(shared.length > 0);
+  for (const pin of shared)
+    assert.ok(
+      jupyter.some((other) => isDeepStrictEqual(other, pin)),
+      pin.join(' '),
+    );
 });
 
 test('the version of TensorFlow is one, in code and in lock files', () => {

@@ -2,6 +2,7 @@
 import {collectPhotos, type Collection, type CollectOptions} from '../collecting';
 import {escapeHtml} from '../html';
 import {showHtml} from './display';
+import {inProject} from './folder';
 import {interruptible} from './interrupt';
 import {ProgressLine} from './progress';
 
@@ -18,6 +19,7 @@ export async function collect(
   const collection = await interruptible(stopped, (signal) =>
     collectPhotos({
       ...options,
+      folder: inProject(options.folder),
       signal,
       onProgress: ({photos, of}) => line.report({title, unit: 'images', done: photos, total: of}),
       onWarning: (message) => showHtml(`<div>⚠ ${escapeHtml(message)}</div>`),

@@ -1,5 +1,5 @@
 import {existsSync} from 'node:fs';
-import {dirname, join, resolve} from 'node:path';
+import {dirname, isAbsolute, join, resolve} from 'node:path';
 import {LabError} from '../errors';
 
 /** Where `data/` and `models/` lie: the environment's `LAB_HOME`, else the nearest folder above with a package.json. */
@@ -14,3 +14,6 @@ export function projectFolder(start = process.cwd()): string {
   }
   return folder;
 }
+
+/** A path as a cell gives it: a relative one begins in the folder of `data/` and `models/`, wherever the notebook lies. */
+export const inProject = (path: string): string => (isAbsolute(path) ? path : resolve(projectFolder(), path));

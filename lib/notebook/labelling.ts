@@ -1,5 +1,5 @@
 /** Labelling as a cell runs it: the photos of a folder, a person's page, a vision model. */
-import {join, resolve} from 'node:path';
+import {join} from 'node:path';
 import {openDataset, type PhotoLabels} from '../datasets';
 import {LabError} from '../errors';
 import {escapeHtml} from '../html';
@@ -16,7 +16,7 @@ import {
 } from '../labelling';
 import type {Picture} from '../pictures';
 import {showHtml, showWarning} from './display';
-import {projectFolder} from './folder';
+import {inProject, projectFolder} from './folder';
 import {interruptible} from './interrupt';
 import {ProgressLine} from './progress';
 
@@ -26,7 +26,7 @@ export type LabelsChoice = string | {file: string; by?: readonly string[]};
 /** What a file says of the photos. Throws a LabError when it holds no label. */
 export function photoLabels(choice: LabelsChoice): PhotoLabels {
   const {file, by} = typeof choice === 'string' ? {file: choice, by: undefined} : choice;
-  const source = resolve(file);
+  const source = inProject(file);
   const labels = new Labels(source);
   tellUnread(labels);
   const standing = labels.standing(by);
@@ -50,7 +50,7 @@ function tellUnread(labels: Labels): void {
 
 /** The labels in a file, of these classes; the file is begun with the first label. */
 export function openLabels(file: string, classes?: readonly string[]): Labels {
-  const labels = new Labels(resolve(file), classes);
+  const labels = new Labels(inProject(file), classes);
   tellUnread(labels);
   return labels;
 }

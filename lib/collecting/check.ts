@@ -19,15 +19,8 @@ export interface PhotoFacts {
 /** Bytes are no photo that can be used; the message is the reason. */
 export class NoPhoto extends Error {}
 
-const endings: Record<string, string> = {
-  JPEG: 'jpg',
-  PNG: 'png',
-  GIF: 'gif',
-  WebP: 'webp',
-  TIFF: 'tif',
-  AVIF: 'avif',
-  HEIF: 'heif',
-};
+/** What a file of a format is called where that is not the format's own name. */
+const endings: Partial<Record<string, string>> = {JPEG: 'jpg', TIFF: 'tif'};
 /** Beyond it one photo would take more memory than a batch of others. */
 const mostPixels = 50e6;
 
@@ -41,7 +34,13 @@ export async function checkPhoto(bytes: Buffer, smallestSide: number): Promise<P
     const size = `${width} x ${height} pixels`;
     if (Math.min(width, height) < smallestSide) throw new NoPhoto(`tiny: ${size}`);
     if (width * height > mostPixels) throw new NoPhoto(`too large: ${size}`);
-    return {ending: endings[format], bytes: bytes.length, width, height, ...(await examine(bytes))};
+    return {
+      ending: endings[format] ?? format.toLowerCase(),
+      bytes: bytes.length,
+      width,
+      height,
+      ...(await examine(bytes)),
+    };
   } catch (error) {
     if (error instanceof NoPhoto) throw error;
     throw new NoPhoto(`not a readable image (${(error as Error).message.split('\n')[0].trim()})`);

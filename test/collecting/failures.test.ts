@@ -251,7 +251,12 @@ test('single photos that fail are listed and left out, and what may pass is aske
     ['nothing', Buffer.alloc(0), /^not a picture \(an empty answer\)$/],
     ['cut', jpeg.subarray(0, jpeg.length / 2), /^not a readable image \(.*\)$/],
     ['tiny', await jpegOf(851, 32), /^tiny: 32 x 32 pixels$/],
-    ['bitmap', Buffer.from('BM'.padEnd(20, '\0')), /^BMP, which cannot be read here$/],
+    ['bitmap', Buffer.from('BM'.padEnd(20, '\0')), /^not a readable image \(.*\)$/],
+    [
+      'video',
+      Buffer.from('\0\0\0\x18ftypheic'.padEnd(32, '\0')),
+      /^HEIC \(HEVC\), which cannot be read here$/,
+    ],
     ['endless', endless, /^its answer is larger than the limit of 1\.0 MB$/],
     ['large', large, /^its answer is larger than the limit of 1\.0 MB$/],
     [

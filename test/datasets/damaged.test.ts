@@ -36,7 +36,7 @@ function damaged(bytes: Buffer, kind: number, share: number): Buffer {
   const at = Math.floor(share * (bytes.length - 1));
   const copy = Buffer.from(bytes);
   if (kind === 0) copy[at] ^= 0x55;
-  else if (kind === 1) copy.fill(0, at, at + 40);
+  else if (kind === 1) copy.fill(0, at, Math.min(at + 40, copy.length));
   else if (kind === 2) return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 7)]);
   else return bytes.subarray(0, at);
   return copy;

@@ -187,7 +187,7 @@ describe('a name that is not in the catalogue', () => {
     await assert.rejects(openDataset('garbge', options), /no data set 'garbge'.*Did you mean garbage\?/);
     await assert.rejects(
       openDataset('qqqq', options),
-      /no data set 'qqqq'.*Known data sets: garbage, cifar10, cifar100, hymenoptera, drawings/,
+      /no data set 'qqqq'.*Known data sets: garbage, cifar10, cifar100, hymenoptera, cats-dogs, drawings/,
     );
     for (const name of ['', ' ']) {
       await assert.rejects(openDataset(name, options), /^LabError: The data set's name is empty/);

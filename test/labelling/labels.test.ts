@@ -202,8 +202,8 @@ describe('a file that something happened to', () => {
       );
     const mount = 'mount -t tmpfs -o size=256k none "$1"';
     if (run(mount).status !== 0) return t.skip('needs the right to mount a tmpfs');
-    const {stdout, stderr} = run(`${mount}; "$2" --import tsx "$3" "$1"`);
-    assert.equal(stderr, '');
+    const {stdout, stderr, status} = run(`${mount}; "$2" --import tsx "$3" "$1"`);
+    assert.equal(status, 0, stderr);
     const {message, ...rest} = JSON.parse(stdout) as Record<string, unknown>;
     assert.match(
       String(message),

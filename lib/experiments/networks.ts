@@ -1,4 +1,5 @@
 /** The network that an experiment trains: what was asked for with its weights, or what stands in for it. */
+import {join} from 'node:path';
 import {
   type Architecture,
   Backbone,
@@ -199,7 +200,8 @@ export async function startOf(
     fill(architecture, 'stages', standInSeed).dispose();
     return undefined;
   } catch (error) {
-    if (error instanceof CutWeights) return tell(error.message);
+    if (error instanceof CutWeights)
+      return tell(error.message.replace(join(workspace.weightsFolder, '/'), ''));
     if (!(error instanceof FileUnavailable)) throw error;
     if (architecture.whole.standIn && !mirrorOf(workspace)) return undefined;
     return tell(`${reasonInOneLine(error.tried)}. ${remedy}`);

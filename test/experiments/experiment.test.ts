@@ -162,6 +162,7 @@ test('a mirror without weights, or with ones that end early: random ones only wh
     reasons[0],
     /^There are no published weights for SqueezeNet 1\.1: .*squeezenet1_1:features\.11/,
   );
+  assert.ok(!String(reasons[0]).includes(root), 'nor of where its weights lie');
   process.env.LAB_OFFLINE = '1';
   try {
     assert.equal(await start('alexnet'), 'random instead');

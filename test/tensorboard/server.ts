@@ -1,7 +1,8 @@
 /** TensorBoard as `npm run tensorboard` starts it. */
 import assert from 'node:assert/strict';
 import {spawn} from 'node:child_process';
-import {join} from 'node:path';
+import {readdirSync} from 'node:fs';
+import {basename, dirname, join} from 'node:path';
 import {freePort, root} from '../notebook/jupyterlab';
 
 export interface TensorBoard {
@@ -13,11 +14,17 @@ export interface TensorBoard {
   stop: () => Promise<void>;
 }
 
-/** Serves `<home>/models/tensorboard` with one of the two loaders; resolves once `run` has been read. */
-export async function startTensorBoard(
-  home: string,
-  {fast, run}: {fast: boolean; run: string},
-): Promise<TensorBoard> {
+/** The folders in which scalars of a part of the split lie. */
+function scalarRuns(folder: string): string[] {
+  return readdirSync(folder, {recursive: true, encoding: 'utf8'})
+    .filter((file) => basename(file).includes('tfevents'))
+    .map(dirname)
+    .filter((run) => ['train', 'validation', 'test'].includes(basename(run)));
+}
+
+/** Serves `<home>/models/tensorboard` with one of the two loaders; resolves once every run there has been read. */
+export async function startTensorBoard(home: string, {fast}: {fast: boolean}): Promise<TensorBoard> {
+  const runs = scalarRuns(join(home, 'models', 'tensorboard'));
   const port = await freePort();
   const options = ['--port', String(port), `--load_fast=${fast}`, '--reload_interval', '1'];
   const server = spawn(process.execPath, [join(root, 'setup', 'tensorboard.mjs'), ...options], {
@@ -37,12 +44,12 @@ export async function startTensorBoard(
     assert.ok(response.ok, `${path}: ${response.status}`);
     return (await response.json()) as T;
   };
-  const hasRun = () =>
-    json<string[]>('runs').then(
-      (runs) => runs.includes(run),
+  const hasRuns = () =>
+    json<Record<string, object>>('plugin/scalars/tags').then(
+      (tags) => runs.every((run) => Object.keys(tags[run] ?? {}).length > 0),
       () => false,
     );
-  while (!(await hasRun())) {
+  while (!(await hasRuns())) {
     if (server.exitCode !== null) throw new Error(`TensorBoard ended:\n${log}`);
     await new Promise((next) => setTimeout(next, 200));
   }

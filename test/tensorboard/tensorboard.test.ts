@@ -153,7 +153,7 @@ for (const fast of [true, false]) {
   describe(`TensorBoard, load_fast=${fast}`, () => {
     let board: TensorBoard;
     before(async () => {
-      board = await startTensorBoard(root, {fast, run: 'killed/train'});
+      board = await startTensorBoard(root, {fast});
     });
     after(() => board.stop());
 

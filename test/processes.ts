@@ -10,6 +10,13 @@ const namespace = ['--map-root-user', '--pid', '--fork', '--mount-proc', '--kill
 export const noNamespace =
   spawnSync('unshare', [...namespace, 'true']).status !== 0 && 'needs the right to make a PID namespace';
 
+/** Runs a shell script in a mount namespace of its own, so that what it mounts is gone with it. */
+export function inMountNamespace(script: string, ...args: string[]) {
+  return spawnSync('unshare', ['--map-root-user', '--mount', 'sh', '-ec', script, 'sh', ...args], {
+    encoding: 'utf8',
+  });
+}
+
 export interface Other {
   /** The id of the process, as this one counts; of one in a namespace that of its `unshare`. */
   pid: number;

@@ -4,7 +4,7 @@
  * repetitions.
  */
 import {setTimeout as sleep} from 'node:timers/promises';
-import {connectionReason} from '../downloads';
+import {connectionReason, retryAfter} from '../downloads';
 
 export interface RequestLimits {
   /** To each host. */
@@ -187,17 +187,14 @@ async function refusal(response: Response, host: string): Promise<RequestFailed>
   const {status, statusText} = response;
   const passing = status >= 500 || status === 429 || status === 408;
   const said = (await beginning(response, quotedBytes)).toString('utf8').trim();
-  const retryAfter = passing ? retryAfterOf(response.headers) : undefined;
-  return new RequestFailed(`HTTP ${status} ${statusText}`.trim(), {passing, status, said, retryAfter, host});
-}
-
-/** Milliseconds that `Retry-After` asks to wait (RFC 9110, section 10.2.3): seconds, or a date by the host's own clock. */
-function retryAfterOf(headers: Headers): number | undefined {
-  const text = headers.get('retry-after')?.trim() ?? '';
-  if (/^\d+$/.test(text)) return 1000 * Number(text);
-  const now = Date.parse(headers.get('date') ?? '');
-  const wait = Date.parse(text) - (Number.isNaN(now) ? Date.now() : now);
-  return Number.isNaN(wait) ? undefined : Math.max(0, wait);
+  const failure = {
+    passing,
+    status,
+    said,
+    host,
+    retryAfter: passing ? retryAfter(response.headers) : undefined,
+  };
+  return new RequestFailed(`HTTP ${status} ${statusText}`.trim(), failure);
 }
 
 async function bodyOf(response: Response, largest: number): Promise<Buffer> {

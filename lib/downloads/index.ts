@@ -5,3 +5,4 @@ export type {FetchedFile, FileRequest, Trust} from './fetch-file';
 export {connectionReason, contact, proxyHint, whySilent} from './hosts';
 export type {DownloadProgress, OnDownloadProgress} from './progress';
 export type {RegistryPackage} from './registries';
+export {retryAfter} from './retry-after';

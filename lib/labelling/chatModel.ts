@@ -3,7 +3,7 @@
  * message repeats it.
  */
 import {setTimeout as sleep} from 'node:timers/promises';
-import {connectionReason} from '../downloads';
+import {connectionReason, retryAfter} from '../downloads';
 import {LabError} from '../errors';
 
 export interface ModelAddress {
@@ -61,7 +61,7 @@ const longestAnswer = 2 ** 20;
 class Passing extends Error {
   constructor(
     reason: string,
-    readonly retryAfterMs: number | null = null,
+    readonly retryAfterMs?: number,
   ) {
     super(reason);
   }
@@ -189,7 +189,8 @@ export class ChatModel {
       );
     }
     const reason = `HTTP ${status}${said}`;
-    if (status === 429 || status === 408 || status >= 500) throw new Passing(reason, retryAfter(response));
+    if (status === 429 || status === 408 || status >= 500)
+      throw new Passing(reason, retryAfter(response.headers));
     throw new LabError(
       `${host} does not understand the question (${reason}). It has to be an OpenAI-compatible address whose model ` +
         `${model} sees pictures and answers by a JSON schema.`,
@@ -273,12 +274,4 @@ function parsed(text: string): unknown {
   } catch {
     return null;
   }
-}
-
-/** Milliseconds to wait, from seconds or a date; null where nothing is said. */
-function retryAfter(response: Response): number | null {
-  const value = response.headers.get('retry-after');
-  if (value === null) return null;
-  const ms = /^\d+(\.\d+)?$/.test(value) ? 1000 * Number(value) : Date.parse(value) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : null;
 }

@@ -1,6 +1,5 @@
 /** A kernel killed while it collects, a disk that fills up, a manifest that others have had their hands on. */
 import assert from 'node:assert/strict';
-import {spawnSync} from 'node:child_process';
 import * as fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -8,7 +7,7 @@ import test from 'node:test';
 import {setTimeout} from 'node:timers/promises';
 import {collectPhotos, manifestName} from '../../lib/collecting';
 import {mulberry32} from '../../lib/random';
-import {startOther} from '../processes';
+import {inMountNamespace, startOther} from '../processes';
 import {manifestOf, newFolder, photosIn, quick} from './folder';
 import {photosFrom, servePhotos} from './server';
 
@@ -76,15 +75,11 @@ test('killed before and after a line was written: the photo takes its place, or 
 test('a disk that fills up is told in words, and what came before is kept', (t) => {
   const folder = fs.mkdtempSync(join(tmpdir(), 'lab-full-'));
   t.after(() => fs.rmSync(folder, {recursive: true}));
-  const inOwnNamespace = (script: string, ...args: string[]) =>
-    spawnSync('unshare', ['--map-root-user', '--mount', 'sh', '-ec', script, 'sh', ...args], {
-      encoding: 'utf8',
-    });
   const mount = 'mount -t tmpfs -o size=256k none "$1"';
-  if (inOwnNamespace(mount, folder).status !== 0) return t.skip('needs the right to mount a tmpfs');
+  if (inMountNamespace(mount, folder).status !== 0) return t.skip('needs the right to mount a tmpfs');
 
   const collect = '"$2" --import tsx "$3" "$1"';
-  const {stdout, stderr} = inOwnNamespace(
+  const {stdout, stderr} = inMountNamespace(
     `${mount}; ${collect}`,
     folder,
     process.execPath,

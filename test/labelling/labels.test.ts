@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import {spawnSync} from 'node:child_process';
 import * as fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {describe, test, type TestContext} from 'node:test';
 import {LabError} from '../../lib/errors';
 import {isByModel, Labels, modelGiver} from '../../lib/labelling';
-import {startOther} from '../processes';
+import {inMountNamespace, startOther} from '../processes';
 
 const fixture = (name: string) => join(__dirname, 'fixtures', `${name}.ts`);
 
@@ -184,26 +183,11 @@ describe('a file that something happened to', () => {
 
   test('a full disk is told in words and leaves whole lines', (t) => {
     const folder = join(newFile(t), '..');
-    const run = (script: string) =>
-      spawnSync(
-        'unshare',
-        [
-          '--map-root-user',
-          '--mount',
-          'sh',
-          '-ec',
-          script,
-          'sh',
-          folder,
-          process.execPath,
-          fixture('full-disk'),
-        ],
-        {encoding: 'utf8'},
-      );
+    const run = (script: string) => inMountNamespace(script, folder, process.execPath, fixture('full-disk'));
     const mount = 'mount -t tmpfs -o size=256k none "$1"';
     if (run(mount).status !== 0) return t.skip('needs the right to mount a tmpfs');
-    const {stdout, stderr, status} = run(`${mount}; "$2" --import tsx "$3" "$1"`);
-    assert.equal(status, 0, stderr);
+    const {stdout, stderr} = run(`${mount}; "$2" --import tsx "$3" "$1"`);
+    assert.equal(stderr, '');
     const {message, ...rest} = JSON.parse(stdout) as Record<string, unknown>;
     assert.match(
       String(message),

@@ -1,26 +1,19 @@
 import assert from 'node:assert/strict';
-import {spawnSync} from 'node:child_process';
 import * as fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'node:test';
-
-/** Runs a shell script in a mount namespace of its own, so that what it mounts is gone with it. */
-function inOwnNamespace(script: string, ...args: string[]) {
-  return spawnSync('unshare', ['--map-root-user', '--mount', 'sh', '-ec', script, 'sh', ...args], {
-    encoding: 'utf8',
-  });
-}
+import {inMountNamespace} from '../processes';
 
 test('a full disk costs no stored epoch', (t) => {
   const folder = fs.mkdtempSync(join(tmpdir(), 'lab-full-'));
   t.after(() => fs.rmSync(folder, {recursive: true}));
   const mount = 'mount -t tmpfs -o size=256k none "$1"';
-  if (inOwnNamespace(mount, folder).status !== 0) return t.skip('needs the right to mount a tmpfs');
+  if (inMountNamespace(mount, folder).status !== 0) return t.skip('needs the right to mount a tmpfs');
 
   const program = join(__dirname, 'fixtures', 'full-disk.ts');
   const train = '"$2" --import tsx "$3" "$1"';
-  const {stdout, stderr} = inOwnNamespace(`${mount}; ${train}`, folder, process.execPath, program);
+  const {stdout, stderr} = inMountNamespace(`${mount}; ${train}`, folder, process.execPath, program);
   assert.equal(stderr, '');
   const [full, resumed, complete] = stdout
     .trim()

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import {spawnSync} from 'node:child_process';
 import * as fs from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type TestContext} from 'node:test';
 import {createFile, replaceFile, setAside, writeJson} from '../../lib/storage';
-import {startOther} from '../processes';
+import {inMountNamespace, startOther} from '../processes';
 
 function newFolder(t: TestContext): string {
   const folder = fs.mkdtempSync(join(tmpdir(), 'lab-storage-'));
@@ -72,22 +71,7 @@ test('what is damaged keeps its content under the next number, file or folder', 
 
 test('a full and a read-only disk are told in words, and the old file is kept', (t) => {
   const folder = newFolder(t);
-  const run = (script: string) =>
-    spawnSync(
-      'unshare',
-      [
-        '--map-root-user',
-        '--mount',
-        'sh',
-        '-ec',
-        script,
-        'sh',
-        folder,
-        process.execPath,
-        fixture('full-disk'),
-      ],
-      {encoding: 'utf8'},
-    );
+  const run = (script: string) => inMountNamespace(script, folder, process.execPath, fixture('full-disk'));
   const mount = 'mount -t tmpfs -o size=256k none "$1"';
   if (run(mount).status !== 0) return t.skip('needs the right to mount a tmpfs');
   const {stdout, stderr} = run(`${mount}; "$2" --import tsx "$3" "$1"`);

@@ -39,7 +39,13 @@ export {
   type Answer,
   type FrozenParts,
   imagenetClasses,
+  isByModel,
   type Judgement,
+  type Label,
+  type LabellingPage,
+  Labels,
+  modelGiver,
+  modelOfEnvironment,
   type Oracle,
   type Question,
   strategies,
@@ -56,7 +62,6 @@ export {
   type RunStart,
   type SharedRegime,
 } from './experiments';
-export {isByModel, type Label, type LabellingPage, Labels, modelGiver, modelOfEnvironment} from './labelling';
 export {
   type CollectedPhoto,
   type Collection,

@@ -12,7 +12,7 @@ export interface PhotoFacts {
   height: number;
   /** 64 hex digits. */
   sha256: string;
-  /** Perceptual hash, 16 hex digits; '' for a flat picture. */
+  /** Perceptual hash with its colours, as of a data set's photos; '' for a flat picture. */
   hash: string;
 }
 

@@ -10,16 +10,36 @@
 
 namespace lab {
 
-typedef float Wide __attribute__((vector_size(64)));
-typedef float Half __attribute__((vector_size(32)));
-typedef int32_t WideInts __attribute__((vector_size(64)));
-typedef int32_t HalfInts __attribute__((vector_size(32)));
+// What a register of the machine holds: GCC takes vectors that are wider apart into single numbers where it compares.
+#if defined(__AVX512F__)
+constexpr int registerBytes = 64;
+#elif defined(__AVX__)
+constexpr int registerBytes = 32;
+#else
+constexpr int registerBytes = 16;
+#endif
+
+template <class Number, int bytes>
+struct VectorOf {
+  typedef Number type __attribute__((vector_size(bytes)));
+};
+
+using Wide = VectorOf<float, registerBytes>::type;
+using Half = VectorOf<float, registerBytes / 2>::type;
 
 template <class V>
 constexpr int lanes = sizeof(V) / sizeof(float);
 
 template <class V>
-using IntsOf = std::conditional_t<lanes<V> == 16, WideInts, std::conditional_t<lanes<V> == 8, HalfInts, int32_t>>;
+struct IntegersOf {
+  using type = typename VectorOf<int32_t, sizeof(V)>::type;
+};
+template <>
+struct IntegersOf<float> {
+  using type = int32_t;
+};
+template <class V>
+using IntsOf = typename IntegersOf<V>::type;
 
 template <class V>
 inline V load(const float* from) {

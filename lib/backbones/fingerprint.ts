@@ -2,8 +2,8 @@ import {createHash} from 'node:crypto';
 import type {Value} from './net';
 import {ShapeNet} from './shapes';
 
-/** Calls of a net that compute nothing of their own. */
-const silent = new Set(['block']);
+/** Calls of a net that compute nothing of their own, and those that stand for the calls they are made of. */
+const [silent, composed] = [new Set(['block']), new Set(['attention'])];
 
 /**
  * The SHA-256, in hex, of all that a network computes for photos of `size` pixels a side: every call of its net in order,
@@ -32,12 +32,13 @@ export function fingerprint(
   };
 
   /** A net that writes down what it is asked for. */
-  const recorder = new Proxy(new ShapeNet(), {
+  const recorder: ShapeNet = new Proxy(new ShapeNet(), {
     get(net, method: string) {
       const called = Reflect.get(net, method) as (...given: unknown[]) => Value;
       if (typeof called !== 'function') return called;
       return (...given: unknown[]): Value => {
         if (silent.has(method)) return called.apply(net, given);
+        if (composed.has(method)) return called.apply(recorder, given);
         hash.update(`${method} ${JSON.stringify(given.map(plain))}\n`);
         const {shape} = called.apply(net, given);
         const result = {shape};

@@ -50,6 +50,12 @@ export interface PoolOptions {
   ceil?: boolean;
 }
 
+export interface AttentionOptions {
+  heads: number;
+  /** Added to the scores before the softmax, [kinds, heads, tokens, tokens]; row `i` of the batch takes kind `i % kinds`. */
+  bias?: Value;
+}
+
 export interface Net {
   /** Convolution, with the BatchNorm, the residual sum and the activation that follow it. */
   conv(name: string, x: Value, options: ConvOptions): Value;
@@ -82,6 +88,11 @@ export interface Net {
   transpose(x: Value, order: number[]): Value;
   matMul(a: Value, b: Value, options?: {transposeB?: boolean}): Value;
   softmax(x: Value): Value;
+  /**
+   * Multi-head self-attention: `mixed` holds queries, keys and values side by side, [batch, tokens, 3 x width]; the result
+   * is [batch, tokens, width].
+   */
+  attention(mixed: Value, options: AttentionOptions): Value;
   /** Rows of `x` picked by index along the first axis. */
   gather(x: Value, indices: Int32Array): Value;
   /** Zeroes elements (dropout) in training. */
@@ -138,4 +149,20 @@ export function poolWindow(
   });
   const around: WindowMoves['padding'] = [sides[0], sides[0] + extra[0], sides[1], sides[1] + extra[1]];
   return {size, strides, padding: around};
+}
+
+type AttentionParts = Pick<Net, 'add' | 'matMul' | 'reshape' | 'scale' | 'slice' | 'softmax' | 'transpose'>;
+
+/** Attention put together from a net's other words. */
+export function composedAttention(net: AttentionParts, mixed: Value, {heads, bias}: AttentionOptions): Value {
+  const [batch, tokens, mixedWidth] = mixed.shape;
+  const [width, depth] = [mixedWidth / 3, mixedWidth / 3 / heads];
+  const byHead = net.transpose(net.reshape(mixed, [batch, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
+  const [queries, keys, values] = [0, 1, 2].map((part) =>
+    net.reshape(net.slice(byHead, [part, 0, 0, 0, 0], [1, -1, -1, -1, -1]), [batch, heads, tokens, depth]),
+  );
+  const products = net.matMul(net.scale(queries, depth ** -0.5), keys, {transposeB: true});
+  const scores = bias ? net.add(net.reshape(products, [-1, ...bias.shape]), bias) : products;
+  const shares = net.softmax(bias ? net.reshape(scores, [...products.shape]) : scores);
+  return net.reshape(net.transpose(net.matMul(shares, values), [0, 2, 1, 3]), [batch, tokens, width]);
 }

@@ -1,6 +1,8 @@
 /** Follows an architecture by shapes alone: its parameters, its multiply-adds and its layers, without a tensor. */
 import {LabError} from '../errors';
 import {
+  type AttentionOptions,
+  composedAttention,
   type ConvOptions,
   convolutionWindow,
   type LinearOptions,
@@ -195,6 +197,10 @@ export class ShapeNet implements Net {
 
   softmax(x: Value): Value {
     return x;
+  }
+
+  attention(mixed: Value, options: AttentionOptions): Value {
+    return composedAttention(this, mixed, options);
   }
 
   gather(x: Value, indices: Int32Array): Value {

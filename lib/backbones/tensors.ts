@@ -3,6 +3,8 @@ import * as engine from '../engine';
 import {tf, type Activation, type Tensor} from '../engine';
 import {LabError} from '../errors';
 import {
+  type AttentionOptions,
+  composedAttention,
   type ConvOptions,
   convolutionWindow,
   type LinearOptions,
@@ -87,6 +89,12 @@ abstract class TensorNet {
 
   softmax(x: Value): Value {
     return engine.softmax(tensor(x));
+  }
+
+  attention(mixed: Value, {heads, bias}: AttentionOptions): Value {
+    if (!engine.hasLabKernels()) return composedAttention(this, mixed, {heads, bias});
+    const options = {heads, bias: bias && tensor(bias)};
+    return engine.attention(tensor(mixed), options, {gradient: this.recordsGradients});
   }
 
   gather(x: Value, indices: Int32Array): Value {

@@ -78,13 +78,9 @@ function windowAttention(net: Net, name: string, x: Value, heads: number, shifte
 
   const table = net.parameter(`${name}.relative_position_bias_table`, [(2 * side - 1) ** 2, heads]);
   const pairs = net.reshape(net.gather(table, relativePositions), [windowSize, windowSize, heads]);
-  const bias = (scores: Value): Value => {
-    const sum = net.add(scores, net.transpose(pairs, [2, 0, 1]));
-    if (!moved) return sum;
-    const mask = net.constant(shiftMask(rows, columns, shifts), [windows, 1, windowSize, windowSize]);
-    const byPhoto = net.reshape(sum, [batch, windows, heads, windowSize, windowSize]);
-    return net.reshape(net.add(byPhoto, mask), [batch * windows, heads, windowSize, windowSize]);
-  };
+  const positions = net.reshape(net.transpose(pairs, [2, 0, 1]), [1, heads, windowSize, windowSize]);
+  const mask = () => net.constant(shiftMask(rows, columns, shifts), [windows, 1, windowSize, windowSize]);
+  const bias = moved ? net.add(positions, mask()) : positions;
 
   const tokens = toWindows(net, roll(net, filled, shifts));
   const attended = selfAttention(net, tokens, {heads, mix: `${name}.qkv`, project: `${name}.proj`, bias});

@@ -150,6 +150,14 @@ class Attributes {
     return value;
   }
 
+  int64_t integer(const char* name, int64_t least) {
+    int64_t value = 0;
+    TF_OpKernelConstruction_GetAttrInt64(construction_, name, &value, status_);
+    status_.check();
+    if (value < least) throw std::invalid_argument(std::string(name) + " is " + std::to_string(value));
+    return value;
+  }
+
   // A list of so many whole numbers, none of which is below `least`.
   std::vector<int64_t> integers(const char* name, int count, int64_t least) {
     const int given = sizes(name).list;

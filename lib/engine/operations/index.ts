@@ -3,6 +3,7 @@
  * [batch, height, width, channel].
  */
 export {type Activation, activate} from './activations';
+export {attention, type AttentionOptions} from './attention';
 export {conv2d, fusedConv2d, type FusedOptions} from './convolution';
 export {affine, biasAdd, fusedLinear, linear} from './dense';
 export {dropoutMask} from './dropout';
@@ -17,6 +18,7 @@ export {
 } from './normalisation';
 export {adamStep, type AdamSettings, sgdStep, type SgdSettings} from './optimizers';
 export {pad, type Padding, samePadding} from './padding';
+export {hasLabKernels} from './native';
 export {averagePool, globalAverage, maxPool} from './pooling';
 export {softmax} from './softmax';
 export type {WindowMoves} from './window';

@@ -114,3 +114,26 @@ export function operation<Options extends object>(
     return (Array.isArray(outputs) ? outputs : [outputs]) as Tensor[];
   };
 }
+
+/**
+ * An operation of one output whose gradient needs more than inputs and output: `forward` gives that as further tensors,
+ * which come behind the inputs in `saved`. As outputs of their own they would each get a slope of zeros from tfjs.
+ */
+export function operationWithMemory<Options>({forward, gradient}: Required<Omit<Kernel<Options>, 'saves'>>) {
+  return (inputs: Record<string, Tensor>, options: Options): Tensor => {
+    const names = Object.keys(inputs);
+    const recorded = tf.customGrad((...given: unknown[]) => {
+      const save = given.pop() as (tensors: Tensor[]) => void;
+      const [value, ...memory] = forward(inputs, options);
+      save([...(given as Tensor[]), ...memory]);
+      const gradFunc = (dy: Tensor | Tensor[], saved: Tensor[]) => {
+        const slopes = [dy].flat();
+        releaseAfterNext(slopes, saved);
+        const found = gradient(slopes, saved, options);
+        return names.map((name) => found[name]());
+      };
+      return {value, gradFunc};
+    });
+    return recorded(...Object.values(inputs));
+  };
+}

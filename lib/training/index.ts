@@ -11,25 +11,17 @@ export {
   type TrainingOutcome,
 } from './loop';
 export type {BatchProgress, Epoch, EpochEnd, Gradients, TrainingObserver, TrainingState} from './observer';
+export {isOptimizerState, Optimizer, type OptimizerStep, type StateTensor} from './optimizer';
 export {
   adam,
   type AdamOptions,
   adamw,
   baseRate,
   type LearningRate,
-  makeOptimizer,
-  type Optimizer,
   type OptimizerOptions,
   sgd,
   type SgdOptions,
 } from './optimizers';
 export * from './schedules';
 export type {Source, SourceBatch} from './source';
-export {
-  isOptimizerState,
-  type LookAtGradients,
-  type StateTensor,
-  type StepOptions,
-  type StepOutcome,
-  Stepper,
-} from './step';
+export {type LookAtGradients, type StepOptions, type StepOutcome, Stepper} from './step';

@@ -7,10 +7,11 @@ import {fnv1a, mulberry32} from '../random';
 import {evaluate} from './evaluate';
 import {checkCrossEntropy, divergence} from './losses';
 import type {Epoch, TrainingObserver, TrainingState} from './observer';
+import type {StateTensor} from './optimizer';
 import {baseRate} from './optimizers';
 import {learningRateFactor, type Schedule} from './schedules';
 import {type Source, spending} from './source';
-import {type LookAtGradients, type StateTensor, type StepOptions, Stepper} from './step';
+import {type LookAtGradients, type StepOptions, Stepper} from './step';
 
 export interface TrainingOptions extends StepOptions {
   epochs: number;

@@ -2,7 +2,7 @@
 import type {Tensor} from '../engine';
 import type {Learner} from '../heads';
 import type {Metric, Scores} from '../metrics';
-import type {StateTensor} from './step';
+import type {StateTensor} from './optimizer';
 
 /** What an epoch brought. */
 export interface Epoch {

@@ -1,8 +1,7 @@
 /**
- * Optimizers as pure pairs: `init` makes a tensor's state, `update` gives the new tensor and state. They compute what
- * torch.optim computes. An optimizer is chosen by plain data, so that a run's configuration can be stored.
+ * Optimizers by their options, plain data, so that a run's configuration can be stored. `Optimizer` computes what
+ * torch.optim computes.
  */
-import {adamStep, sgdStep, tf, type Tensor} from '../engine';
 import {LabError} from '../errors';
 
 /** One rate for all, or one for the backbone and one for the new head. */
@@ -80,39 +79,4 @@ function checked(options: OptimizerOptions): OptimizerOptions {
 /** The base learning rate of a part of the network. */
 export function baseRate({learningRate}: OptimizerOptions, part: 'backbone' | 'head'): number {
   return typeof learningRate === 'number' ? learningRate : learningRate[part];
-}
-
-export interface Optimizer {
-  /** The state of a tensor before the first step. */
-  init: (parameter: Tensor) => Tensor[];
-  /** The tensor and its state after step `step` (from 1). The caller disposes what was given. */
-  update: (
-    parameter: Tensor,
-    gradient: Tensor,
-    state: Tensor[],
-    rate: number,
-    step: number,
-  ) => [Tensor, ...Tensor[]];
-}
-
-/** The pair of functions that an optimizer's options stand for. */
-export function makeOptimizer(options: OptimizerOptions): Optimizer {
-  return options.kind === 'sgd' ? makeSgd(options) : makeAdam(options);
-}
-
-function makeSgd(options: Required<SgdOptions>): Optimizer {
-  return {
-    init: (parameter) => [tf.zerosLike(parameter)],
-    update: (parameter, gradient, [velocity], rate) =>
-      sgdStep(parameter, gradient, velocity, {...options, rate}),
-  };
-}
-
-function makeAdam(options: Required<AdamOptions> & {kind: 'adam' | 'adamw'}): Optimizer {
-  const decoupled = options.kind === 'adamw';
-  return {
-    init: (parameter) => [tf.zerosLike(parameter), tf.zerosLike(parameter)],
-    update: (parameter, gradient, state, rate, step) =>
-      adamStep(parameter, gradient, state, {...options, rate, step, decoupled}),
-  };
 }

@@ -2,19 +2,13 @@ import {gradients, tf, type Tensor} from '../engine';
 import type {Learner} from '../heads';
 import {crossEntropy, type CrossEntropyOptions} from './losses';
 import type {Gradients} from './observer';
-import {baseRate, makeOptimizer, type OptimizerOptions} from './optimizers';
+import {Optimizer, type StateTensor} from './optimizer';
+import type {OptimizerOptions} from './optimizers';
 
 export interface StepOptions extends CrossEntropyOptions {
   optimizer: OptimizerOptions;
   /** Largest L2 norm of all gradients together; larger ones are scaled down. Default: no limit. */
   clipNorm?: number;
-}
-
-/** A tensor of the optimizer's state by name, so that it can be stored and put back. */
-export interface StateTensor {
-  name: string;
-  shape: number[];
-  values: Float32Array;
 }
 
 export interface StepOutcome {
@@ -25,24 +19,17 @@ export interface StepOutcome {
 /** Is shown the gradients of a step before they are clipped; they are disposed when it returns. */
 export type LookAtGradients = (gradients: Gradients) => void;
 
-const separator = '#';
-
-/** Whether a stored tensor belongs to an optimizer's state rather than to a network. */
-export const isOptimizerState = (name: string): boolean => name.includes(separator);
-
-/** Does training steps: forward, loss, gradients, update. It owns the optimizer's state. */
+/** Does training steps: forward, loss, gradients, update. It owns the optimizer. */
 export class Stepper {
-  private readonly optimizer;
-  private readonly states = new Map<string, Tensor[]>();
+  private readonly optimizer: Optimizer;
   private readonly trainable;
 
   constructor(
     private readonly learner: Learner,
     private readonly options: StepOptions,
   ) {
-    this.optimizer = makeOptimizer(options.optimizer);
     this.trainable = learner.trainable();
-    for (const [name, {variable}] of this.trainable) this.states.set(name, this.optimizer.init(variable));
+    this.optimizer = new Optimizer(options.optimizer, this.trainable);
   }
 
   /**
@@ -61,18 +48,7 @@ export class Stepper {
     try {
       look?.(new Map([...this.trainable].map(([name, {variable}]) => [name, grads[variable.name]])));
       const loss = value.dataSync()[0];
-      const scale = this.clippingScale(Object.values(grads));
-      for (const [name, {variable, part}] of this.trainable) {
-        const rate = baseRate(this.options.optimizer, part) * factor;
-        const old = this.states.get(name)!;
-        const [next, ...state] = tf.tidy(() => {
-          const gradient = scale < 1 ? tf.mul(grads[variable.name], scale) : grads[variable.name];
-          return this.optimizer.update(variable, gradient, old, rate, count);
-        });
-        variable.assign(next);
-        tf.dispose([next, old, grads[variable.name]]);
-        this.states.set(name, state);
-      }
+      this.optimizer.step(grads, {factor, count, scale: this.clippingScale(Object.values(grads))});
       return {loss, predicted};
     } finally {
       tf.dispose([value, grads]);
@@ -98,31 +74,17 @@ export class Stepper {
     }
   }
 
-  /** The optimizer's state, each tensor in the engine's layout. */
+  /** The optimizer's state, see `Optimizer`. */
   state(): StateTensor[] {
-    return [...this.states].flatMap(([name, tensors]) =>
-      tensors.map((tensor, index) => ({
-        name: `${name}${separator}${index}`,
-        shape: tensor.shape,
-        values: tensor.dataSync() as Float32Array,
-      })),
-    );
+    return this.optimizer.state();
   }
 
-  /** Puts such a state back. */
   restore(tensors: Iterable<StateTensor>): void {
-    for (const {name, shape, values} of tensors) {
-      const [parameter, index] = name.split(separator);
-      const state = this.states.get(parameter);
-      if (!state) continue;
-      state[Number(index)].dispose();
-      state[Number(index)] = tf.tensor(values, shape);
-    }
+    this.optimizer.restore(tensors);
   }
 
   dispose(): void {
-    for (const tensors of this.states.values()) tf.dispose(tensors);
-    this.states.clear();
+    this.optimizer.dispose();
   }
 
   private clippingScale(gradients: Tensor[]): number {

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {adamStep, affine, batchNorm, biasAdd, engineReport, layerNorm, sgdStep, tf} from '../../lib/engine';
+import {
+  adamStep,
+  affine,
+  batchNorm,
+  biasAdd,
+  engineReport,
+  layerNorm,
+  sgdStep,
+  tf,
+  type Tensor,
+} from '../../lib/engine';
 import {float, flag, floatType, integer, text} from '../../lib/engine/operations/native';
 import {type Attribute, backend} from '../../lib/engine/tensorflow';
 import {tensor, withoutLeaks} from './compare';
@@ -8,12 +18,13 @@ import {tensor, withoutLeaks} from './compare';
 const skip = engineReport().device === 'CPU' ? false : "this project's kernels run on the CPU";
 
 test('kernels refuse inputs of sizes that do not belong together', {skip}, () => {
-  const rates = {rate: 0.1, weightDecay: 0};
+  const rates = {weightDecay: 0, scale: 1};
   const sgd = {...rates, momentum: 0.9, nesterov: false};
   const adam = {...rates, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decoupled: true, step: 1};
   withoutLeaks(() =>
     tf.tidy(() => {
       const [x, four, five] = [tensor([2, 3, 3, 4]), tensor([4]), tensor([5])];
+      const moving = (gradient: Tensor, state: Tensor[]) => ({parameter: four, gradient, state, rate: 0.1});
       const refused: [RegExp, () => unknown][] = [
         [/input 1 has 5 elements in place of 4/, () => biasAdd(x, five, 'silu')],
         [/input 2 has 5 elements in place of 4/, () => affine(x, five, four)],
@@ -27,8 +38,8 @@ test('kernels refuse inputs of sizes that do not belong together', {skip}, () =>
               {epsilon: 1e-5, momentum: 0.1},
             ),
         ],
-        [/input 1 has 5 elements in place of 4/, () => sgdStep(four, five, four, sgd)],
-        [/input 3 has 5 elements in place of 4/, () => adamStep(four, four, [four, five], adam)],
+        [/input 3 has 5 elements in place of 4/, () => sgdStep([moving(five, [four])], sgd)],
+        [/input 5 has 5 elements in place of 4/, () => adamStep([moving(four, [four, five])], adam)],
       ];
       for (const [error, run] of refused) assert.throws(run, error);
     }),
@@ -110,6 +121,7 @@ test(
     const numbers = [float('epsilon', 1e-5), float('momentum', 0.1)];
     const normalisation = [depthwise.activation, ...numbers, integer('residuals', 0)];
     assertRefused('LabBatchNorm', normalisation, [[0, 4], [4], [4], [4], [4]], /empty batch/, 5);
+    assertRefused('LabSgd', [integer('count', 1)], [[4], [2], [4], [4], [4]], /2 rates for 3 tensors/, 2);
     assertRefused('LabDepthwise', Object.values(depthwise), [[9, 4], filter], /four axes/);
     assertRefused('LabDepthwise', Object.values(depthwise), [image, [0, 3, 4, 1]], /the filter is empty/);
     assertRefused('LabDepthwise', Object.values(depthwise), [image, [4, 4, 4, 1]], /larger than the image/);

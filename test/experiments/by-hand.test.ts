@@ -4,7 +4,6 @@ import test from 'node:test';
 import {experimentParts} from '../../lib/experiments';
 import {
   adamw,
-  baseRate,
   cosine,
   crossEntropy,
   dropoutRandom,
@@ -15,7 +14,7 @@ import {
   lastStages,
   learningRateFactor,
   type Scores,
-  makeOptimizer,
+  Optimizer,
   Stepper,
   type Tensor,
   tf,
@@ -42,11 +41,8 @@ interface Numbers {
 /** Two epochs, all written out: forward, loss, gradients, update, validation. */
 async function byHand(chosen: ExperimentOptions): Promise<Numbers[]> {
   const {learner, sources, training, dispose} = await experimentParts(chosen, await drawnWorkspace());
-  const optimizer = makeOptimizer(training.optimizer);
-  const trainable = [...learner.trainable().values()].map((each) => ({
-    ...each,
-    state: optimizer.init(each.variable),
-  }));
+  const trainable = learner.trainable();
+  const optimizer = new Optimizer(training.optimizer, trainable);
   const history: Numbers[] = [];
   const {batchesPerEpoch} = sources.train;
   let count = 0;
@@ -59,19 +55,10 @@ async function byHand(chosen: ExperimentOptions): Promise<Numbers[]> {
       const criterion = (logits: Tensor) => crossEntropy(logits, labels, training);
       const {value, grads} = gradients(
         () => pass.loss(x, criterion).loss,
-        trainable.map(({variable}) => variable),
+        [...trainable.values()].map(({variable}) => variable),
       );
       pass.applyUpdates();
-      for (const each of trainable) {
-        const {variable, part, state} = each;
-        const rate = baseRate(training.optimizer, part) * factor;
-        const [next, ...newState] = tf.tidy(() =>
-          optimizer.update(variable, grads[variable.name], state, rate, count),
-        );
-        variable.assign(next);
-        tf.dispose([next, state]);
-        each.state = newState;
-      }
+      optimizer.step(grads, {factor, count});
       sum += labels.length * value.dataSync()[0];
       seen += labels.length;
       tf.dispose([x, value, grads]);
@@ -79,7 +66,7 @@ async function byHand(chosen: ExperimentOptions): Promise<Numbers[]> {
     const {scores} = await evaluate(learner, sources.val);
     history.push({trainLoss: sum / seen, val: scores});
   }
-  for (const {state} of trainable) tf.dispose(state);
+  optimizer.dispose();
   dispose();
   return history;
 }

@@ -8,10 +8,9 @@ import {
   adam,
   adamw,
   balancedWeights,
-  baseRate,
   crossEntropy,
   type CrossEntropyOptions,
-  makeOptimizer,
+  Optimizer,
   type OptimizerOptions,
   sgd,
 } from '../../lib/training';
@@ -39,18 +38,16 @@ function assertClose(actual: ArrayLike<number>, wanted: number[], what: string):
 for (const {options, values} of expected.optimizers) {
   test(`as torch.optim over ${values.length} steps: ${JSON.stringify(options)}`, () => {
     const {numTensors} = tf.memory();
-    const {init, update} = makeOptimizer(options);
-    let parameter: Tensor = tf.tensor(expected.parameter);
-    let state = init(parameter);
+    const variable = tf.tidy(() => tf.variable(tf.tensor(expected.parameter)));
+    const optimizer = new Optimizer(options, new Map([['parameter', {variable, part: 'head'}]]));
     values.forEach((wanted, index) => {
       const gradient = tf.tensor(expected.gradients[index]);
-      const rate = baseRate(options, 'head') * expected.factors[index];
-      const [next, ...nextState] = tf.tidy(() => update(parameter, gradient, state, rate, index + 1));
-      tf.dispose([parameter, gradient, state]);
-      [parameter, state] = [next, nextState];
-      assertClose(parameter.dataSync(), wanted, `step ${index + 1}`);
+      optimizer.step({[variable.name]: gradient}, {factor: expected.factors[index], count: index + 1});
+      gradient.dispose();
+      assertClose(variable.dataSync(), wanted, `step ${index + 1}`);
     });
-    tf.dispose([parameter, state]);
+    optimizer.dispose();
+    variable.dispose();
     assert.equal(tf.memory().numTensors, numTensors);
   });
 }

@@ -87,10 +87,12 @@ class Call {
 
   // Whether there is an input of this number, the last, which is a list of none or one.
   bool has(int index) const {
-    const int count = TF_NumInputs(context_) - index;
+    const int count = inputs() - index;
     if (count > 1) throw std::invalid_argument("input " + std::to_string(index) + " is a list of " + std::to_string(count));
     return count == 1;
   }
+
+  int inputs() const { return TF_NumInputs(context_); }
 
   Input input(int index) {
     TF_Tensor*& tensor = tensors_.emplace_back(nullptr);

@@ -1,5 +1,5 @@
-// An optimizer's update of one tensor, as torch.optim computes it. The numbers that change from step to step come in a
-// tensor; as attributes they would make a new kernel each.
+// An optimizer's update of all tensors, as torch.optim computes it. The numbers that change from step to step come in
+// tensors; as attributes they would make a new kernel each.
 #include <cmath>
 
 #include "kernel.h"
@@ -9,69 +9,83 @@
 namespace lab {
 namespace {
 
-// settings: learning rate, momentum, weight decay, Nesterov (1 or 0).
+// Calls `body(rate, inputs, outputs, size)` for every tensor. The call's inputs are settings, rates, all parameters, all
+// gradients and then the states, list by list; its outputs all parameters and the states.
+template <int states, class Body>
+void forTensors(Call& call, const Body& body) {
+  const Input rates = call.input(1);
+  const int count = static_cast<int>(rates.size());
+  if (call.inputs() != 2 + (2 + states) * count) {
+    throw std::invalid_argument(std::to_string(count) + " rates for " + std::to_string(call.inputs() - 2) +
+                                " tensors of parameters, gradients and states");
+  }
+  for (int i = 0; i < count; ++i) {
+    const Input parameter = call.input(2 + i);
+    const float* inputs[2 + states] = {parameter.data};
+    float* outputs[1 + states];
+    for (int list = 1; list < 2 + states; ++list) {
+      inputs[list] = call.input(2 + list * count + i, parameter.size()).data;
+    }
+    for (int list = 0; list < 1 + states; ++list) outputs[list] = call.output(list * count + i, parameter.shape);
+    parallel(piecesOfRows(parameter.size(), 1), [&](int64_t, int64_t begin, int64_t end) {
+      forEach(end - begin, [&](auto v, int64_t offset) { body(v, rates.data[i], inputs, outputs, begin + offset); });
+    });
+  }
+}
+
+// settings: momentum, weight decay, Nesterov (1 or 0), factor of the gradients.
 struct Sgd {
   explicit Sgd(Attributes&) {}
 
   void compute(Call& call) const {
-    const Input parameter = call.input(0), settings = call.input(3, 4);
-    const Input gradient = call.input(1, parameter.size()), velocity = call.input(2, parameter.size());
-    const float rate = settings.data[0], momentum = settings.data[1], decay = settings.data[2];
-    const bool nesterov = settings.data[3] != 0;
-    float* next = call.output(0, parameter.shape);
-    float* nextVelocity = call.output(1, parameter.shape);
-    parallel(piecesOfRows(parameter.size(), 1), [&](int64_t, int64_t begin, int64_t end) {
-      forEach(end - begin, [&](auto v, int64_t offset) {
-        using V = decltype(v);
-        const int64_t i = begin + offset;
-        const V p = load<V>(parameter.data + i);
-        const V slope = load<V>(gradient.data + i) + p * decay;
-        const V speed = load<V>(velocity.data + i) * momentum + slope;
-        store(nextVelocity + i, speed);
-        store(next + i, p - (nesterov ? slope + speed * momentum : speed) * rate);
-      });
+    const float* s = call.input(0, 4).data;
+    const float momentum = s[0], decay = s[1], scale = s[3];
+    const bool nesterov = s[2] != 0;
+    forTensors<1>(call, [&](auto v, float rate, const float* const* from, float* const* to, int64_t i) {
+      using V = decltype(v);
+      const V p = load<V>(from[0] + i);
+      const V slope = load<V>(from[1] + i) * scale + p * decay;
+      const V speed = load<V>(from[2] + i) * momentum + slope;
+      store(to[0] + i, p - (nesterov ? slope + speed * momentum : speed) * rate);
+      store(to[1] + i, speed);
     });
   }
 };
 
-// settings: learning rate, beta1, beta2, epsilon, weight decay, decoupled (1 or 0), 1 - beta1^step, 1 - beta2^step.
+// settings: beta1, beta2, epsilon, weight decay, decoupled (1 or 0), 1 - beta1^step, 1 - beta2^step, factor of the
+// gradients.
 struct Adam {
   explicit Adam(Attributes&) {}
 
   void compute(Call& call) const {
-    const Input parameter = call.input(0), settings = call.input(4, 8);
-    const int64_t size = parameter.size();
-    const Input gradient = call.input(1, size), mean = call.input(2, size), square = call.input(3, size);
-    const float *s = settings.data, rate = s[0], beta1 = s[1], beta2 = s[2], epsilon = s[3], decay = s[4];
-    const bool decoupled = s[5] != 0;
-    const float stepSize = rate / s[6], correction = 1 / std::sqrt(s[7]);
-    float* next = call.output(0, parameter.shape);
-    float* nextMean = call.output(1, parameter.shape);
-    float* nextSquare = call.output(2, parameter.shape);
-    parallel(piecesOfRows(parameter.size(), 1), [&](int64_t, int64_t begin, int64_t end) {
-      forEach(end - begin, [&](auto v, int64_t offset) {
-        using V = decltype(v);
-        const int64_t i = begin + offset;
-        const V p = load<V>(parameter.data + i);
-        const V slope = load<V>(gradient.data + i) + (decoupled ? V{} : p * decay);
-        const V m = load<V>(mean.data + i) * beta1 + slope * (1 - beta1);
-        const V q = load<V>(square.data + i) * beta2 + slope * slope * (1 - beta2);
-        const V kept = decoupled ? p * (1 - rate * decay) : p;
-        store(nextMean + i, m);
-        store(nextSquare + i, q);
-        store(next + i, kept - m * stepSize / (squareRoot(q) * correction + epsilon));
-      });
+    const float* s = call.input(0, 8).data;
+    const float beta1 = s[0], beta2 = s[1], epsilon = s[2], decay = s[3], scale = s[7];
+    const bool decoupled = s[4] != 0;
+    const float meanShare = s[5], correction = 1 / std::sqrt(s[6]);
+    forTensors<2>(call, [&](auto v, float rate, const float* const* from, float* const* to, int64_t i) {
+      using V = decltype(v);
+      const V p = load<V>(from[0] + i);
+      const V slope = load<V>(from[1] + i) * scale + (decoupled ? V{} : p * decay);
+      const V m = load<V>(from[2] + i) * beta1 + slope * (1 - beta1);
+      const V q = load<V>(from[3] + i) * beta2 + slope * slope * (1 - beta2);
+      const V kept = decoupled ? p * (1 - rate * decay) : p;
+      store(to[0] + i, kept - m * (rate / meanShare) / (squareRoot(q) * correction + epsilon));
+      store(to[1] + i, m);
+      store(to[2] + i, q);
     });
   }
 };
 
-const Registration<Sgd> sgd("LabSgd", {{"parameter: float", "gradient: float", "velocity: float", "settings: float"},
-                                       {"next: float", "next_velocity: float"},
-                                       {}});
-const Registration<Adam> adam("LabAdam", {{"parameter: float", "gradient: float", "mean: float", "square: float",
-                                           "settings: float"},
-                                          {"next: float", "next_mean: float", "next_square: float"},
-                                          {}});
+const Registration<Sgd> sgd("LabSgd", {{"settings: float", "rates: float", "parameters: count * float",
+                                        "gradients: count * float", "velocities: count * float"},
+                                       {"next: count * float", "next_velocities: count * float"},
+                                       {"count: int >= 1"}});
+const Registration<Adam> adam("LabAdam", {{"settings: float", "rates: float", "parameters: count * float",
+                                           "gradients: count * float", "means: count * float",
+                                           "squares: count * float"},
+                                          {"next: count * float", "next_means: count * float",
+                                           "next_squares: count * float"},
+                                          {"count: int >= 1"}});
 
 }  // namespace
 }  // namespace lab

@@ -16,7 +16,7 @@ export {
   composedBatchNorm,
   layerNorm,
 } from './normalisation';
-export {adamStep, type AdamSettings, sgdStep, type SgdSettings} from './optimizers';
+export {adamStep, type AdamSettings, type Moved, type Moving, sgdStep, type SgdSettings} from './optimizers';
 export {pad, type Padding, samePadding} from './padding';
 export {hasLabKernels} from './native';
 export {averagePool, globalAverage, maxPool} from './pooling';

@@ -66,7 +66,9 @@ class Panels {
     }
     Wide sums[rows][2] = {};
     for (int64_t k = 0; k < rows_; ++k, panel += width) {
-      const Wide first = load<Wide>(panel), second = load<Wide>(panel + lanes<Wide>);
+      Wide first = load<Wide>(panel), second = load<Wide>(panel + lanes<Wide>);
+      keep(first);
+      keep(second);
       for (int i = 0; i < rows; ++i) {
         const float by = left.data[i * left.rowStride + k * left.columnStride];
         sums[i][0] += first * by;
@@ -75,7 +77,12 @@ class Panels {
     }
     for (int i = 0; i < rows; ++i, target += stride) {
       const Wide pair[2] = {sums[i][0] * factor, sums[i][1] * factor};
-      std::memcpy(target, pair, sizeof(float) * columns);
+      if (columns == width) {
+        store(target, pair[0]);
+        store(target + lanes<Wide>, pair[1]);
+      } else {
+        std::memcpy(target, pair, sizeof(float) * columns);
+      }
     }
   }
 

@@ -58,6 +58,16 @@ inline V all(float value) {
   return V{} + value;
 }
 
+// Keeps a vector that is used several times in a register; compilers load it anew for each use otherwise.
+template <class V>
+inline void keep(V& value) {
+#if defined(__x86_64__)
+  asm("" : "+x"(value));
+#elif defined(__aarch64__)
+  asm("" : "+w"(value));
+#endif
+}
+
 template <class V>
 inline V squareRoot(V value) {
   if constexpr (lanes<V> == 1) {

@@ -7,7 +7,8 @@ import {tf, type Tensor} from '../lib/engine';
 import {type Learner, WholeNetwork} from '../lib/heads';
 import {sgd, Stepper} from '../lib/training';
 import {startPeer} from './peer';
-import {type Comparison, median, report} from './results';
+import {report} from './results';
+import {type Comparison, median} from './tables';
 
 const batch = 16;
 const rounds = 3;

@@ -50,6 +50,7 @@ export async function features(names: string[]): Promise<void> {
       const files = photos.map(({picture}) => picture.place);
       const request = {
         work: 'features',
+        view: 'evaluation',
         arch: name,
         size,
         resize,

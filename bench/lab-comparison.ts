@@ -112,7 +112,11 @@ export function labTable(comparisons: readonly LabComparison[]): string {
       const [{settings, mode}] = each;
       const networks = [...grouped(each, ({network}) => network).values()];
       const ratio = (value: (outcome: LabOutcome) => number) =>
-        geometricMean(networks.map((precisions) => quickest(precisions, 'ours', value) / quickest(precisions, 'theirs', value)));
+        geometricMean(
+          networks.map(
+            (precisions) => quickest(precisions, 'ours', value) / quickest(precisions, 'theirs', value),
+          ),
+        );
       const seconds = ratio((outcome) => outcome.seconds);
       const memory = ratio(({peakRssMB}) => peakRssMB);
       const cells = ['geometric mean', regimeNames[settings.regime], writers[mode], 'the quicker one'];

@@ -64,9 +64,19 @@ export async function lab(names: string[], planned: readonly LabPlan[] = plans):
       const {split, photos} = await writeSplit(home, settings);
       for (const network of networks) {
         for (const precision of precisionsAtHand()) {
-          const ours = await runOurs({...settings, home, splitSeed, seed, backbone: network, size, batchSize, learningRate}, precision);
+          const ours = await runOurs(
+            {...settings, home, splitSeed, seed, backbone: network, size, batchSize, learningRate},
+            precision,
+          );
           for (const mode of modes) {
-            const options = {...commonArguments(settings), data: join(home, 'data'), split, weights, backbone: network, mode};
+            const options = {
+              ...commonArguments(settings),
+              data: join(home, 'data'),
+              split,
+              weights,
+              backbone: network,
+              mode,
+            };
             const theirs = await timed(torchPython(), [script, ...peerArguments(options, precision)]);
             comparisons.push({network, settings, size, mode, precision, photos, ours, theirs});
             console.log(
@@ -87,7 +97,9 @@ function peerScript(): string {
   const script = process.env.LAB_PEER;
   if (script && existsSync(script)) return script;
   const found = script ? `LAB_PEER is ${script}, and no file is there.` : 'LAB_PEER is not set.';
-  throw new LabError(`${found} Set it to the script of PyTorch's side; bench/lab.ts shows what it is told and prints.`);
+  throw new LabError(
+    `${found} Set it to the script of PyTorch's side; bench/lab.ts shows what it is told and prints.`,
+  );
 }
 
 /**

@@ -33,7 +33,8 @@ export type Column = readonly [title: string, kind: 'text' | 'number'];
 /** A table in Markdown. Throws RangeError for a row of another length. */
 export function markdownTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const stray = rows.find((row) => row.length !== columns.length);
-  if (stray) throw new RangeError(`A row has ${stray.length} cells, not ${columns.length}: ${stray.join(', ')}`);
+  if (stray)
+    throw new RangeError(`A row has ${stray.length} cells, not ${columns.length}: ${stray.join(', ')}`);
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const rule = columns.map(([, kind]) => (kind === 'number' ? '--:' : '---'));
   return [columns.map(([title]) => title), rule, ...rows].map(line).join('\n');

@@ -33,7 +33,11 @@ const comparison = (changes: Partial<LabComparison>): LabComparison => ({
 
 describe('the split of the labs beside PyTorch', () => {
   it('names photos by their paths below the root, with their classes', () => {
-    const parts = {train: [photo('glass/1.jpg', 0), photo('metal/2.jpg', 1)], val: [photo('glass/3.jpg', 0)], test: []};
+    const parts = {
+      train: [photo('glass/1.jpg', 0), photo('metal/2.jpg', 1)],
+      val: [photo('glass/3.jpg', 0)],
+      test: [],
+    };
     assert.deepEqual(peerSplit(['glass', 'metal'], parts, '/home/data'), {
       classes: ['glass', 'metal'],
       train: [

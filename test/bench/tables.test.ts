@@ -4,7 +4,10 @@ import {markdownTable, median, speedTable, withSection} from '../../bench/tables
 
 describe('tables of results', () => {
   it('has numbers stand right', () => {
-    const columns = [['network', 'text'], ['ratio', 'number']] as const;
+    const columns = [
+      ['network', 'text'],
+      ['ratio', 'number'],
+    ] as const;
     assert.equal(markdownTable(columns, [['a', '1.0']]), '| network | ratio |\n| --- | --: |\n| a | 1.0 |');
   });
 

@@ -24,8 +24,11 @@ export interface EpochState {
 
 export interface ScaleReport {
   pictures: number;
-  /** In the order in which they are done; the peak, in bytes, is that of the process up to then. */
-  steps: {name: string; seconds: number; peak: number}[];
+  /**
+   * In the order in which they are done. `processor` is the seconds that all cores worked, which other work on the machine does
+   * not change; the peak, in bytes, is that of the process up to then.
+   */
+  steps: {name: string; seconds: number; processor: number; peak: number}[];
   epochs: EpochState[];
 }
 
@@ -46,10 +49,12 @@ const small = (classes: number) =>
 async function run({dataset, home, epochs}: ScaleRequest): Promise<ScaleReport> {
   const steps: ScaleReport['steps'] = [];
   const states: EpochState[] = [];
-  let began = performance.now();
+  let [began, used] = [performance.now(), process.cpuUsage()];
   const done = (name: string) => {
-    steps.push({name, seconds: (performance.now() - began) / 1000, peak: peakMemory()});
-    began = performance.now();
+    const {user, system} = process.cpuUsage(used);
+    const seconds = (performance.now() - began) / 1000;
+    steps.push({name, seconds, processor: (user + system) / 1e6, peak: peakMemory()});
+    [began, used] = [performance.now(), process.cpuUsage()];
   };
   const workspace = await openWorkspace({dataset, folder: home, seed: 42});
   done('opening');

@@ -5,11 +5,12 @@ import {type Column, markdownTable} from './tables';
 const megabytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
 
 /**
- * A row for each number of pictures, ascending: seconds of each step, of a picture more than in the row before, and peak
- * memory. Then, of each pair of which one has 30 times as many pictures, how many times the time and the memory are.
+ * A row for each number of pictures, ascending: seconds of each step, of a picture more than in the row before,
+ * of all cores together, and peak memory. Then, of each pair of which one has 30 times as many pictures, how many times the time and the memory are.
  */
 export function scaleTable(reports: readonly ScaleReport[]): string {
   const total = ({steps}: ScaleReport) => steps.reduce((sum, {seconds}) => sum + seconds, 0);
+  const processor = ({steps}: ScaleReport) => steps.reduce((sum, step) => sum + step.processor, 0);
   const peak = ({steps}: ScaleReport) => steps.at(-1)!.peak;
   const rows = reports.map((report, index) => {
     const before = reports[index - 1];
@@ -19,6 +20,7 @@ export function scaleTable(reports: readonly ScaleReport[]): string {
       ...report.steps.map(({seconds}) => seconds.toFixed(1)),
       total(report).toFixed(1),
       marginal === undefined ? '' : (1000 * marginal).toFixed(2),
+      processor(report).toFixed(1),
       megabytes(peak(report)),
     ];
   });
@@ -31,6 +33,7 @@ export function scaleTable(reports: readonly ScaleReport[]): string {
     ...steps.map((_, i) => (many.steps[i].seconds / few.steps[i].seconds).toFixed(1)),
     (total(many) / total(few)).toFixed(1),
     '',
+    (processor(many) / processor(few)).toFixed(1),
     (peak(many) / peak(few)).toFixed(2),
   ]);
   const columns: Column[] = [
@@ -38,6 +41,7 @@ export function scaleTable(reports: readonly ScaleReport[]): string {
     ...steps.map((name): Column => [`${name}, s`, 'number']),
     ['all, s', 'number'],
     ['a picture more, ms', 'number'],
+    ['of all cores, s', 'number'],
     ['memory, MB', 'number'],
   ];
   return markdownTable(columns, [...rows, ...ratios]);

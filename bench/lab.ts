@@ -198,4 +198,5 @@ const explanation = (version: string): string =>
   `before the first. Memory is the peak of the process, without PyTorch's two workers. Photos are training + validation + test; ` +
   `batches of ${batchSize}, Adam at ${learningRate}, ${size} pixels for EfficientNet-B4, too. Beside an expert, what is frozen sees one plain ` +
   `view on both sides; else our side keeps the frozen part's output of one augmented view, of which every epoch learns. ` +
+  `We resize as the weights were trained (EfficientNet-B4 and DeiT-Tiny bicubic), the peer bilinearly. ` +
   `Scores are macro-F1: the best epoch's on the validation part; on the test part, our best epoch's and PyTorch's last.`;

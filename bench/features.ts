@@ -9,7 +9,8 @@ import {Backbone, findArchitecture, pretrainedWeights} from '../lib/backbones';
 import {openDataset, type Photo} from '../lib/datasets';
 import {frozenFeatures} from '../lib/features';
 import {startPeer} from './peer';
-import {type Comparison, report} from './results';
+import {report} from './results';
+import type {Comparison} from './tables';
 
 const project = join(__dirname, '..');
 const defaults = ['mobilenet_v2', 'squeezenet1_1', 'efficientnet_b4', 'deit_tiny_patch16_224'];
@@ -49,6 +50,7 @@ export async function features(names: string[]): Promise<void> {
       const files = photos.map(({picture}) => picture.place);
       const request = {
         work: 'features',
+        view: 'evaluation',
         arch: name,
         size,
         resize,

@@ -1,8 +1,11 @@
-/** Comparisons with PyTorch on this machine: npm run bench -- steps|features [NAME...] */
+/** Comparisons with PyTorch on this machine, and how this project scales: npm run bench -- COMMAND [NAME...] */
+import {data} from './data';
 import {features} from './features';
+import {lab} from './lab';
+import {scale} from './scale';
 import {steps} from './steps';
 
-const commands: Record<string, (names: string[]) => Promise<void>> = {steps, features};
+const commands: Record<string, (names: string[]) => Promise<void>> = {steps, features, data, lab, scale};
 const [command, ...names] = process.argv.slice(2);
 
 if (command in commands) {

@@ -12,9 +12,12 @@ export interface Peer {
   stop(): void;
 }
 
-/** Starts it with the Python that `LAB_TORCH_PYTHON` names (default: python3). */
+/** The Python that `LAB_TORCH_PYTHON` names (default: python3). */
+export const torchPython = (): string => process.env.LAB_TORCH_PYTHON ?? 'python3';
+
+/** Starts it with that Python. */
 export async function startPeer(): Promise<Peer> {
-  const python = process.env.LAB_TORCH_PYTHON ?? 'python3';
+  const python = torchPython();
   const child = spawn(python, [join(__dirname, 'pytorch.py')], {stdio: ['pipe', 'pipe', 'pipe']});
   let complaint = '';
   child.stderr.on('data', (text: Buffer) => (complaint += text.toString()));

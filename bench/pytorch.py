@@ -1,7 +1,7 @@
 """PyTorch's side of the comparisons: reads one JSON request a line, does the work, answers with its seconds.
 
 Needs torch, torchvision, timm and pillow, and for EfficientNet-Lite efficientnet_lite_pytorch. Everything runs
-channels_last on as many threads as the other side has.
+channels_last on as many threads as the other side has; with {"precision": "bfloat16"} under autocast.
 """
 import json
 import sys
@@ -38,10 +38,14 @@ def photos(request):
     return torch.randn(shape).contiguous(memory_format=torch.channels_last)
 
 
+def precision(request):
+    return torch.autocast("cpu", torch.bfloat16, enabled=request.get("precision") == "bfloat16")
+
+
 def inference(request):
     net, x = network(request["arch"]).eval(), photos(request)
     start = time.perf_counter()
-    with torch.inference_mode():
+    with torch.inference_mode(), precision(request):
         for _ in range(request["repeats"]):
             net(x)
     return time.perf_counter() - start
@@ -53,11 +57,12 @@ def training(request):
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-4, momentum=0.9)
     start = time.perf_counter()
     for _ in range(request["repeats"]):
-        output = net(x)
-        logits, auxiliary = output if isinstance(output, tuple) else (output, None)
-        loss = nn.functional.cross_entropy(logits, labels)
-        if auxiliary is not None:
-            loss = loss + 0.4 * nn.functional.cross_entropy(auxiliary, labels)
+        with precision(request):
+            output = net(x)
+            logits, auxiliary = output if isinstance(output, tuple) else (output, None)
+            loss = nn.functional.cross_entropy(logits, labels)
+            if auxiliary is not None:
+                loss = loss + 0.4 * nn.functional.cross_entropy(auxiliary, labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -75,25 +80,38 @@ class Photos(torch.utils.data.Dataset):
         return self.transform(Image.open(self.files[index]).convert("RGB"))
 
 
+def batches(request):
+    interpolation = transforms.InterpolationMode(request["interpolation"])
+    if request["view"] == "training":
+        crop = [
+            transforms.RandomResizedCrop(request["size"], (0.5, 1), interpolation=interpolation),
+            transforms.RandomHorizontalFlip(),
+        ]
+    else:
+        crop = [transforms.Resize(request["resize"], interpolation), transforms.CenterCrop(request["size"])]
+    normalised = [transforms.ToTensor(), transforms.Normalize(request["mean"], request["std"])]
+    photos = Photos(request["files"], transforms.Compose(crop + normalised))
+    return torch.utils.data.DataLoader(photos, request["batch"], num_workers=2)
+
+
+def decoding(request):
+    start = time.perf_counter()
+    for _ in batches(request):
+        pass
+    return time.perf_counter() - start
+
+
 def features(request):
     net = network(request["arch"]).eval()
-    interpolation = transforms.InterpolationMode(request["interpolation"])
-    transform = transforms.Compose([
-        transforms.Resize(request["resize"], interpolation),
-        transforms.CenterCrop(request["size"]),
-        transforms.ToTensor(),
-        transforms.Normalize(request["mean"], request["std"]),
-    ])
-    loader = torch.utils.data.DataLoader(Photos(request["files"], transform), request["batch"], num_workers=2)
     start = time.perf_counter()
-    with torch.inference_mode():
-        for x in loader:
+    with torch.inference_mode(), precision(request):
+        for x in batches(request):
             net(x.contiguous(memory_format=torch.channels_last))
     return time.perf_counter() - start
 
 
 def main():
-    work = {"inference": inference, "training": training, "features": features}
+    work = {"inference": inference, "training": training, "decoding": decoding, "features": features}
     print(json.dumps({"torch": torch.__version__}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)

@@ -6,11 +6,15 @@ import {type Architecture, architectureNames, Backbone, findArchitecture} from '
 import {tf, type Tensor} from '../lib/engine';
 import {type Learner, WholeNetwork} from '../lib/heads';
 import {sgd, Stepper} from '../lib/training';
-import {startPeer} from './peer';
-import {type Comparison, median, report} from './results';
+import {type Peer, startPeer} from './peer';
+import {report} from './results';
+import {type Comparison, median, type Precision} from './tables';
 
 const batch = 16;
 const rounds = 3;
+
+/** bfloat16 joins where the processor has it, once our side computes in it. */
+const precisions: readonly Precision[] = ['float32'];
 
 /** Milliseconds a round should take at least, so that a short step is repeated. */
 const leastSeconds = 1;
@@ -46,7 +50,8 @@ function time(step: () => void, repeats: number): number {
 async function compare(
   architecture: Architecture,
   work: 'inference' | 'training',
-  peer: Awaited<ReturnType<typeof startPeer>>,
+  precision: Precision,
+  peer: Peer,
 ): Promise<Comparison> {
   const size = architecture.preprocessing.crop;
   const learner = WholeNetwork.original(Backbone.formula(architecture));
@@ -55,14 +60,14 @@ async function compare(
   try {
     const once = (time(step, 1), time(step, 1));
     const repeats = Math.max(1, Math.ceil(leastSeconds / once));
-    const request = {work, arch: architecture.name, size, batch, repeats};
+    const request = {work, arch: architecture.name, size, batch, repeats, precision};
     await peer.measure({...request, repeats: 1});
     const [ours, theirs]: number[][] = [[], []];
     for (let round = 0; round < rounds; round++) {
       ours.push((batch * repeats) / time(step, repeats));
       theirs.push((batch * repeats) / (await peer.measure(request)));
     }
-    return {name: architecture.name, work, size, ours: median(ours), theirs: median(theirs)};
+    return {name: architecture.name, work, size, precision, ours: median(ours), theirs: median(theirs)};
   } finally {
     dispose();
     x.dispose();
@@ -75,13 +80,16 @@ export async function steps(names: string[]): Promise<void> {
   const comparisons: Comparison[] = [];
   try {
     for (const name of names.length > 0 ? names : architectureNames) {
-      for (const work of ['inference', 'training'] as const) {
-        const comparison = await compare(findArchitecture(name), work, peer);
-        comparisons.push(comparison);
-        const {ours, theirs} = comparison;
-        console.log(
-          `${name.padEnd(22)} ${work.padEnd(9)} ${ours.toFixed(1)} against ${theirs.toFixed(1)} images/s: ${(ours / theirs).toFixed(2)}`,
-        );
+      for (const precision of precisions) {
+        for (const work of ['inference', 'training'] as const) {
+          const comparison = await compare(findArchitecture(name), work, precision, peer);
+          comparisons.push(comparison);
+          const {ours, theirs} = comparison;
+          console.log(
+            `${name.padEnd(22)} ${work.padEnd(9)} ${precision.padEnd(8)} ` +
+              `${ours.toFixed(1)} against ${theirs.toFixed(1)} images/s: ${(ours / theirs).toFixed(2)}`,
+          );
+        }
       }
     }
   } finally {
@@ -89,7 +97,7 @@ export async function steps(names: string[]): Promise<void> {
   }
   report(
     'steps',
-    `One step of ${batch} random photos at each network's own size, images per second, median of ${rounds} rounds in turn with PyTorch ${peer.version} (channels_last).`,
+    `One step of ${batch} random photos at each network's own size, images per second, median of ${rounds} rounds in turn with PyTorch ${peer.version} (channels_last; bfloat16: autocast).`,
     comparisons,
   );
 }

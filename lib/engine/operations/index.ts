@@ -3,6 +3,7 @@
  * [batch, height, width, channel].
  */
 export {type Activation, activate} from './activations';
+export {isNarrow, narrow, widen} from './bfloat16';
 export {conv2d, fusedConv2d, type FusedOptions} from './convolution';
 export {affine, biasAdd, fusedLinear, linear} from './dense';
 export {dropoutMask} from './dropout';

@@ -17,6 +17,7 @@ import {
   type Gathered,
   observers,
   openWorkspace,
+  precisionInWords,
   type randomInstead,
   runExperiment,
   type RunObserver,
@@ -302,6 +303,7 @@ export class Lab {
         'Engine',
         `TensorFlow ${engine.tensorflow}, ${engine.device}, ${engine.threads} threads, oneDNN ${engine.oneDNN ? 'on' : 'off'}`,
       ],
+      ['Precision', precisionInWords()],
       [
         'Photos',
         `${dataset.name}: ${dataset.photos.length} in ${dataset.classes.length} classes (${dataset.source}; ${dataset.licence})`,

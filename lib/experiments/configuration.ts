@@ -190,7 +190,8 @@ export function completeExperiment(
   };
   const {trainPhotosPerClass} = options;
   if (trainPhotosPerClass !== undefined) experiment.trainPhotosPerClass = trainPhotosPerClass;
-  const asked = options.precision === undefined ? labPrecision() : checkedPrecision(options.precision, 'precision');
+  const asked =
+    options.precision === undefined ? labPrecision() : checkedPrecision(options.precision, 'precision');
   const precision = choosePrecision(asked, network.layers);
   if (precision !== 'float32') experiment.precision = precision;
   const stepsPerEpoch = batchesPerEpoch(photosOf(experiment, workspace).train.length, batchSize);

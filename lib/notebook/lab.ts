@@ -585,5 +585,6 @@ function outcome(run: RunRecord, trained: boolean): string {
   const source = trained
     ? `trained in ${charts.timeInWords(run)}`
     : 'stored result (force: true trains again)';
-  return [title, `best epoch ${bestEpoch}`, reached, ...tested, source].join(' · ');
+  const precision = configuration.precision === 'bfloat16' ? ['bfloat16'] : [];
+  return [title, `best epoch ${bestEpoch}`, reached, ...tested, ...precision, source].join(' · ');
 }

@@ -59,7 +59,14 @@ for (const [kind, channels, shape] of kinds) {
     test(`fused ${kind}, ${name}: in bfloat16 with every activation, with and without a residual`, () => {
       const [x, filter, bias] = [tensor([2, 12, 10, channels]), tensor(shape, 2), tensor([8], 3)];
       const residual = tf.tidy(() => tf.mul(conv2d(x, filter, window), 0.5));
-      const activations: (Activation | undefined)[] = [undefined, 'relu', 'relu6', 'silu', 'hardswish', 'gelu'];
+      const activations: (Activation | undefined)[] = [
+        undefined,
+        'relu',
+        'relu6',
+        'silu',
+        'hardswish',
+        'gelu',
+      ];
       for (const activation of activations) {
         for (const added of [undefined, residual]) {
           withoutLeaks(() => {
@@ -85,7 +92,12 @@ for (const rows of [8, 80]) {
   });
 
   test(`fused linear layers of ${rows} rows, one upon the other, in bfloat16`, () => {
-    const [x, first, second, bias] = [tensor([2, rows / 2, 24]), tensor([16, 24], 2), tensor([9, 16], 3), tensor([16], 4)];
+    const [x, first, second, bias] = [
+      tensor([2, rows / 2, 24]),
+      tensor([16, 24], 2),
+      tensor([9, 16], 3),
+      tensor([16], 4),
+    ];
     const zeros = tf.zeros([9]);
     withoutLeaks(() => {
       const run = (weights: Tensor[]) =>
@@ -123,7 +135,8 @@ test('in float64 nothing is narrow', () => {
 });
 
 test('the processor says whether it multiplies bfloat16', () => {
-  const processor = (flags: string) => `processor\t: 0\nmodel name\t: a bf16 of a kind amx_bf16\nflags\t\t: fpu ${flags} rdpid\nbugs\t\t: none\n`;
+  const processor = (flags: string) =>
+    `processor\t: 0\nmodel name\t: a bf16 of a kind amx_bf16\nflags\t\t: fpu ${flags} rdpid\nbugs\t\t: none\n`;
   for (const flags of ['avx512_bf16', 'avx512f amx_bf16 amx_tile']) {
     assert.equal(multipliesBfloat16(processor(flags)), true, flags);
   }

@@ -81,7 +81,11 @@ const isFloatType = (attribute: Attribute): attribute is TypeAttribute =>
  * Runs an operation of one output on operands of one type (no gradient): where any is narrow, all are made so, and what
  * comes out is narrow.
  */
-export function executeAlike(name: string, attributes: readonly Attribute[], inputs: readonly Tensor[]): Tensor {
+export function executeAlike(
+  name: string,
+  attributes: readonly Attribute[],
+  inputs: readonly Tensor[],
+): Tensor {
   if (!inputs.some(isNarrow)) return execute(name, attributes, inputs)[0];
   return tf.tidy(() => {
     const operands = inputs.map((input) => (input.dtype === 'float32' ? narrow(input) : input));

@@ -104,9 +104,9 @@ abstract class TensorNet {
     return engine.layerNorm(tensor(x), scale, offset, epsilon);
   }
 
-  /** Weights as they are multiplied. */
-  protected multiplied(weights: Tensor): Tensor {
-    return this.precision === 'bfloat16' ? engine.narrow(weights) : weights;
+  /** Weights, or a value, as they are multiplied. */
+  protected multiplied(factor: Tensor): Tensor {
+    return this.precision === 'bfloat16' ? engine.narrow(factor) : factor;
   }
 
   protected optional(name: string): Tensor | undefined {
@@ -223,6 +223,8 @@ export class TrainingNet extends TensorNet implements Net {
   protected readonly recordsGradients = true;
   /** New running statistics by name, to be assigned after the step. */
   readonly updates = new Map<string, Tensor>();
+  /** Narrow copies of values, which several convolutions may take. */
+  private readonly narrow = new WeakMap<Tensor, Tensor>();
 
   constructor(
     weights: Weights,
@@ -239,7 +241,7 @@ export class TrainingNet extends TensorNet implements Net {
     const window = convolutionWindow(options, x.shape[1], x.shape[2]);
     const product = isDepthwise(this.weights, name)
       ? engine.conv2d(tensor(x), filter, window, true)
-      : engine.conv2d(tensor(x), this.multiplied(filter), window);
+      : engine.conv2d(this.shared(tensor(x)), this.multiplied(filter), window);
     if (norm) {
       const biased = bias ? engine.biasAdd(product, bias) : product;
       return this.normalise(norm, biased, {epsilon, momentum, residual, activation});
@@ -301,7 +303,7 @@ export class TrainingNet extends TensorNet implements Net {
   }
 
   block(forward: () => Value): Value {
-    return forward();
+    return tf.tidy(() => operand(forward()));
   }
 
   /** Assigns the running statistics of the last pass and forgets them. */
@@ -317,6 +319,14 @@ export class TrainingNet extends TensorNet implements Net {
   dispose(): void {
     tf.dispose([...this.updates.values()]);
     this.updates.clear();
+  }
+
+  private shared(x: Tensor): Tensor {
+    const known = this.narrow.get(x);
+    if (known && !known.isDisposed) return known;
+    const copy = this.multiplied(x);
+    this.narrow.set(x, copy);
+    return copy;
   }
 
   private drop(x: Value, rate: number, shape: number[]): Value {

@@ -1,6 +1,6 @@
 /** A backbone: an architecture with weights, computed stage by stage. */
 import {formulaTensor} from '../checkpoints';
-import {tf, type Tensor} from '../engine';
+import {type Precision, tf, type Tensor, widen} from '../engine';
 import {type Architecture, type Extent, originalLogits} from './architecture';
 import {type LoadOptions, loadWeights} from './loading';
 import type {Net, Value} from './net';
@@ -15,10 +15,15 @@ export interface StageRange {
   to?: number;
 }
 
+/** What a net gives to those who know nothing of narrow tensors. */
+const result = (value: Value): Tensor => widen(value as Tensor);
+
 export class Backbone {
   constructor(
     readonly architecture: Architecture,
     readonly weights: Weights,
+    /** What its convolutions and matrix products multiply. */
+    readonly precision: Precision = 'float32',
   ) {}
 
   /**
@@ -43,14 +48,18 @@ export class Backbone {
     return new Backbone(architecture, new Weights(specs, values));
   }
 
+  /** The same backbone, with the same tensors, in another precision. */
+  in(precision: Precision): Backbone {
+    return new Backbone(this.architecture, this.weights, precision);
+  }
+
   /**
    * Runs stages on photos [batch, height, width, 3] or on the output of an earlier stage. The caller's net decides
    * whether gradients are recorded.
    */
   run(net: Net, x: Tensor, {from = 0, to = this.architecture.stages.length}: StageRange = {}): Tensor {
-    return this.architecture.stages
-      .slice(from, to)
-      .reduce<Value>((value, stage) => net.block(() => stage.forward(net, value)), x) as Tensor;
+    const stages = this.architecture.stages.slice(from, to);
+    return result(stages.reduce<Value>((value, stage) => net.block(() => stage.forward(net, value)), x));
   }
 
   /**
@@ -61,9 +70,9 @@ export class Backbone {
     const {auxiliary} = this.architecture;
     const tap = auxiliary && net instanceof TrainingNet ? this.tap : 0;
     const map = this.run(net, photos, {to: tap});
-    const logits = originalLogits(this.architecture, net, this.run(net, map, {from: tap})) as Tensor;
+    const logits = result(originalLogits(this.architecture, net, this.run(net, map, {from: tap})));
     if (!auxiliary || tap === 0) return {logits};
-    return {logits, auxiliary: auxiliary.output(net, auxiliary.features(net, map)) as Tensor};
+    return {logits, auxiliary: result(auxiliary.output(net, auxiliary.features(net, map)))};
   }
 
   /** How many stages come before the auxiliary classifier; 0 where there is none. */
@@ -74,7 +83,7 @@ export class Backbone {
 
   /** What a head stands on, by default pooled features [batch, width], of a last stage's output. */
   pool(net: Net, map: Tensor): Tensor {
-    return this.architecture.pool(net, map) as Tensor;
+    return result(this.architecture.pool(net, map));
   }
 
   /** What a head stands on, by default pooled features [batch, width], of photos [batch, height, width, 3], in inference mode. */
@@ -89,12 +98,12 @@ export class Backbone {
 
   /** A net that computes in inference mode with the weights as they are now; dispose it when they change. */
   inference(): InferenceNet {
-    return new InferenceNet(this.weights);
+    return new InferenceNet(this.weights, this.precision);
   }
 
   /** A net that computes in training mode. */
   training(options: TrainingOptions = {}): TrainingNet {
-    return new TrainingNet(this.weights, options);
+    return new TrainingNet(this.weights, options, this.precision);
   }
 
   /** Names of the trainable tensors of the stages from `from` on. */

@@ -16,6 +16,7 @@ export {
 } from './architecture';
 export {type HeadPlace, withHeadOn} from './headPlaces';
 export {Backbone, type StageRange} from './backbone';
+export {multiplyAddsPerOutput} from './intensity';
 export {CutWeights} from './loading';
 export type {Net, Value} from './net';
 export {network, type NetworkDefinition, type NetworkOptions} from './network';

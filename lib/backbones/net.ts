@@ -99,7 +99,7 @@ export interface Net {
   dropout(x: Value, rate: number): Value;
   /** Drops a whole residual branch of a photo in training (Huang et al. 2016, arXiv:1603.09382). */
   stochasticDepth(x: Value, rate: number): Value;
-  /** A part whose intermediate values are released as soon as it is done (inference). */
+  /** A part whose intermediate values are released as soon as it is done, but those that a gradient needs. */
   block(forward: () => Value): Value;
 }
 

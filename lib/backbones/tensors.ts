@@ -1,6 +1,6 @@
 /** The two nets that compute: `InferenceNet` with folded weights and fused operations, `TrainingNet` on the gradient tape. */
 import * as engine from '../engine';
-import {tf, type Activation, type Tensor} from '../engine';
+import {tf, type Activation, type Precision, type Tensor} from '../engine';
 import {LabError} from '../errors';
 import {
   type AttentionOptions,
@@ -15,14 +15,20 @@ import {
 } from './net';
 import type {Weights} from './weights';
 
-const tensor = (value: Value): Tensor => value as Tensor;
+/** A value as all operations take it. */
+const tensor = (value: Value): Tensor => engine.widen(value as Tensor);
+/** A value as convolutions, linear layers and residual sums take it: it may be narrow. */
+const operand = (value: Value): Tensor => value as Tensor;
 const defaultEpsilon = 1e-5;
 
 /** What both nets do alike. */
 abstract class TensorNet {
   protected abstract readonly recordsGradients: boolean;
 
-  constructor(protected readonly weights: Weights) {}
+  constructor(
+    protected readonly weights: Weights,
+    protected readonly precision: Precision = 'float32',
+  ) {}
 
   parameter(name: string): Value {
     return this.weights.get(name);
@@ -106,6 +112,11 @@ abstract class TensorNet {
     return engine.layerNorm(tensor(x), scale, offset, epsilon);
   }
 
+  /** Weights, or a value, as they are multiplied. */
+  protected multiplied(factor: Tensor): Tensor {
+    return this.precision === 'bfloat16' ? engine.narrow(factor) : factor;
+  }
+
   protected optional(name: string): Tensor | undefined {
     return this.weights.has(name) ? this.weights.get(name) : undefined;
   }
@@ -118,18 +129,22 @@ interface Folded {
 
 /**
  * Computes without gradients. A BatchNorm uses its running statistics and is folded into the convolution before it,
- * once; what is folded is kept until `dispose`, so a net serves as long as its weights stay as they are.
+ * once; what is folded or narrow is kept until `dispose`, so a net serves as long as its weights stay as they are. In
+ * bfloat16 values stay narrow from one product to the next, and are float32 for all else.
  */
 export class InferenceNet extends TensorNet implements Net {
   protected readonly recordsGradients = false;
   private readonly folded = new Map<string, Folded>();
+  private readonly narrow = new Map<string, Tensor>();
 
   conv(name: string, x: Value, options: ConvOptions): Value {
     const {filter, bias} = this.fold(name, options);
     const window = convolutionWindow(options, x.shape[1], x.shape[2]);
-    return engine.fusedConv2d(tensor(x), filter, bias, window, {
-      isDepthwise: isDepthwise(this.weights, name),
-      residual: options.residual && tensor(options.residual),
+    const isDense = !isDepthwise(this.weights, name);
+    const input = isDense ? operand : tensor;
+    return engine.fusedConv2d(input(x), filter, bias, window, {
+      isDepthwise: !isDense,
+      residual: options.residual && input(options.residual),
       activation: options.activation,
     });
   }
@@ -146,9 +161,9 @@ export class InferenceNet extends TensorNet implements Net {
   }
 
   linear(name: string, x: Value, {activation, join = '.'}: LinearOptions): Value {
-    const weight = this.weights.get(`${name}${join}weight`);
+    const weight = this.weight(`${name}${join}weight`);
     const bias = this.optional(`${name}${join}bias`);
-    if (bias) return engine.fusedLinear(tensor(x), weight, bias, activation);
+    if (bias) return engine.fusedLinear(operand(x), weight, bias, activation);
     return engine.linear(tensor(x), weight, undefined, activation);
   }
 
@@ -161,12 +176,14 @@ export class InferenceNet extends TensorNet implements Net {
   }
 
   block(forward: () => Value): Value {
-    return tf.tidy(() => tensor(forward()));
+    return tf.tidy(() => operand(forward()));
   }
 
   dispose(): void {
     for (const {filter, bias} of this.folded.values()) tf.dispose([filter, bias]);
+    tf.dispose([...this.narrow.values()]);
     this.folded.clear();
+    this.narrow.clear();
   }
 
   /** BatchNorm in inference is one multiplication and one addition per channel. */
@@ -176,16 +193,26 @@ export class InferenceNet extends TensorNet implements Net {
     return {factor, shift: tf.sub(part('bias'), tf.mul(part('running_mean'), factor))};
   }
 
+  private weight(name: string): Tensor {
+    const weight = this.weights.get(name);
+    if (this.precision === 'float32') return weight;
+    const known = this.narrow.get(name) ?? tf.keep(this.multiplied(weight));
+    this.narrow.set(name, known);
+    return known;
+  }
+
   private fold(name: string, {norm, epsilon = defaultEpsilon, out}: ConvOptions): Folded {
     const known = this.folded.get(name);
     if (known) return known;
     const made = tf.tidy(() => {
       const filter = this.weights.get(`${name}.weight`) as Tensor;
       const bias = this.optional(`${name}.bias`);
-      if (!norm) return {filter: filter.clone(), bias: bias?.clone() ?? tf.zeros([out])};
+      const multiplied = isDepthwise(this.weights, name) ? operand : (y: Tensor) => this.multiplied(y);
+      if (!norm) return {filter: multiplied(filter.clone()), bias: bias?.clone() ?? tf.zeros([out])};
       const {factor, shift} = this.affine(norm, epsilon);
       const perFilter = isDepthwise(this.weights, name) ? factor.reshape([-1, 1]) : factor;
-      return {filter: tf.mul(filter, perFilter), bias: bias ? tf.add(shift, tf.mul(bias, factor)) : shift};
+      const folded = tf.mul(filter, perFilter);
+      return {filter: multiplied(folded), bias: bias ? tf.add(shift, tf.mul(bias, factor)) : shift};
     });
     this.folded.set(name, {filter: tf.keep(made.filter), bias: tf.keep(made.bias)});
     return made;
@@ -204,12 +231,15 @@ export class TrainingNet extends TensorNet implements Net {
   protected readonly recordsGradients = true;
   /** New running statistics by name, to be assigned after the step. */
   readonly updates = new Map<string, Tensor>();
+  /** Narrow copies of values, which several convolutions may take. */
+  private readonly narrow = new WeakMap<Tensor, Tensor>();
 
   constructor(
     weights: Weights,
     private readonly options: TrainingOptions = {},
+    precision?: Precision,
   ) {
-    super(weights);
+    super(weights, precision);
   }
 
   conv(name: string, x: Value, options: ConvOptions): Value {
@@ -217,7 +247,9 @@ export class TrainingNet extends TensorNet implements Net {
     const filter = this.weights.get(`${name}.weight`) as Tensor;
     const bias = this.optional(`${name}.bias`);
     const window = convolutionWindow(options, x.shape[1], x.shape[2]);
-    const product = engine.conv2d(tensor(x), filter, window, isDepthwise(this.weights, name));
+    const product = isDepthwise(this.weights, name)
+      ? engine.conv2d(tensor(x), filter, window, true)
+      : engine.conv2d(this.shared(tensor(x)), this.multiplied(filter), window);
     if (norm) {
       const biased = bias ? engine.biasAdd(product, bias) : product;
       return this.normalise(norm, biased, {epsilon, momentum, residual, activation});
@@ -265,7 +297,8 @@ export class TrainingNet extends TensorNet implements Net {
   }
 
   linear(name: string, x: Value, {activation, join = '.'}: LinearOptions): Value {
-    const [weight, bias] = [this.weights.get(`${name}${join}weight`), this.optional(`${name}${join}bias`)];
+    const weight = this.multiplied(this.weights.get(`${name}${join}weight`));
+    const bias = this.optional(`${name}${join}bias`);
     return engine.linear(tensor(x), weight, bias, activation);
   }
 
@@ -278,7 +311,7 @@ export class TrainingNet extends TensorNet implements Net {
   }
 
   block(forward: () => Value): Value {
-    return forward();
+    return tf.tidy(() => operand(forward()));
   }
 
   /** Assigns the running statistics of the last pass and forgets them. */
@@ -294,6 +327,14 @@ export class TrainingNet extends TensorNet implements Net {
   dispose(): void {
     tf.dispose([...this.updates.values()]);
     this.updates.clear();
+  }
+
+  private shared(x: Tensor): Tensor {
+    const known = this.narrow.get(x);
+    if (known && !known.isDisposed) return known;
+    const copy = this.multiplied(x);
+    this.narrow.set(x, copy);
+    return copy;
   }
 
   private drop(x: Value, rate: number, shape: number[]): Value {

@@ -1,6 +1,7 @@
 /** The engine: TensorFlow under tfjs-node, and its native operations with their gradients. Nothing else imports it. */
 export {tf, engineReport, peakMemory, type EngineReport} from './tensorflow';
 export {gradients} from './gradients';
-export {inDoublePrecision} from './precision';
+export {inDoublePrecision, type Precision} from './precision';
+export {multipliesBfloat16} from './processor';
 export * from './operations';
 export type {Scalar, Tensor, Variable} from '@tensorflow/tfjs-node';

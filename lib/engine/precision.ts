@@ -5,6 +5,9 @@
  */
 import {type Attribute, backend, type Binding} from './tensorflow';
 
+/** What convolutions and matrix products multiply; everything else is float32. */
+export type Precision = 'float32' | 'bfloat16';
+
 let isDouble = false;
 
 /** Whether operations run in float64 just now; TensorFlow's fused kernels exist in float32 alone. */

@@ -4,6 +4,7 @@ import {cpus} from 'node:os';
 import {join} from 'node:path';
 import util from 'node:util';
 import {LabError} from '../errors';
+import {hasBfloat16Instructions} from './processor';
 
 /** What the engine is: versions, the device that computes and the threads it has. */
 export interface EngineReport {
@@ -12,6 +13,8 @@ export interface EngineReport {
   device: 'CPU' | 'GPU';
   threads: number;
   oneDNN: boolean;
+  /** Whether products in bfloat16 are quick: the processor has instructions for them, and oneDNN uses these. */
+  bfloat16: boolean;
 }
 
 /**
@@ -78,6 +81,8 @@ interface NativeBackend {
     inputs: readonly TensorFlow.Tensor[],
     outputs: number,
   ): TensorFlow.Tensor[];
+  getInputTensorIds(inputs: readonly TensorFlow.Tensor[]): number[];
+  createOutputTensor(metadata: TensorMetadata): TensorFlow.Tensor;
 }
 
 export const backend = tf.backend() as unknown as NativeBackend;
@@ -88,14 +93,19 @@ if (process.env.LAB_DEVICE === 'gpu' && !backend.isUsingGpuDevice) {
   );
 }
 
+const bfloat16Instructions = hasBfloat16Instructions();
+
 /** Versions, device and threads of the engine, for a notebook's first cell and for `npm run doctor`. */
 export function engineReport(): EngineReport {
+  const device = backend.isUsingGpuDevice ? 'GPU' : 'CPU';
+  const oneDNN = !/^(0|false)$/i.test(process.env.TF_ENABLE_ONEDNN_OPTS!) && process.arch === 'x64';
   return {
     tensorflow: backend.binding.TF_Version,
     tfjs: tf.version['tfjs-core'],
-    device: backend.isUsingGpuDevice ? 'GPU' : 'CPU',
+    device,
     threads: Number(process.env.TF_NUM_INTRAOP_THREADS ?? cpus().length),
-    oneDNN: !/^(0|false)$/i.test(process.env.TF_ENABLE_ONEDNN_OPTS!) && process.arch === 'x64',
+    oneDNN,
+    bfloat16: oneDNN && device === 'CPU' && bfloat16Instructions,
   };
 }
 

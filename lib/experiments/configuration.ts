@@ -2,6 +2,7 @@ import {type Part, type Photo, photosPerClass} from '../datasets';
 import {LabError} from '../errors';
 import type {HeadOptions} from '../heads';
 import {type Augmentation, photoAugmentation, type Preprocessing} from '../pictures';
+import type {Precision} from '../engine';
 import type {Metric} from '../metrics';
 import type {RunConfiguration, RunRecord} from '../runs';
 import {
@@ -14,6 +15,7 @@ import {
   type TrainingOptions,
 } from '../training';
 import type {BackboneChoice, Network} from './networks';
+import {checkedPrecision, choosePrecision, labPrecision, type PrecisionChoice} from './precision';
 import {frozenStages, type SharedRegime} from './regimes';
 import {batchesPerEpoch} from './sources';
 import type {Workspace} from './workspace';
@@ -65,6 +67,11 @@ export interface ExperimentOptions {
   clipNorm?: number;
   /** What of the validation part chooses the best weights. Default: 'macroF1'. */
   select?: Metric;
+  /**
+   * What the backbone's convolutions and matrix products multiply. 'auto' takes bfloat16 where the processor multiplies it
+   * and the network gains by it, else float32. Default: the environment's `LAB_PRECISION`, else 'auto'.
+   */
+  precision?: PrecisionChoice;
   /** Epochs without a better one after which training ends. Default: never before `epochs`. */
   patience?: number;
   /** Seeds the head, dropout, order and augmentation. Default: 1. */
@@ -96,6 +103,8 @@ export interface Experiment extends RunConfiguration {
   balanced: boolean;
   clipNorm: number | null;
   patience: number | null;
+  /** Absent where it is float32, as in runs of older versions. */
+  precision?: Exclude<Precision, 'float32'>;
   seed: number;
 }
 
@@ -181,6 +190,10 @@ export function completeExperiment(
   };
   const {trainPhotosPerClass} = options;
   if (trainPhotosPerClass !== undefined) experiment.trainPhotosPerClass = trainPhotosPerClass;
+  const asked =
+    options.precision === undefined ? labPrecision() : checkedPrecision(options.precision, 'precision');
+  const precision = choosePrecision(asked, network.layers);
+  if (precision !== 'float32') experiment.precision = precision;
   const stepsPerEpoch = batchesPerEpoch(photosOf(experiment, workspace).train.length, batchSize);
   checkTraining(trainingOptions(experiment, workspace), {stepsPerEpoch, classes: split.classes.length});
   return experiment;

@@ -19,6 +19,7 @@ export {
 } from './networks';
 export {type FinishedRun, observers, type RunObserver, type RunStart} from './observer';
 export {everything, featureExtraction, frozenStages, lastStages, type SharedRegime} from './regimes';
+export {choosePrecision, type PrecisionChoice, precisionInWords} from './precision';
 export {foreseeStandIns, type StandIn, standInsInWords} from './stand-ins';
 export {type Gathered, testedByHand} from './tested';
 export {openWorkspace, type Workspace, type WorkspaceOptions} from './workspace';

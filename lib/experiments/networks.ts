@@ -7,6 +7,7 @@ import {
   type Extent,
   findArchitecture,
   isRegistered,
+  type LayerSummary,
   type NetworkDefinition,
   pretrainedWeights,
   smallRelative,
@@ -15,6 +16,7 @@ import {
 import type {Preprocessing} from '../pictures';
 import {checkpointDigest} from '../checkpoints';
 import {type DownloadProgress, FileUnavailable, mirrorOf} from '../downloads';
+import type {Precision} from '../engine';
 import {LabError} from '../errors';
 import {Classifier, Head, type HeadOptions, type LayeredLearner, WholeNetwork} from '../heads';
 import type {Regime} from '../runs';
@@ -39,6 +41,7 @@ interface LearnerSettings {
   head: HeadOptions | null;
   frozen: number;
   auxiliary: boolean;
+  precision?: Precision;
   classes: readonly string[];
   seed: number;
 }
@@ -52,6 +55,8 @@ export interface Network {
   preprocessing: Preprocessing;
   /** How many stages can be frozen. */
   stages: number;
+  /** Its layers for one photo, without new heads. */
+  layers: readonly LayerSummary[];
   /** Whether new heads stand on it, and whether it has an auxiliary classifier that its photos are large enough for. */
   takesHead: boolean;
   hasAuxiliary: boolean;
@@ -271,19 +276,20 @@ function onBackbone(
     name: labelled(trained.name),
     preprocessing: architecture.preprocessing,
     stages: architecture.stages.length,
+    layers: architecture.summary().flatMap(({layers}) => layers),
     takesHead: true,
     hasAuxiliary: architecture.hasAuxiliary(),
     weights,
     definition: isRegistered(trained) ? null : architecture.fingerprint(),
     standIn,
-    learner: ({head, frozen, auxiliary, classes: {length: classes}, seed}) => {
+    learner: ({head, frozen, auxiliary, precision = 'float32', classes: {length: classes}, seed}) => {
       const top = new Head(architecture.featureShape, classes, head ?? {}, seed);
       const second = auxiliary
         ? new Head(architecture.auxiliaryShape(), classes, {dropout: 0}, seed, 'auxiliary')
         : null;
       try {
         const backbone = fill(architecture, auxiliary ? 'stages and auxiliary' : 'stages', seed);
-        return new Classifier(backbone, top, frozen, second);
+        return new Classifier(backbone.in(precision), top, frozen, second);
       } catch (error) {
         top.dispose();
         second?.dispose();
@@ -314,19 +320,20 @@ function networkOfCell(definition: NetworkDefinition, {regime, weights, size, he
     name,
     preprocessing,
     stages: 0,
+    layers: definition.layers,
     takesHead: false,
     hasAuxiliary: false,
     weights: (seed) => `random, seed ${seed}`,
     definition: fingerprint,
     standIn: null,
-    learner: ({classes, seed}) => {
+    learner: ({precision, classes, seed}) => {
       if (definition.classes !== classes.length) {
         throw refused(
           `it gives ${definition.classes} logits for ${classes.length} classes.`,
           `Give its last layer {out: ${classes.length}}.`,
         );
       }
-      return WholeNetwork.random(definition, seed);
+      return WholeNetwork.random(definition, seed, precision);
     },
   };
 }

@@ -18,6 +18,7 @@ import {
 import {LabError} from '../errors';
 import {prune} from '../features';
 import {RunStore} from '../runs';
+import {labPrecision} from './precision';
 import {foreseeStandIns, reasonInOneLine, type StandIn} from './stand-ins';
 
 /** Where experiments happen: the photos and their split, and the folders that hold weights, features and runs. */
@@ -90,6 +91,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   const dataFolder = join(folder, 'data');
   const models = join(folder, 'models');
   const featuresFolder = join(models, 'features');
+  labPrecision(); // what is wrong there is told before anything is fetched
   keepFeaturesWithin(featuresLimit(), featuresFolder, options.onWarning);
   const foreseen = await foreseeStandIns(options.dataset, {folder, mirror, signal});
   const {dataset: photos, reason} = await openPhotos(options.dataset, {

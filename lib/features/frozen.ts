@@ -36,7 +36,9 @@ function storeKey(
   {backbone, weights, preprocessing, view}: FrozenOptions,
   stage: number,
 ): Record<string, unknown> {
-  return {architecture: backbone.architecture.name, weights, stage, preprocessing, view};
+  const key = {architecture: backbone.architecture.name, weights, stage, preprocessing, view};
+  // Older versions knew float32 alone.
+  return backbone.precision === 'float32' ? key : {...key, precision: backbone.precision};
 }
 
 /** Shape of one photo's output after `stage` stages. */

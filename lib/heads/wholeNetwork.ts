@@ -12,7 +12,7 @@ import {
   Weights,
 } from '../backbones';
 import type {NamedValues} from '../checkpoints';
-import {tf, type Tensor} from '../engine';
+import {type Precision, tf, type Tensor, widen} from '../engine';
 import {
   checkNames,
   type LayeredLearner,
@@ -30,17 +30,23 @@ export class WholeNetwork implements LayeredLearner {
     readonly layers: readonly LayerSummary[],
     private readonly outputs: (net: InferenceNet | TrainingNet, photos: Tensor) => Outputs,
     private readonly partOf: (name: string) => Trainable['part'],
+    private readonly precision: Precision,
   ) {}
 
   /** A network that a cell wrote, with seeded random weights; all of it is new, so it has the head's learning rate. */
-  static random({build, parameters, layers, classes}: NetworkDefinition, seed: number): WholeNetwork {
+  static random(
+    {build, parameters, layers, classes}: NetworkDefinition,
+    seed: number,
+    precision: Precision = 'float32',
+  ): WholeNetwork {
     const weights = new Weights(parameters, randomValues(seed));
     return new WholeNetwork(
       weights,
       classes,
       layers,
-      (net, photos) => ({logits: build(net, photos) as Tensor}),
+      (net, photos) => ({logits: widen(build(net, photos) as Tensor)}),
       () => 'head',
+      precision,
     );
   }
 
@@ -61,6 +67,7 @@ export class WholeNetwork implements LayeredLearner {
         return auxiliary && weight ? {logits, auxiliary: {logits: auxiliary, weight}} : {logits};
       },
       (name) => (ofStages.has(name) ? 'backbone' : 'head'),
+      backbone.precision,
     );
   }
 
@@ -80,7 +87,7 @@ export class WholeNetwork implements LayeredLearner {
   }
 
   forTraining(options: TrainingOptions): TrainingPass {
-    const net = new TrainingNet(this.weights, options);
+    const net = new TrainingNet(this.weights, options, this.precision);
     return {
       loss: (photos, criterion) => totalLoss(this.outputs(net, photos), criterion),
       applyUpdates: () => net.applyUpdates(),
@@ -89,7 +96,7 @@ export class WholeNetwork implements LayeredLearner {
   }
 
   forInference(): {logits(x: Tensor): Tensor; dispose(): void} {
-    const net = new InferenceNet(this.weights);
+    const net = new InferenceNet(this.weights, this.precision);
     return {
       logits: (photos) => tf.tidy(() => this.outputs(net, photos).logits),
       dispose: () => net.dispose(),

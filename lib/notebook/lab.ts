@@ -17,6 +17,7 @@ import {
   type Gathered,
   observers,
   openWorkspace,
+  precisionInWords,
   type randomInstead,
   runExperiment,
   type RunObserver,
@@ -302,6 +303,7 @@ export class Lab {
         'Engine',
         `TensorFlow ${engine.tensorflow}, ${engine.device}, ${engine.threads} threads, oneDNN ${engine.oneDNN ? 'on' : 'off'}`,
       ],
+      ['Precision', precisionInWords()],
       [
         'Photos',
         `${dataset.name}: ${dataset.photos.length} in ${dataset.classes.length} classes (${dataset.source}; ${dataset.licence})`,
@@ -583,5 +585,6 @@ function outcome(run: RunRecord, trained: boolean): string {
   const source = trained
     ? `trained in ${charts.timeInWords(run)}`
     : 'stored result (force: true trains again)';
-  return [title, `best epoch ${bestEpoch}`, reached, ...tested, source].join(' · ');
+  const precision = configuration.precision === 'bfloat16' ? ['bfloat16'] : [];
+  return [title, `best epoch ${bestEpoch}`, reached, ...tested, ...precision, source].join(' · ');
 }

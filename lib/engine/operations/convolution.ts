@@ -1,6 +1,7 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {type Attribute, tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
+import {alike, executeAlike, isNarrow, reshaped, slopeAlike, widen} from './bfloat16';
 import {biasAdd, matMul} from './dense';
 import {
   binary,
@@ -10,6 +11,7 @@ import {
   hasLabKernels,
   hasOneDNN,
   integer,
+  integerType,
   type Kernel,
   oneDNNKernel,
   operation,
@@ -53,8 +55,16 @@ const isPointwise = ({strides, padding}: WindowMoves, x: Tensor, filter: Tensor)
 function pointwiseFilterGradient(x: Tensor, filter: Tensor, dy: Tensor): Tensor {
   const [, , channels, out] = filter.shape;
   return tf.tidy(() =>
-    matMul(x.reshape([-1, channels]), dy.reshape([-1, out]), true, false).reshape(filter.shape),
+    matMul(reshaped(x, [-1, channels]), reshaped(dy, [-1, out]), true, false).reshape(filter.shape),
   );
+}
+
+/** Rows and columns of zeros around an operand (no gradient). */
+function padOperand(x: Tensor, padding: Padding): Tensor {
+  if (!isNarrow(x)) return pad(x, padding);
+  const [top, bottom, left, right] = padding;
+  const paddings = tf.tensor2d([0, 0, top, bottom, left, right, 0, 0], [4, 2], 'int32');
+  return executeAlike('Pad', [T, integerType('Tpaddings')], [x, paddings]);
 }
 
 /** Undoes `pad`. */
@@ -69,8 +79,11 @@ function crop(x: Tensor, [top, , left]: Padding, shape: readonly number[]): Tens
 function convolutionKernel(native: string, gradientName: string, extra: Attribute[]): Kernel<WindowMoves> {
   return {
     saves: {inputs: ['x', 'filter']},
-    forward: ({x, filter}, window) => execute(native, [...windowAttributes(window), ...extra], [x, filter]),
-    gradient: ([dy], [x, filter], window) => {
+    forward: ({x, filter}, window) => [
+      widen(executeAlike(native, [...windowAttributes(window), ...extra], [x, filter])),
+    ],
+    gradient: ([slope], [x, filter], window) => {
+      const dy = slopeAlike(slope, filter);
       const same = isSame(window, x, filter);
       const attributes = [...windowAttributes(window, same ? 'SAME' : 'VALID'), ...extra];
       const [top, bottom, left, right] = window.padding;
@@ -79,14 +92,14 @@ function convolutionKernel(native: string, gradientName: string, extra: Attribut
       return {
         x: () => {
           const inputs = [shapeTensor(same ? x.shape : around), filter, dy];
-          const [dx] = execute(`${gradientName}Input`, attributes, inputs);
+          const dx = widen(executeAlike(`${gradientName}Input`, attributes, inputs));
           return same ? dx : crop(dx, window.padding, x.shape);
         },
         filter: () => {
           if (native === 'Conv2D' && isPointwise(window, x, filter))
             return pointwiseFilterGradient(x, filter, dy);
-          const inputs = [same ? x : pad(x, window.padding), shapeTensor(filter.shape), dy];
-          return execute(`${gradientName}Filter`, attributes, inputs)[0];
+          const inputs = [same ? x : padOperand(x, window.padding), shapeTensor(filter.shape), dy];
+          return widen(executeAlike(`${gradientName}Filter`, attributes, inputs));
         },
       };
     },
@@ -148,8 +161,8 @@ function spread(filter: Tensor, [dilationY, dilationX]: readonly number[]): Tens
 
 /**
  * Convolution without bias. `filter` is [height, width, in / groups, out] (the number of groups follows from its
- * shape), or [height, width, channels, multiplier] when `isDepthwise`. Throws a LabError that names the value when
- * window, filter and image do not go together.
+ * shape), or [height, width, channels, multiplier] when `isDepthwise`. Where the filter is narrow, it is computed in
+ * bfloat16. Throws a LabError that names the value when window, filter and image do not go together.
  */
 export function conv2d(x: Tensor, filter: Tensor, window: WindowMoves, isDepthwise = false): Tensor {
   checkConvolution(x, filter, window, isDepthwise);
@@ -165,7 +178,7 @@ export function conv2d(x: Tensor, filter: Tensor, window: WindowMoves, isDepthwi
 
 function grouped(x: Tensor, filter: Tensor, window: WindowMoves): Tensor {
   const groups = x.shape[3]! / filter.shape[2]!;
-  if (groups === 1 || hasOneDNN()) return convolution({x, filter}, window)[0];
+  if (groups === 1 || hasOneDNN()) return convolution({x: alike(x, filter), filter}, window)[0];
   const filters = tf.split(filter, groups, 3);
   const parts = tf
     .split(x, groups, 3)
@@ -188,7 +201,8 @@ export interface FusedOptions {
 
 /**
  * Convolution, bias, residual sum and activation in one pass over memory, for inference (no gradient). What oneDNN
- * cannot fuse runs as separate operations. Throws a LabError as `conv2d` does.
+ * cannot fuse runs as separate operations. Where the filter is narrow, x and residual may be so, and what comes out may
+ * be. Throws a LabError as `conv2d` does.
  */
 export function fusedConv2d(
   x: Tensor,
@@ -205,7 +219,7 @@ export function fusedConv2d(
     }
     if (!hasOneDNN() || isDepthwise) {
       const y = biasAdd(conv2d(x, filter, window, isDepthwise), bias, residual ? undefined : activation);
-      return residual ? activate(binary('AddV2', y, residual), activation) : y;
+      return residual ? activate(binary('AddV2', y, widen(residual)), activation) : y;
     }
     const fusion = activation && fusions[residual ? 'residual' : 'plain'][activation];
     const sums = residual ? ['BiasAdd', 'Add'] : ['BiasAdd'];
@@ -216,12 +230,8 @@ export function fusedConv2d(
       text('fused_ops', fusion ? [...sums, fusion] : sums),
       oneDNNKernel,
     ];
-    const [y] = execute('_MklNativeFusedConv2D', attributes, [
-      x,
-      filter,
-      bias,
-      ...(residual ? [residual] : []),
-    ]);
-    return fusion ? y : activate(y, activation);
+    const inputs = [x, filter, bias, ...(residual ? [residual] : [])];
+    const y = executeAlike('_MklNativeFusedConv2D', attributes, inputs);
+    return fusion || !activation ? y : activate(widen(y), activation);
   });
 }

@@ -1,6 +1,7 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
+import {alike, executeAlike, reshaped, slopeAlike, widen} from './bfloat16';
 import {
   binary,
   execute,
@@ -50,8 +51,12 @@ export function affine(x: Tensor, factor: Tensor, shift: Tensor, activation?: Ac
   return addedBias(x, shift, activation, factor)[0];
 }
 
+/** A matrix product in float32, whether its operands are narrow or not (no gradient). */
 export const matMul = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor =>
-  execute('MatMul', [T, flag('transpose_a', transposeA), flag('transpose_b', transposeB)], [a, b])[0];
+  tf.tidy(() => {
+    const transposes = [flag('transpose_a', transposeA), flag('transpose_b', transposeB)];
+    return widen(executeAlike('MatMul', [T, ...transposes], [a, b]));
+  });
 
 /** With fewer rows than this TensorFlow's copy of the weights, which turns them, takes longer than the product. */
 const fewRows = 64;
@@ -65,16 +70,19 @@ function rowsByWeight(rows: Tensor, weight: Tensor): Tensor {
 const denseLayer = operation<object>('Linear', {
   saves: {inputs: ['x', 'weight']},
   forward: ({x, weight}) => [rowsByWeight(x, weight)],
-  gradient: ([dy], [x, weight]) => ({
-    x: () => matMul(dy, weight, false, false),
-    weight: () => matMul(dy, x, true, false),
-  }),
+  gradient: ([slope], [x, weight]) => {
+    const dy = slopeAlike(slope, weight);
+    return {x: () => matMul(dy, weight, false, false), weight: () => matMul(dy, x, true, false)};
+  },
 });
 
-/** activation(x W^T + b) over the last axis: `weight` is [out, in] as PyTorch keeps it. */
+/**
+ * activation(x W^T + b) over the last axis: `weight` is [out, in] as PyTorch keeps it. Where it is narrow, the product is
+ * computed in bfloat16.
+ */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation?: Activation): Tensor {
   const rows = x.reshape([-1, x.shape[x.rank - 1]]);
-  const [product] = denseLayer({x: rows, weight}, {});
+  const [product] = denseLayer({x: alike(rows, weight), weight}, {});
   const y = bias ? biasAdd(product, bias, activation) : activate(product, activation);
   return y.reshape([...x.shape.slice(0, -1), weight.shape[0]]);
 }
@@ -82,13 +90,16 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation?: Ac
 /** Activations that oneDNN computes inside a matrix product, under TensorFlow's names for them. */
 const fusions: Partial<Record<Activation, string>> = {relu: 'Relu', gelu: 'GeluExact'};
 
-/** Linear layer, bias and activation in one operation, for inference (no gradient). */
+/**
+ * Linear layer, bias and activation in one operation, for inference (no gradient). Where the weight is narrow, x may be so,
+ * and what comes out may be.
+ */
 export function fusedLinear(x: Tensor, weight: Tensor, bias: Tensor, activation?: Activation): Tensor {
   return tf.tidy(() => {
     const fusion = activation && fusions[activation];
-    const rows = x.reshape([-1, x.shape[x.rank - 1]]);
-    if (!hasOneDNN() || (activation && !fusion) || rows.shape[0] < fewRows) {
-      return linear(x, weight, bias, activation);
+    const width = x.shape[x.rank - 1];
+    if (!hasOneDNN() || (activation && !fusion) || x.size / width < fewRows) {
+      return linear(widen(x), weight, bias, activation);
     }
     const attributes = [
       T,
@@ -98,7 +109,7 @@ export function fusedLinear(x: Tensor, weight: Tensor, bias: Tensor, activation?
       text('fused_ops', fusion ? ['BiasAdd', fusion] : ['BiasAdd']),
       oneDNNKernel,
     ];
-    const [y] = execute('_MklNativeFusedMatMul', attributes, [rows, weight, bias]);
-    return y.reshape([...x.shape.slice(0, -1), weight.shape[0]]);
+    const y = executeAlike('_MklNativeFusedMatMul', attributes, [reshaped(x, [-1, width]), weight, bias]);
+    return reshaped(y, [...x.shape.slice(0, -1), weight.shape[0]]);
   });
 }

@@ -4,6 +4,7 @@
  */
 export {type Activation, activate} from './activations';
 export {attention, type AttentionOptions} from './attention';
+export {isNarrow, narrow, widen} from './bfloat16';
 export {conv2d, fusedConv2d, type FusedOptions} from './convolution';
 export {affine, biasAdd, fusedLinear, linear} from './dense';
 export {dropoutMask} from './dropout';

@@ -6,7 +6,8 @@ import type {NamedAttrMap, Tensor} from '@tensorflow/tfjs-node';
 import {inDouble} from '../precision';
 import {type Attribute, backend, engineReport, tf} from '../tensorflow';
 
-const {TF_ATTR_STRING, TF_ATTR_INT, TF_ATTR_TYPE, TF_ATTR_FLOAT, TF_ATTR_BOOL, TF_FLOAT} = backend.binding;
+const {TF_ATTR_STRING, TF_ATTR_INT, TF_ATTR_TYPE, TF_ATTR_FLOAT, TF_ATTR_BOOL, TF_FLOAT, TF_INT32} =
+  backend.binding;
 
 export const text = (name: string, value: string | string[]): Attribute => ({
   name,
@@ -20,21 +21,29 @@ export const integer = (name: string, value: number | number[]): Attribute => ({
 });
 export const float = (name: string, value: number): Attribute => ({name, type: TF_ATTR_FLOAT, value});
 export const flag = (name: string, value: boolean): Attribute => ({name, type: TF_ATTR_BOOL, value});
-export const floatType = (name: string): Attribute => ({name, type: TF_ATTR_TYPE, value: TF_FLOAT});
-export const floatTypes = (name: string, count: number): Attribute => ({
+/** An attribute that names a type, or a list of them. */
+export interface TypeAttribute extends Attribute {
+  value: number | number[];
+}
+export const floatType = (name: string): TypeAttribute => ({name, type: TF_ATTR_TYPE, value: TF_FLOAT});
+export const integerType = (name: string): TypeAttribute => ({name, type: TF_ATTR_TYPE, value: TF_INT32});
+export const floatTypes = (name: string, count: number): TypeAttribute => ({
   name,
   type: TF_ATTR_TYPE,
   value: new Array<number>(count).fill(TF_FLOAT),
 });
 export const T = floatType('T');
 
-const {oneDNN, device} = engineReport();
+const {oneDNN, device, bfloat16} = engineReport();
 
 /**
  * Whether the kernels that only the oneDNN build of TensorFlow (x86-64) has can be called: they run on the CPU and know
  * float32 alone. A CUDA build has them too, for what it computes on the CPU.
  */
 export const hasOneDNN = (): boolean => oneDNN && device === 'CPU' && !inDouble();
+
+/** Whether oneDNN's kernels take bfloat16, too, and the processor has instructions for it. */
+export const hasBfloat16 = (): boolean => bfloat16 && !inDouble();
 
 /** Whether the kernels of `lib/engine/kernels` can be called: they run on the CPU and know float32 alone. */
 export const hasLabKernels = (): boolean => device === 'CPU' && !inDouble();
@@ -76,6 +85,12 @@ function releaseAfterNext(slopes: Tensor[], saved: Tensor[]): void {
   const {activeScope} = tf.engine().state;
   tf.dispose(spent.get(activeScope) ?? []);
   spent.set(activeScope, [...slopes.filter(({scopeId}) => scopeId === activeScope.id), ...saved]);
+}
+
+/** What a gradient made for itself: it is released as what the gradient was given. */
+export function releasedAfterNext(made: Tensor): Tensor {
+  spent.get(tf.engine().state.activeScope)?.push(made);
+  return made;
 }
 
 export interface Kernel<Options> {

@@ -93,7 +93,8 @@ if (process.env.LAB_DEVICE === 'gpu' && !backend.isUsingGpuDevice) {
   );
 }
 
-const bfloat16Instructions = hasBfloat16Instructions();
+/** What is found out of the machine; a trial may find that its bfloat16 is not to be relied on. */
+export const machine = {bfloat16: hasBfloat16Instructions()};
 
 /** Versions, device and threads of the engine, for a notebook's first cell and for `npm run doctor`. */
 export function engineReport(): EngineReport {
@@ -105,7 +106,7 @@ export function engineReport(): EngineReport {
     device,
     threads: Number(process.env.TF_NUM_INTRAOP_THREADS ?? cpus().length),
     oneDNN,
-    bfloat16: oneDNN && device === 'CPU' && bfloat16Instructions,
+    bfloat16: oneDNN && device === 'CPU' && machine.bfloat16,
   };
 }
 

@@ -3,6 +3,7 @@ import test from 'node:test';
 import {
   type Activation,
   conv2d,
+  firstWrongProduct,
   fusedConv2d,
   fusedLinear,
   inDoublePrecision,
@@ -144,4 +145,8 @@ test('the processor says whether it multiplies bfloat16', () => {
     assert.equal(multipliesBfloat16(processor(flags)), false, flags);
   }
   assert.equal(multipliesBfloat16(''), false);
+});
+
+test('products in bfloat16 are tried before anything relies on them', () => {
+  withoutLeaks(() => assert.equal(firstWrongProduct(), null));
 });

@@ -4,7 +4,7 @@
  */
 import type {NamedAttrMap, Tensor} from '@tensorflow/tfjs-node';
 import {inDouble} from '../precision';
-import {type Attribute, backend, engineReport, tf} from '../tensorflow';
+import {type Attribute, backend, engineReport, machine, tf} from '../tensorflow';
 
 const {TF_ATTR_STRING, TF_ATTR_INT, TF_ATTR_TYPE, TF_ATTR_FLOAT, TF_ATTR_BOOL, TF_FLOAT, TF_INT32} =
   backend.binding;
@@ -34,7 +34,7 @@ export const floatTypes = (name: string, count: number): TypeAttribute => ({
 });
 export const T = floatType('T');
 
-const {oneDNN, device, bfloat16} = engineReport();
+const {oneDNN, device} = engineReport();
 
 /**
  * Whether the kernels that only the oneDNN build of TensorFlow (x86-64) has can be called: they run on the CPU and know
@@ -43,7 +43,7 @@ const {oneDNN, device, bfloat16} = engineReport();
 export const hasOneDNN = (): boolean => oneDNN && device === 'CPU' && !inDouble();
 
 /** Whether oneDNN's kernels take bfloat16, too, and the processor has instructions for it. */
-export const hasBfloat16 = (): boolean => bfloat16 && !inDouble();
+export const hasBfloat16 = (): boolean => hasOneDNN() && machine.bfloat16;
 
 /** Whether the kernels of `lib/engine/kernels` can be called: they run on the CPU and know float32 alone. */
 export const hasLabKernels = (): boolean => device === 'CPU' && !inDouble();

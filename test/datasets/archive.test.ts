@@ -110,7 +110,10 @@ describe('refuses, leaving nothing behind,', () => {
 
   test('names that no folder can hold, in a sound archive', async () => {
     const long = {name: `set/glass/${'x'.repeat(300)}.jpg`, content: 'x'};
-    await assertRefused(zip([...photos, long]), /has a name of more than 255 bytes\. Unpack it by other means/);
+    await assertRefused(
+      zip([...photos, long]),
+      /has a name of more than 255 bytes\. Unpack it by other means/,
+    );
     await assertRefused(
       zip([...photos, {name: 'set/glass/glass 1.jpg/2.jpg', content: 'x'}]),
       /"set\/glass\/glass 1\.jpg" is the name of a file and of a folder/,

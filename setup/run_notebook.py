@@ -200,7 +200,7 @@ def cell_title(cells, index):
 def read_notebook(path):
     """Reads a notebook, empty of outputs; raises Failure when the file is none."""
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
         notebook.metadata.setdefault("language_info", {"name": "typescript"})
         for cell in notebook.cells:
             if cell.cell_type == "code":
@@ -215,6 +215,8 @@ def read_notebook(path):
 
 def reason_of(path, error):
     """Why a file is no notebook, and what to do, as far as its text tells."""
+    if isinstance(error, UnicodeDecodeError):
+        return "its text is not UTF-8: save it as UTF-8 in a text editor"
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     if not any(line.strip() for line in lines):
         return "the file is empty: take an earlier version of it, or another notebook"

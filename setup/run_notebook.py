@@ -6,6 +6,7 @@ end. Exits with 1 when a cell fails or a promise is rejected after its cell has 
 
 import argparse
 import asyncio
+import errno
 import json
 import os
 import queue
@@ -278,5 +279,20 @@ def main():
     return code
 
 
+def main_in_words():
+    """As main, what the disk refuses in words."""
+    try:
+        return main()
+    except OSError as error:
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = error.filename or "the reports"
+        print(
+            f"{where} cannot be written: {error.strerror}. Free space there or make it writable, or set LAB_HOME to another "
+            "folder (TMPDIR for temporary files), then run again."
+        )
+        return 1
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_in_words())

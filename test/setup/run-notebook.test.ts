@@ -166,6 +166,20 @@ test('a notebook with a byte order mark and the line ends of Windows runs', {tim
   assert.match(text, /a\n *b\n/);
 });
 
+test('reports that cannot be written are named, with what to do', {timeout: 180_000}, async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
+  t.after(() => rm(folder, {recursive: true}));
+  const notebook = path.join(folder, 'tiny.ipynb');
+  await writeFile(notebook, notebookOf([]));
+  const {code, text} = await runFile(notebook, path.join(notebook, 'reports'));
+  assert.equal(code, 1);
+  assert.match(
+    text,
+    /tiny\.ipynb\/reports cannot be written: Not a directory\. .*set LAB_HOME to another folder/,
+  );
+  assert.doesNotMatch(text, /Traceback/);
+});
+
 test('a file that is no notebook is named for what it is', {timeout: 180_000}, async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
   t.after(() => rm(folder, {recursive: true}));

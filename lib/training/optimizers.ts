@@ -60,10 +60,10 @@ function checked(options: OptimizerOptions): OptimizerOptions {
     weightDecay,
     ...(kind !== 'sgd' && {epsilon: options.epsilon}),
   };
-  for (const [name, value] of Object.entries(amounts)) {
-    if (!(Number.isFinite(value) && (value as number) >= 0)) {
+  for (const [name, value] of Object.entries(amounts as Record<string, number>)) {
+    if (!(Number.isFinite(value) && value >= 0)) {
       throw new LabError(
-        `${kind}: a ${name} of ${String(value)} cannot be. Give a number of 0 or more, such as 1e-3.`,
+        `${kind}: a ${name} of ${value} cannot be. Give a number of 0 or more, such as 1e-3.`,
       );
     }
   }

@@ -62,11 +62,12 @@ export function loads(packages) {
  * @param {string} command
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
+ * @param {string} [cwd] the project's folder unless given
  * @returns {Promise<number>}
  */
-export function runInTerminal(command, args, env) {
+export function runInTerminal(command, args, env, cwd = root) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {cwd: root, env: environment(env), stdio: 'inherit'});
+    const child = spawn(command, args, {cwd, env: environment(env), stdio: 'inherit'});
     process.on('SIGINT', () => {});
     process.on('SIGTERM', () => child.kill('SIGTERM'));
     child.on('error', reject);

@@ -142,13 +142,27 @@ export async function installLocked(name, options = []) {
  * @param {{python?: string, env?: NodeJS.ProcessEnv}} [options] another Python, and the user's environment
  */
 export async function pip(args, {python = venvPython, env = process.env} = {}) {
-  const settings = await run(python, ['-m', 'pip', 'config', 'list'], {env}).catch(() => '');
-  await run(python, ['-m', 'pip', '--disable-pip-version-check', '--no-input', ...args], {
-    env: {...environment(env), ...wayOut(settings)},
+  await run(python, [...pipArguments, ...args], {
+    env: await pipEnvironment(python, env),
     remedy:
       'Check the network, the free disk space (5 GB are enough) and the settings of pip that say where packages are ' +
       "(pip config list), then run the command again. Packages that are pinned are taken as wheels alone, by hash: another index must serve the registry's own files.",
   });
+}
+
+/** What every call of pip begins with. */
+export const pipArguments = ['-m', 'pip', '--disable-pip-version-check', '--no-input'];
+
+/**
+ * The environment in which pip runs: the user's, of whose settings of pip, in files and variables, those are left that say
+ * how packages are reached.
+ * @param {string} python
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<NodeJS.ProcessEnv>}
+ */
+export async function pipEnvironment(python, env) {
+  const settings = await run(python, ['-m', 'pip', 'config', 'list'], {env}).catch(() => '');
+  return {...environment(env), ...wayOut(settings)};
 }
 
 /**

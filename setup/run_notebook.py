@@ -6,6 +6,7 @@ end. Exits with 1 when a cell fails or a promise is rejected after its cell has 
 
 import argparse
 import asyncio
+import errno
 import json
 import os
 import queue
@@ -200,7 +201,7 @@ def cell_title(cells, index):
 def read_notebook(path):
     """Reads a notebook, empty of outputs; raises Failure when the file is none."""
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
         notebook.metadata.setdefault("language_info", {"name": "typescript"})
         for cell in notebook.cells:
             if cell.cell_type == "code":
@@ -215,6 +216,8 @@ def read_notebook(path):
 
 def reason_of(path, error):
     """Why a file is no notebook, and what to do, as far as its text tells."""
+    if isinstance(error, UnicodeDecodeError):
+        return "its text is not UTF-8: save it as UTF-8 in a text editor"
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     if not any(line.strip() for line in lines):
         return "the file is empty: take an earlier version of it, or another notebook"
@@ -276,5 +279,20 @@ def main():
     return code
 
 
+def main_in_words():
+    """As main, what the disk refuses in words."""
+    try:
+        return main()
+    except OSError as error:
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = error.filename or "the reports"
+        print(
+            f"{where} cannot be written: {error.strerror}. Free space there or make it writable, or set LAB_HOME to another "
+            "folder (TMPDIR for temporary files), then run again."
+        )
+        return 1
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_in_words())

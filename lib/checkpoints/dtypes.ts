@@ -1,5 +1,17 @@
 export type DType =
-  'float32' | 'float16' | 'bfloat16' | 'float64' | 'int64' | 'int32' | 'int16' | 'int8' | 'uint8' | 'bool';
+  | 'float32'
+  | 'float16'
+  | 'bfloat16'
+  | 'float64'
+  | 'int64'
+  | 'int32'
+  | 'int16'
+  | 'int8'
+  | 'uint64'
+  | 'uint32'
+  | 'uint16'
+  | 'uint8'
+  | 'bool';
 
 /** How a number type is stored (little-endian): its bytes per number, and what turns them into numbers. */
 interface Storing {
@@ -16,6 +28,9 @@ export const dtypes: Readonly<Record<DType, Storing>> = {
   int32: {bytes: 4, numbers: (raw) => new Int32Array(raw)},
   int16: {bytes: 2, numbers: (raw) => new Int16Array(raw)},
   int8: {bytes: 1, numbers: (raw) => new Int8Array(raw)},
+  uint64: {bytes: 8, numbers: (raw) => Float32Array.from(new BigUint64Array(raw), Number)},
+  uint32: {bytes: 4, numbers: (raw) => new Uint32Array(raw)},
+  uint16: {bytes: 2, numbers: (raw) => new Uint16Array(raw)},
   uint8: {bytes: 1, numbers: (raw) => new Uint8Array(raw)},
   bool: {bytes: 1, numbers: (raw) => new Uint8Array(raw)},
 };

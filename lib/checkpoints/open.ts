@@ -48,8 +48,8 @@ export async function checkpointDigest(file: string): Promise<string> {
 function filesOf(path: string): string[] {
   const source = new Source(path);
   try {
-    const isJson = source.bytes(0, 1, 'the beginning').toString('latin1') === '{';
-    const index = isJson ? readIndex(source) : undefined;
+    const start = source.bytes(0, Math.min(source.size, beginningLength), 'the beginning');
+    const index = isJson(start) ? readIndex(source) : undefined;
     return index ? [path, ...shardFiles(path, index)] : [path];
   } finally {
     source.close();
@@ -82,7 +82,7 @@ function read(source: Source): Checkpoint {
   if (start[8] === 0x7b && !isText(start.subarray(0, 8))) return readSafetensors(source); // 8 bytes of length, then {
   if (start.toString('latin1', 0, 4) === 'PK\x03\x04') return readZip(source);
   if (isPickle(start)) return readLegacy(source);
-  if (start.toString('latin1').trimStart().startsWith('{')) {
+  if (isJson(start)) {
     const index = readIndex(source);
     if (index) {
       source.close();
@@ -97,6 +97,9 @@ function read(source: Source): Checkpoint {
     'Give a safetensors or .pth file; if it was one, it is damaged: fetch it again from where it came.',
   );
 }
+
+/** Whether a text of JSON begins so, a byte order mark before it or not. */
+const isJson = (start: Buffer) => new TextDecoder().decode(start).trimStart().startsWith('{');
 
 /** Whether all bytes are printable: as the length of a header they would be beyond any file. */
 function isText(bytes: Uint8Array): boolean {

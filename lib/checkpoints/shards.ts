@@ -14,7 +14,8 @@ export function readIndex(source: Source): ReadonlyMap<string, string> | undefin
   if (source.size > indexLimit) return undefined;
   let index: unknown;
   try {
-    index = JSON.parse(source.bytes(0, source.size, 'the index').toString('utf8'));
+    // The decoder leaves a byte order mark out, which JSON.parse refuses.
+    index = JSON.parse(new TextDecoder().decode(source.bytes(0, source.size, 'the index')));
   } catch {
     return undefined;
   }

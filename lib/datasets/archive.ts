@@ -1,9 +1,10 @@
+import {isUtf8} from 'node:buffer';
 import {createWriteStream} from 'node:fs';
 import {mkdir, rename, rm} from 'node:fs/promises';
 import * as path from 'node:path';
 import {Transform} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
-import {openPromise, type Entry, type ZipFile} from 'yauzl';
+import {openPromise, validateFileName, type Entry, type ZipFile} from 'yauzl';
 
 import {requireSpace, writingError} from '../storage';
 import {LabError} from '../errors';
@@ -49,11 +50,17 @@ async function listEntries(zip: ZipFile, archive: string, largestRatio: number):
   const entries: Entry[] = [];
   let bytes = 0;
   for await (const entry of zip.eachEntry()) {
+    entry.fileName = nameOf(entry);
     const {fileName} = entry;
     if (fileName.endsWith('/') || fileName.split('/').some(isLitter)) continue;
     const refusal = refusalOf(entry);
     if (refusal) {
       throw new LabError(`${archive} is refused: ${JSON.stringify(fileName)} ${refusal}. Get it elsewhere.`);
+    }
+    if (entry.isEncrypted()) {
+      throw new LabError(
+        `${archive} cannot be unpacked: ${JSON.stringify(fileName)} is encrypted. Unpack it with its password and name the folder.`,
+      );
     }
     if (!readMethods.includes(entry.compressionMethod)) throw methodError(archive, entry);
     entries.push(entry);
@@ -66,7 +73,46 @@ async function listEntries(zip: ZipFile, archive: string, largestRatio: number):
     }
   }
   if (entries.length === 0) throw new LabError(`${archive} holds no files. Get it elsewhere.`);
+  requirePlaces(archive, entries);
   return entries;
+}
+
+const utf8Flag = 0x800;
+const unicodePath = 0x7075;
+
+/**
+ * The name of an entry. Packers such as that of macOS write UTF-8 without saying so (APPNOTE.TXT, appendix D), and what is
+ * UTF-8 is hardly ever meant as anything else. Throws an Error for a name that leads out of the folder.
+ */
+function nameOf({fileName, fileNameRaw, generalPurposeBitFlag, extraFields}: Entry): string {
+  const isTold = (generalPurposeBitFlag & utf8Flag) !== 0 || extraFields.some(({id}) => id === unicodePath);
+  if (isTold || !isUtf8(fileNameRaw)) return fileName;
+  const name = fileNameRaw.toString('utf8').replaceAll('\\', '/');
+  const fault = validateFileName(name);
+  if (fault !== null) throw new Error(fault);
+  return name;
+}
+
+/** Longest name that file systems take, in bytes. */
+const longestName = 255;
+
+/** Throws a LabError for names that no folder can hold: too long, or both a file's and a folder's. */
+function requirePlaces(archive: string, entries: readonly Entry[]): void {
+  const refused = (name: string, why: string) =>
+    new LabError(
+      `${archive} cannot be unpacked: ${JSON.stringify(name)} ${why}. Unpack it by other means, rename what lies there, and ` +
+        `name the folder.`,
+    );
+  const folders = new Set<string>();
+  for (const {fileName} of entries) {
+    const parts = fileName.split('/');
+    if (parts.some((part) => Buffer.byteLength(part) > longestName)) {
+      throw refused(fileName, `has a name of more than ${longestName} bytes`);
+    }
+    for (let length = 1; length < parts.length; length++) folders.add(parts.slice(0, length).join('/'));
+  }
+  const both = entries.find(({fileName}) => folders.has(fileName));
+  if (both) throw refused(both.fileName, 'is the name of a file and of a folder');
 }
 
 async function extractAll(
@@ -122,8 +168,7 @@ async function extractEntry(zip: ZipFile, entry: Entry, file: string): Promise<v
 function refusalOf(entry: Entry): string | undefined {
   const kind = (entry.externalFileAttributes >>> 16) & fileTypeMask;
   if (kind !== 0 && kind !== regularFile) return 'is a link or a device, not a file';
-  if (/[\u0000-\u001f\u007f]/.test(entry.fileName)) return 'has control characters in its name';
-  return entry.isEncrypted() ? 'is encrypted' : undefined;
+  return /[\u0000-\u001f\u007f]/.test(entry.fileName) ? 'has control characters in its name' : undefined;
 }
 
 /** Stored and Deflate. */

@@ -54,8 +54,13 @@ export function arrange(
   const place = path(root, base);
   if (tree.size === 0) {
     const where = loose.length > 0 ? ` (${loose.length} photos lie in it directly)` : '';
+    const archives = files.filter((file) => /\.(zip|tar|tgz|gz|bz2|xz|7z|rar)$/i.test(file));
+    const packed =
+      loose.length === 0 && archives.length > 0
+        ? ` It holds archives (${archives.slice(0, 3).join(', ')}): unpack them, each into a folder of its name.`
+        : '';
     throw new LabError(
-      `${place} holds no class folders with photos${where}. Put the photos of each class into a sub-folder named after the class.`,
+      `${place} holds no class folders with photos${where}.${packed} Put the photos of each class into a sub-folder named after the class.`,
     );
   }
   leftAside.push(...loose.map((file) => base + file));

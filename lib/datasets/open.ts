@@ -58,7 +58,7 @@ export const drawingsName = 'drawings';
  */
 export async function openDataset(nameOrFolder: string, options: OpenOptions): Promise<Dataset> {
   checkOptions(options);
-  if (nameOrFolder.trim() === '') {
+  if (typeof nameOrFolder !== 'string' || nameOrFolder.trim() === '') {
     throw new LabError(
       "The data set's name is empty. Give a name of the catalogue, or a folder or a zip archive of class folders.",
     );

@@ -12,7 +12,7 @@ import {openPicture, PhotoFile, sharp, uprightRgb} from '../pictures';
 import {replaceFile} from '../storage';
 import {arrange, inOneClass} from './arrangement';
 import {colouredSide, coloursOf} from './colours';
-import {isNamedAsPicture, mustBeConverted, pictureFormat, sniffedBytes} from './content';
+import {foreignContent, isNamedAsPicture, mustBeConverted, pictureFormat, sniffedBytes} from './content';
 import {findConflicts} from './conflicts';
 import {type NearDuplicates, partNames, type Photo, type Scan} from './dataset';
 import {comparedHash, hashedSide, perceptualHash} from './hash';
@@ -45,7 +45,7 @@ type Cache = Record<string, {size: number; mtimeMs: number; finding: Finding} | 
 
 const fewestPhotos = 3;
 /** Raised when what is read from a photo changes, so that older caches are left aside. */
-const cacheVersion = 3;
+const cacheVersion = 4;
 
 /**
  * Scans a folder of class folders (or one that holds such a folder, or the parts of a split). Grey, CMYK, 16-bit,
@@ -155,7 +155,7 @@ async function readPhoto(file: string): Promise<Reading> {
   let bytes: Buffer;
   let format: string | undefined;
   try {
-    format = pictureFormat(await firstBytes(file));
+    format = pictureFormat(await firstBytes(file), file);
     if (format === undefined && !isNamed) return {finding: 'no picture', lasting: true};
     bytes = await readFile(file);
   } catch (error) {
@@ -166,6 +166,8 @@ async function readPhoto(file: string): Promise<Reading> {
   if (format !== undefined && mustBeConverted(format)) {
     return {finding: {reason: `${format} cannot be read here: convert it to JPEG or PNG`}, lasting: true};
   }
+  const foreign = format === undefined ? foreignContent(bytes) : undefined;
+  if (foreign !== undefined) return {finding: {reason: foreign}, lasting: true};
   try {
     return {finding: await examine(bytes), lasting: true};
   } catch (error) {

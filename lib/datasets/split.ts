@@ -105,6 +105,7 @@ export function divided(
   settled: Settled = nothingSettled,
 ): SplitContent {
   const {seed, fractions = defaultFractions} = options;
+  if (!Number.isFinite(seed)) throw new LabError(`The split's seed is ${seed}. Give a number, such as 42.`);
   const given = givenParts(dataset);
   if (given.length > 0) return dividedAsGiven(dataset, given, options, settled);
   checkFractions(fractions);

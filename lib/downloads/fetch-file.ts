@@ -162,13 +162,14 @@ async function alreadyInPlace(request: FileRequest): Promise<FetchedFile | undef
   if (!found.isFile()) throw new LabError(`${name}: ${to} is in the way: it is not a file. Move it away.`);
   const stamp = await readStamp(to);
   const recorded = stamp && {digits: stamp.sha256, by: stamp.trust};
-  const expected = request.mirrorMayDiffer ? recorded : strictest(pinned(request), recorded);
+  const pin = request.mirrorMayDiffer ? undefined : pinned(request);
+  const expected = strictest(pin, recorded);
   const untouched = stamp?.size === found.size && stamp.mtimeMs === found.mtimeMs;
   const sha256 = untouched ? stamp.sha256 : await sha256File(to);
   if (expected && !sha256.startsWith(expected.digits)) {
     throw new LabError(
       `${name}: ${to} has the SHA-256 ${sha256}, expected ${expected.digits} (${vouching[expected.by]}). ` +
-        `Move it away to have it fetched again${stamp ? `, or move ${stampOf(to)} away to accept it as it is` : ''}.`,
+        `Move it away to have it fetched again${pin ? '' : `, or move ${stampOf(to)} away to accept it as it is`}.`,
     );
   }
   const source = stamp?.source ?? 'put there by hand';

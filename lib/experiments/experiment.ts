@@ -155,10 +155,25 @@ async function partsOf(
 
 /** The network of an experiment, its complete configuration, and the stages whose output a pass over the photos keeps. */
 async function prepare(options: ExperimentOptions, workspace: Workspace, hooks: ExperimentHooks) {
+  requireChoices(options);
   const network = await findNetwork(options, workspace, hooks);
   const experiment = completeExperiment(options, network, workspace);
   const title = options.name ?? runTitle(experiment);
   return {title, network, experiment, kept: keptStages(options.regime, network.stages)};
+}
+
+/** Cells are compiled without strict null checks, and may take their options from JSON. */
+function requireChoices({backbone, regime}: Partial<ExperimentOptions>): void {
+  if (typeof backbone !== 'string' && !(backbone && 'name' in backbone)) {
+    throw new LabError(
+      `backbone is ${String(backbone)}. Give an architecture's name, an architecture, or a network.`,
+    );
+  }
+  if (typeof regime !== 'object' || !('kind' in regime)) {
+    throw new LabError(
+      `regime is ${String(regime)}. Give featureExtraction(), lastStages(n) or everything().`,
+    );
+  }
 }
 
 async function trainAndTest(

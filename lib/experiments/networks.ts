@@ -90,6 +90,9 @@ export const backboneName = (choice: BackboneChoice): string =>
 const isNetwork = (choice: BackboneChoice): choice is NetworkDefinition =>
   typeof choice !== 'string' && 'kind' in choice;
 
+/** A batch of larger photos is beyond most memories; who means the number of all pixels is told so. */
+const largestSide = 4096;
+
 /**
  * An architecture for photos of `size` pixels a side, at most what the data set's pictures are worth. Throws a LabError
  * for a size that cannot be.
@@ -100,8 +103,10 @@ export function architectureAt(
   size?: number,
 ): Architecture {
   const {name, preprocessing} = architecture;
-  if (size !== undefined && (!Number.isInteger(size) || size < 32)) {
-    throw new LabError(`${name}: photos of ${size} pixels cannot be. Give a whole number of at least 32.`);
+  if (size !== undefined && !(Number.isInteger(size) && size >= 32 && size <= largestSide)) {
+    throw new LabError(
+      `${name}: photos of ${size} pixels cannot be. Give a whole number from 32 to ${largestSide}.`,
+    );
   }
   const pixels = Math.min(size ?? preprocessing.crop, largestSize ?? Infinity);
   return pixels === preprocessing.crop ? architecture : architecture.at(pixels);

@@ -2,21 +2,24 @@
  * Opens a picture, whether libvips reads it right by itself, reads it wrongly, or not at all.
  *
  * Read wrongly are TIFFs with bands that are neither colour nor transparency (near infrared), which would be blended with
- * a background, and numbers that do not fill their range: floats, and 12 bits in 16, which would be black. Their values
- * are taken as they are stored, the extra bands left out, and brought to 8 bits: floats from 0...1, from 0...255, or else
- * from their own range; 16-bit values that all fit in 12 bits as 12-bit ones. Bitmaps and portable maps, which libvips
- * does not read here, are decoded by this project.
+ * a background, and numbers that do not fill their range: floats, 12 bits in 16, signed and 32-bit integers, which would be
+ * black or white. Their values are taken as they are stored, the extra bands left out, and brought to 8 bits: 16-bit values
+ * that all fit in 12 bits as 12-bit ones; others than 8 and 16 bits from 0...1, from 0...255, or else from their own range.
+ * Bitmaps and portable maps, which libvips does not read here, are decoded by this project.
  */
 import {readFile} from 'node:fs/promises';
 import type {Metadata, Sharp, SharpOptions} from 'sharp';
 import {decodeBitmap} from './bitmap';
 import type {Size} from './picture';
 import {decodePortableMap} from './portable-map';
-import {extraBands} from './tiff';
+import {tiffBands, type TiffBands} from './tiff';
 import {sharp} from './vips';
 
-/** How strictly photos are read: what passes the scan must pass in training, so both read with these. */
-const strictly: SharpOptions = {failOn: 'error'};
+/**
+ * How strictly photos are read: what passes the scan must pass in training, so both read with these. A picture may have
+ * bands beside its colours.
+ */
+const strictly: SharpOptions = {failOn: 'error', limitInputChannels: 64};
 
 export interface OpenedPicture {
   /** Once it stands upright. */
@@ -38,20 +41,29 @@ export async function openPicture(source: string | Buffer): Promise<OpenedPictur
   try {
     metadata = await sharp(source, strictly).metadata();
   } catch (error) {
-    const pixels = decodedHere(await bytes());
-    if (!pixels) throw error;
+    const content = await bytes();
+    const pixels = decodedHere(content);
+    if (!pixels) {
+      if (isTiff(content)) tiffBands(content);
+      throw error;
+    }
     const {width, height} = pixels;
     return {size: {width, height}, image: () => Promise.resolve(fromPixels(pixels))};
   }
-  const {depth, format, channels} = metadata;
-  const extra = format === 'tiff' && (channels === 2 || channels > 3) ? extraBands(await bytes()) : 0;
-  const asStored = extra > 0 || depth === 'float' || depth === 'double' || depth === 'ushort';
+  const bands = metadata.format === 'tiff' ? tiffBands(await bytes()) : undefined;
+  const isUnusual = bands !== undefined && !bands.areUsual;
+  const asStored = isUnusual || metadata.depth !== 'uchar';
   const plain = () => sharp(source, strictly);
   return {
     size: metadata.autoOrient,
-    image: async () => (asStored ? ((await storedPixels(plain(), metadata, extra)) ?? plain()) : plain()),
+    image: async () =>
+      asStored
+        ? ((await storedPixels(plain(), metadata, isUnusual ? bands : undefined)) ?? plain())
+        : plain(),
   };
 }
+
+const isTiff = (bytes: Buffer) => ['II', 'MM'].includes(bytes.toString('latin1', 0, 2));
 
 /** A picture as training sees it before it is cropped: upright, on white, 8-bit RGB. */
 export const uprightRgb = (image: Sharp): Sharp =>
@@ -65,31 +77,47 @@ function fromPixels({data, width, height, channels}: Pixels): Sharp {
   return sharp(data, {raw: {width, height, channels}});
 }
 
+/** Sample types that fill no range of their own; libvips gives them as floats. */
+const stretched = ['float', 'double', 'short', 'int', 'uint'];
+
 /** A picture of its values as they are stored; undefined where libvips brings them to 8 bits rightly itself. */
-async function storedPixels(image: Sharp, metadata: Metadata, extra: number): Promise<Sharp | undefined> {
+async function storedPixels(
+  image: Sharp,
+  metadata: Metadata,
+  bands: TiffBands | undefined,
+): Promise<Sharp | undefined> {
   const {depth, space} = metadata;
   image.autoOrient();
-  const isFloat = depth === 'float' || depth === 'double';
-  const read = isFloat
+  const isStretched = stretched.includes(depth);
+  const read = isStretched
     ? space === 'scrgb'
       ? image.pipelineColourspace('scrgb').toColourspace('scrgb').raw({depth: 'float'})
-      : image.raw({depth: 'float'})
+      : depth === 'short'
+        ? image.toColourspace(space).raw({depth: 'float'})
+        : image.raw({depth: 'float'})
     : depth === 'ushort'
       ? image.toColourspace('rgb16').raw({depth: 'ushort'})
       : image.raw({depth: 'uchar'});
   const {data, info} = await read.toBuffer({resolveWithObject: true});
-  const values = valuesOf(data, isFloat ? 'float' : depth);
+  const values = valuesOf(data, isStretched ? 'float' : depth);
   const isTwelveBit = depth === 'ushort' && values.every((value) => value < 2 ** 12);
-  if (depth === 'ushort' && !isTwelveBit && extra === 0) return undefined;
-  const bands = info.channels - extra;
-  const channels = bands === 2 || bands === 1 ? 1 : bands === 4 && extra === 0 ? 4 : 3;
-  const kept = withoutBands(values, info.channels, channels);
-  const {from, to} = isFloat
-    ? rangeOf(kept)
+  if (depth === 'ushort' && !isTwelveBit && bands === undefined) return undefined;
+  const kept = keptBands(info.channels, bands);
+  const pixels = withBands(values, info.channels, kept);
+  const {from, to} = isStretched
+    ? rangeOf(pixels)
     : {from: 0, to: depth === 'ushort' ? (isTwelveBit ? 4095 : 65535) : 255};
-  const pixels = Uint8Array.from(kept, (value) => Math.round((255 * (value - from)) / (to - from)));
+  const bytes = Uint8Array.from(pixels, (value) => Math.round((255 * (value - from)) / (to - from)));
   const {width, height} = info;
-  return fromPixels({data: pixels, width, height, channels});
+  return fromPixels({data: bytes, width, height, channels: kept.length as Pixels['channels']});
+}
+
+/** Which of `count` bands make the picture: grey, RGB, or RGB with transparency. */
+function keptBands(count: number, bands: TiffBands | undefined): number[] {
+  // libvips makes three bands of a grey one where it converts.
+  const {colours, transparency} = bands ?? {colours: count < 3 ? 1 : 3, transparency: count === 4 ? 3 : null};
+  const ofColour = colours === 1 ? [0] : [0, 1, 2];
+  return transparency === null || colours === 1 ? ofColour : [...ofColour, transparency];
 }
 
 function valuesOf(data: Buffer, depth: string | undefined): Uint8Array | Uint16Array | Float32Array {
@@ -99,13 +127,15 @@ function valuesOf(data: Buffer, depth: string | undefined): Uint8Array | Uint16A
   return data;
 }
 
-/** The first `kept` of every `bands` values. */
-function withoutBands<Values extends Uint8Array | Uint16Array | Float32Array>(
+/** The `kept` of every `count` values. */
+function withBands<Values extends Uint8Array | Uint16Array | Float32Array>(
   values: Values,
-  bands: number,
-  kept: number,
+  count: number,
+  kept: readonly number[],
 ): Values {
-  return bands === kept ? values : (values.filter((_, index) => index % bands < kept) as Values);
+  return count === kept.length
+    ? values
+    : (values.filter((_, index) => kept.includes(index % count)) as Values);
 }
 
 function rangeOf(values: ArrayLike<number>): {from: number; to: number} {

@@ -51,14 +51,15 @@ export function adamw(options: AdamOptions): OptimizerOptions {
 
 function checked(options: OptimizerOptions): OptimizerOptions {
   const {kind, learningRate, weightDecay} = options;
-  const isOne = typeof learningRate === 'number';
+  const isPair = typeof learningRate === 'object' && (learningRate as unknown) !== null;
   const amounts = {
-    ...(isOne && {learningRate}),
-    ...(!isOne && {'learningRate.backbone': learningRate.backbone, 'learningRate.head': learningRate.head}),
+    ...(isPair
+      ? {'learningRate.backbone': learningRate.backbone, 'learningRate.head': learningRate.head}
+      : {learningRate}),
     weightDecay,
     ...(kind !== 'sgd' && {epsilon: options.epsilon}),
   };
-  for (const [name, value] of Object.entries(amounts)) {
+  for (const [name, value] of Object.entries(amounts as Record<string, number>)) {
     if (!(Number.isFinite(value) && value >= 0)) {
       throw new LabError(
         `${kind}: a ${name} of ${value} cannot be. Give a number of 0 or more, such as 1e-3.`,

@@ -159,6 +159,25 @@ test('a file that breaks the format is refused, naming it, the problem and the r
   }
 });
 
+test('unsigned integers, which PyTorch has since 2.3', (t) => {
+  const header = {
+    wide: {dtype: 'U32', shape: [2], data_offsets: [0, 8]},
+    short: {dtype: 'U16', shape: [2], data_offsets: [8, 12]},
+    long: {dtype: 'U64', shape: [1], data_offsets: [12, 20]},
+  };
+  const file = writePieces(path.join(temporaryFolder(t), 'unsigned'), safetensorsFile(header, 20));
+  const checkpoint = openCheckpoint(file);
+  assert.deepEqual(
+    [...checkpoint.tensors.values()].map((tensor) => [tensor.dtype, tensor.values().length]),
+    [
+      ['uint32', 2],
+      ['uint16', 2],
+      ['uint64', 1],
+    ],
+  );
+  checkpoint.close();
+});
+
 test('a number type that is not read is refused by its name', (t) => {
   const header = {x: {dtype: 'F8_E4M3', shape: [2], data_offsets: [0, 2]}};
   const file = writePieces(path.join(temporaryFolder(t), 'f8'), safetensorsFile(header, 2));

@@ -35,6 +35,15 @@ test('the index opens its shards together', (t) => {
   assert.throws(() => checkpoint.tensors.get('layer0.weight')!.values(), /read after close/);
 });
 
+test('an index that an editor has given a byte order mark and the line ends of Windows is an index', (t) => {
+  const file = path.join(sharded(t), index);
+  const text = JSON.stringify(JSON.parse(fs.readFileSync(file, 'utf8')), null, 2);
+  fs.writeFileSync(file, `\ufeff${text.replaceAll('\n', '\r\n')}`);
+  const checkpoint = openCheckpoint(file);
+  assert.equal(checkpoint.tensors.size, 2);
+  checkpoint.close();
+});
+
 test('a missing shard, one without its tensor and one elsewhere are refused', (t) => {
   const folder = sharded(t);
   fs.rmSync(path.join(folder, shards[1]));

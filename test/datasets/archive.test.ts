@@ -74,6 +74,11 @@ test('backslashes separate folders, as PowerShell and .NET write them', async ()
   assert.equal(await readFile(path.join(out, 'set/cats/1.jpg'), 'utf8'), 'one');
 });
 
+test('names are UTF-8 also where the packer does not say so, as that of macOS', async () => {
+  const out = await unpack(zip([{name: 'set/Äpfel/1.jpg', content: 'one', unmarked: true}]));
+  assert.deepEqual(await readdir(path.join(out, 'set')), ['Äpfel']);
+});
+
 describe('refuses, leaving nothing behind,', () => {
   for (const name of [
     '../evil.jpg',
@@ -89,6 +94,7 @@ describe('refuses, leaving nothing behind,', () => {
         zip([...photos, {name, content: 'x'}]),
         /^LabError: .*refused.*outside its folder.*evil/,
       );
+      await assertRefused(zip([{name, content: 'x', unmarked: true}]), /outside its folder/);
       await assert.rejects(access('/tmp/evil.jpg'));
     });
   }
@@ -98,7 +104,19 @@ describe('refuses, leaving nothing behind,', () => {
     await assertRefused(zip([...photos, link]), /"set\/glass\/link" is a link/);
     await assertRefused(
       zip([...photos, {name: 'secret.jpg', content: 'x', flags: 1}]),
-      /"secret\.jpg" is encrypted/,
+      /"secret\.jpg" is encrypted\. Unpack it with its password and name the folder/,
+    );
+  });
+
+  test('names that no folder can hold, in a sound archive', async () => {
+    const long = {name: `set/glass/${'x'.repeat(300)}.jpg`, content: 'x'};
+    await assertRefused(
+      zip([...photos, long]),
+      /has a name of more than 255 bytes\. Unpack it by other means/,
+    );
+    await assertRefused(
+      zip([...photos, {name: 'set/glass/glass 1.jpg/2.jpg', content: 'x'}]),
+      /"set\/glass\/glass 1\.jpg" is the name of a file and of a folder/,
     );
   });
 

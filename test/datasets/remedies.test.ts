@@ -6,7 +6,7 @@ import * as path from 'node:path';
 import {after, before, describe, test} from 'node:test';
 import sharp from 'sharp';
 
-import {catalogue, type Dataset, openDataset, type OpenOptions, storedSplit} from '../../lib/datasets';
+import {catalogue, type Dataset, openDataset, type OpenOptions, storedSplit, unzip} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
 import {LabError} from '../../lib/errors';
 import {decodePicture, imagenet} from '../../lib/pictures';
@@ -72,6 +72,24 @@ const remedies: Remedy[] = [
     make: (the) => mkdir(path.join(the.folder, 'paper')),
     says: /or move it out of/,
     obey: (the) => the.moveAway('paper'),
+  },
+  {
+    fault: 'each class is an archive',
+    make: async (the) => {
+      for (const name of ['glass', 'metal']) {
+        const photos = [...drawn].filter(([photo]) => photo.startsWith(name));
+        await the.moveAway(name);
+        await the.put(
+          `${name}.zip`,
+          zip(photos.map(([photo, content]) => ({name: path.basename(photo), content}))),
+        );
+      }
+    },
+    says: /holds archives \(glass\.zip, metal\.zip\): unpack them, each into a folder of its name/,
+    obey: async (the) => {
+      for (const name of ['glass', 'metal'])
+        await unzip(path.join(the.folder, `${name}.zip`), path.join(the.folder, name));
+    },
   },
   {
     fault: 'there is one class',

@@ -232,6 +232,25 @@ describe('skips and lists', () => {
     );
   });
 
+  test('what stands in place of a picture, by what it is', async () => {
+    await put('glass/a.jpg', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n');
+    await put('glass/b.jpg', '<!DOCTYPE html><title>Not found</title>');
+    await put('glass/d.nef', 'II*\0');
+    await put('glass/e.tga', 'anything');
+    await put('glass/f.psd', '8BPS\0\x01');
+    await put('glass/g.avif', '\0\0\0\x20ftypavis');
+    const {skipped} = await scanFolder(folder, {skippedLimit: 1});
+    const convert = 'cannot be read here: convert it to JPEG or PNG';
+    assert.deepEqual(
+      skipped.map(({reason}) => reason),
+      [
+        'it is a Git LFS pointer: run `git lfs pull` in its repository',
+        'it is a web page, not a picture: fetch the picture again',
+        ...['camera raw', 'TGA', 'PSD', 'an AVIF sequence'].map((format) => `${format} ${convert}`),
+      ],
+    );
+  });
+
   test('a file without permission', async (t) => {
     if (process.getuid?.() === 0) return t.skip('root may read everything');
     await put('glass/secret.jpg', await renderDrawing('glass', 4));

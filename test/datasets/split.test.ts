@@ -146,6 +146,7 @@ describe('splitPhotos', () => {
     ]) {
       assert.throws(() => splitPhotos(dataset, {seed: 1, fractions}), /^LabError: The fractions/);
     }
+    assert.throws(() => splitPhotos(dataset, {seed: NaN}), /^LabError: The split's seed is NaN/);
   });
 });
 

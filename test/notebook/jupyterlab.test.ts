@@ -1,9 +1,10 @@
-/** The garbage notebook as a student uses it: in JupyterLab, in a browser. */
+/** Notebooks as a student uses them: in JupyterLab, in a browser. */
 import assert from 'node:assert/strict';
-import {copyFile, mkdir, mkdtemp, rm, symlink} from 'node:fs/promises';
+import {copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {type TestContext, test} from 'node:test';
+import {type Cell, text} from './executed';
 import {findBrowser, NotebookPage, openBrowser, root, startJupyterLab} from './jupyterlab';
 
 const notebook = '1-garbage-classification.ipynb';
@@ -18,17 +19,22 @@ const cells = {
 };
 
 /** A project folder of its own, so that nothing is saved into the repository. */
-async function project(t: TestContext): Promise<string> {
+async function project(t: TestContext, write: (file: string) => Promise<void>): Promise<string> {
   const home = await mkdtemp(join(tmpdir(), 'jupyter lab '));
   t.after(() => rm(home, {recursive: true}));
   await mkdir(join(home, 'notebooks'));
-  await copyFile(join(root, 'notebooks', notebook), join(home, 'notebooks', notebook));
+  await write(join(home, 'notebooks', notebook));
   await symlink(join(root, 'node_modules'), join(home, 'node_modules'));
   return home;
 }
 
-async function openNotebook(t: TestContext, program: string): Promise<NotebookPage> {
-  const home = await project(t);
+/** Opens the garbage notebook, or one that is written in its place. */
+async function openNotebook(
+  t: TestContext,
+  program: string,
+  write = (file: string) => copyFile(join(root, 'notebooks', notebook), file),
+): Promise<NotebookPage> {
+  const home = await project(t, write);
   const server = await startJupyterLab(home, {
     LAB_PROFILE: 'smoke',
     LAB_HOME: home,
@@ -100,5 +106,49 @@ test(
     assert.match(stopped, /interrupted after epoch \d+; the best weights are kept/);
     await page.run(cells.memory);
     await page.waitForText(cells.memory, /0 tensors alive/, minute);
+  },
+);
+
+/** A cell that prints many lines, and a chart behind it. */
+const printed = 3000;
+const printing = `for (let line = 1; line <= ${printed}; line++) console.log(\`line \${line} of ${printed}\`);`;
+const charting = `import {charts, showFigure} from 'transfer-lab';
+showFigure(charts.classBalance(['cats', 'dogs'], {train: [3, 5]}));`;
+
+test(
+  'thousands of lines and the chart behind them are shown and saved',
+  {timeout: 10 * minute},
+  async (t) => {
+    const program = findBrowser();
+    if (!program) return t.skip('needs Chromium: install it, or set CHROMIUM to its path');
+    const cell = (source: string) => ({
+      cell_type: 'code',
+      execution_count: null,
+      metadata: {},
+      outputs: [],
+      source,
+    });
+    const kernelspec = {display_name: 'TypeScript', language: 'typescript', name: 'tslab'};
+    const content = {
+      cells: [printing, charting].map(cell),
+      metadata: {kernelspec},
+      nbformat: 4,
+      nbformat_minor: 4,
+    };
+    let file = '';
+    const page = await openNotebook(t, program, (made) => writeFile((file = made), JSON.stringify(content)));
+
+    await page.runAll();
+    const bars = page.cell('import {charts').locator('.barlayer .point path');
+    await bars.first().waitFor({timeout: 5 * minute, state: 'attached'});
+    assert.equal(await bars.count(), 2);
+
+    await page.save();
+    const {cells: saved} = JSON.parse(await readFile(file, 'utf8')) as {cells: Cell[]};
+    const lines = text(saved[0].outputs?.flatMap((output) => [output.text ?? []].flat()));
+    const expected = Array.from({length: printed}, (_, i) => `line ${i + 1} of ${printed}\n`).join('');
+    assert.ok(lines === expected, `${lines.split('\n').length - 1} of ${printed} lines were saved`);
+    const kinds = saved[1].outputs?.map(({data, name}) => name ?? Object.keys(data ?? {})[0]);
+    assert.ok(kinds?.includes('application/vnd.plotly.v1+json'), JSON.stringify(saved[1].outputs));
   },
 );

@@ -132,6 +132,17 @@ export class NotebookPage {
     await this.page.keyboard.insertText(text.trim().replace(word, replacement));
   }
 
+  /** Saves the notebook by the menu; resolves once it is in its file. */
+  async save(): Promise<void> {
+    await this.page.locator('.lm-MenuBar-item', {hasText: /^File$/}).click();
+    const stored = this.page.waitForResponse(
+      (response) =>
+        response.request().method() === 'PUT' && /\/api\/contents\/.*\.ipynb/.test(response.url()),
+    );
+    await this.page.locator('.lm-Menu-item', {hasText: 'Save Notebook'}).first().click();
+    await stored;
+  }
+
   /** Presses the toolbar's stop button. */
   async interrupt(): Promise<void> {
     await this.page

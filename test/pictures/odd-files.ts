@@ -7,15 +7,26 @@ export interface TiffSamples {
   bands: number;
   /** As TIFF numbers them: 1 unsigned, 2 signed, 3 float. */
   format?: 1 | 2 | 3;
+  /** PhotometricInterpretation; grey (1) or RGB (2) by the bands that are not extra unless given. */
+  photometric?: number;
   /** What each band beyond the colours is: 0 unspecified, 1 and 2 transparency. */
   extra?: number[];
   /** 1 to 8 as EXIF has it. */
   orientation?: number;
-  data: Uint8Array | Uint16Array | Float32Array;
+  data: Uint8Array | Uint16Array | Int16Array | Uint32Array | Float32Array | Float64Array;
 }
 
 /** An uncompressed TIFF (TIFF 6.0), little-endian, one strip. */
-export function tiff({width, height, bands, format = 1, extra, orientation, data}: TiffSamples): Buffer {
+export function tiff({
+  width,
+  height,
+  bands,
+  format = 1,
+  photometric,
+  extra,
+  orientation,
+  data,
+}: TiffSamples): Buffer {
   const pixels = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const bits = 8 * data.BYTES_PER_ELEMENT;
   const tags: [tag: number, values: number[], isLong?: boolean][] = [
@@ -23,7 +34,7 @@ export function tiff({width, height, bands, format = 1, extra, orientation, data
     [257, [height], true],
     [258, Array<number>(bands).fill(bits)],
     [259, [1]],
-    [262, [bands - (extra?.length ?? 0) === 1 ? 1 : 2]],
+    [262, [photometric ?? (bands - (extra?.length ?? 0) === 1 ? 1 : 2)]],
     [273, [8], true],
     [274, [orientation ?? 1]],
     [277, [bands]],

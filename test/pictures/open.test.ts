@@ -39,12 +39,39 @@ describe('TIFFs', () => {
     await assertClose(tiff({...samples, bands: 4, extra: [0], data: wide}), rgb);
   });
 
-  test('with transparency lie on white', async () => {
-    const data = Uint8Array.from(each(() => [200, 100, 50, 51]));
-    await assertClose(
-      tiff({...samples, bands: 4, extra: [2], data}),
-      each(() => [244, 224, 214]),
-      1,
+  test('with bands that the file says nothing of are their RGB, too', async () => {
+    for (const bands of [4, 5]) {
+      const data = Uint8Array.from(each((i) => [...colour(i), ...Array<number>(bands - 3).fill(90)]));
+      await assertClose(tiff({...samples, bands, data}), rgb);
+    }
+    const data = Uint8Array.from(each((i) => [...colour(i), 90, 90]));
+    await assert.rejects(
+      openPicture(tiff({...samples, bands: 5, photometric: 1, data})),
+      /TIFF of 5 bands does not say which are red, green and blue: save these as RGB/,
+    );
+  });
+
+  test('with transparency lie on white, also where another band stands beside it', async () => {
+    for (const extra of [[2], [2, 0], [0, 2]]) {
+      const beside = extra.map((value) => (value === 2 ? 51 : 90));
+      const data = Uint8Array.from(each(() => [200, 100, 50, ...beside]));
+      await assertClose(
+        tiff({...samples, bands: 3 + extra.length, extra, data}),
+        each(() => [244, 224, 214]),
+        1,
+      );
+    }
+  });
+
+  test('of integers that fill no range are stretched; floats of other lengths are named', async () => {
+    const levels = Array.from({length: count}, (_, i) => 1000 * i);
+    const expected = levels.flatMap((level) => Array<number>(3).fill((255 * level) / (1000 * (count - 1))));
+    const [signed, long] = [Int16Array.from(levels), Uint32Array.from(levels)];
+    await assertClose(tiff({...samples, bands: 1, format: 2, data: signed}), expected);
+    await assertClose(tiff({...samples, bands: 1, data: long}), expected);
+    await assert.rejects(
+      openPicture(tiff({...samples, bands: 1, format: 3, data: new Float64Array(count)})),
+      /TIFF of 64-bit floats is not read here: convert it to 32-bit floats, or to PNG/,
     );
   });
 

@@ -155,16 +155,42 @@ test(
   },
 );
 
+test('a notebook with a byte order mark and the line ends of Windows runs', {timeout: 180_000}, async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
+  t.after(() => rm(folder, {recursive: true}));
+  const notebook = path.join(folder, 'windows.ipynb');
+  const pretty = JSON.stringify(JSON.parse(notebookOf(["console.log('a');\r\nconsole.log('b');"])), null, 1);
+  await writeFile(notebook, `\ufeff${pretty.replaceAll('\n', '\r\n')}`);
+  const {code, text} = await runFile(notebook, path.join(folder, 'reports'));
+  assert.equal(code, 0, text);
+  assert.match(text, /a\n *b\n/);
+});
+
+test('reports that cannot be written are named, with what to do', {timeout: 180_000}, async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
+  t.after(() => rm(folder, {recursive: true}));
+  const notebook = path.join(folder, 'tiny.ipynb');
+  await writeFile(notebook, notebookOf([]));
+  const {code, text} = await runFile(notebook, path.join(notebook, 'reports'));
+  assert.equal(code, 1);
+  assert.match(
+    text,
+    /tiny\.ipynb\/reports cannot be written: Not a directory\. .*set LAB_HOME to another folder/,
+  );
+  assert.doesNotMatch(text, /Traceback/);
+});
+
 test('a file that is no notebook is named for what it is', {timeout: 180_000}, async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
   t.after(() => rm(folder, {recursive: true}));
-  const cases: [string, RegExp][] = [
+  const cases: [string | Buffer, RegExp][] = [
     [
       notebookOf([]).replace('"cells"', '\n<<<<<<< HEAD\n"cells"'),
       /is no notebook \(a merge conflict\? line 2 /,
     ],
     ['', /is no notebook \(the file is empty/],
     ['[]', /is no notebook \(/],
+    [Buffer.from(notebookOf(['é']), 'latin1'), /is no notebook \(its text is not UTF-8: save it as UTF-8/],
     [
       '{"cells": [{"cell_type": "code"}], "nbformat": 4, "nbformat_minor": 4, "metadata": {}}',
       /is no notebook \(/,

@@ -96,6 +96,11 @@ test('values that cannot be are named', () => {
   const logits = tf.zeros([2, 3]);
   const labels = Int32Array.of(0, 1);
   const wrong: [() => unknown, RegExp][] = [
+    [
+      () => adam({learningRate: null as unknown as number}),
+      /^LabError: adam: a learningRate of null cannot be/,
+    ],
+    [() => adam({} as {learningRate: number}), /^LabError: adam: a learningRate of undefined cannot be/],
     [() => sgd({learningRate: -0.1}), /^LabError: sgd: a learningRate of -0.1 cannot be\. Give a number/],
     [() => adam({learningRate: NaN}), /adam: a learningRate of NaN/],
     [() => adamw({learningRate: {backbone: 1e-4, head: -1}}), /adamw: a learningRate\.head of -1 /],

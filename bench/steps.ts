@@ -3,20 +3,18 @@
  * turns. Usage: npm run bench -- steps [NAME...]
  */
 import {type Architecture, architectureNames, Backbone, findArchitecture} from '../lib/backbones';
-import {tf, type Tensor} from '../lib/engine';
+import {type Precision, tf, type Tensor} from '../lib/engine';
 import {type Learner, WholeNetwork} from '../lib/heads';
 import {sgd, Stepper} from '../lib/training';
+import {precisionsAtHand} from './precisions';
 import {type Peer, startPeer} from './peer';
 import {report} from './results';
-import {type Comparison, median, type Precision} from './tables';
+import {type Comparison, median} from './tables';
 
 const batch = 16;
 const rounds = 3;
 
-/** bfloat16 joins where the processor has it, once our side computes in it. */
-const precisions: readonly Precision[] = ['float32'];
-
-/** Milliseconds a round should take at least, so that a short step is repeated. */
+/** Seconds a round should take at least, so that a short step is repeated. */
 const leastSeconds = 1;
 
 interface Work {
@@ -54,7 +52,7 @@ async function compare(
   peer: Peer,
 ): Promise<Comparison> {
   const size = architecture.preprocessing.crop;
-  const learner = WholeNetwork.original(Backbone.formula(architecture));
+  const learner = WholeNetwork.original(Backbone.formula(architecture).in(precision));
   const x = tf.randomNormal([batch, size, size, 3]);
   const {step, dispose} = (work === 'inference' ? inferenceStep : trainingStep)(learner, x);
   try {
@@ -80,7 +78,7 @@ export async function steps(names: string[]): Promise<void> {
   const comparisons: Comparison[] = [];
   try {
     for (const name of names.length > 0 ? names : architectureNames) {
-      for (const precision of precisions) {
+      for (const precision of precisionsAtHand()) {
         for (const work of ['inference', 'training'] as const) {
           const comparison = await compare(findArchitecture(name), work, precision, peer);
           comparisons.push(comparison);

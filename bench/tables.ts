@@ -1,4 +1,5 @@
 /** What a table of RESULTS.md is made of; pure. */
+import type {Precision} from '../lib/engine';
 
 /** Images per second of this project and of PyTorch. */
 export interface Comparison {
@@ -9,8 +10,6 @@ export interface Comparison {
   ours: number;
   theirs: number;
 }
-
-export type Precision = 'float32' | 'bfloat16';
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -1,7 +1,8 @@
 /** Whole labs beside PyTorch: what is compared, the split as PyTorch's side reads it, and the table; pure. */
 import {relative} from 'node:path';
 import {type Part, partNames, type Photo} from '../lib/datasets';
-import {type Column, geometricMean, grouped, markdownTable, median, type Precision} from './tables';
+import type {Precision} from '../lib/engine';
+import {type Column, geometricMean, grouped, markdownTable, median} from './tables';
 
 /** The regimes as the peer calls them. */
 export type PeerRegime = 'frozen' | 'last-stages' | 'full';

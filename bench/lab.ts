@@ -27,7 +27,7 @@ import type {LabRequest} from './lab-run';
 import {startPeer, torchPython} from './peer';
 import {precisionsAtHand} from './precisions';
 import {writeSection} from './results';
-import type {Precision} from './tables';
+import type {Precision} from '../lib/engine';
 
 const project = join(__dirname, '..');
 const backbones = ['mobilenet_v2', 'squeezenet1_1', 'efficientnet_b4', 'deit_tiny_patch16_224'];

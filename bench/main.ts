@@ -1,8 +1,9 @@
-/** Comparisons with PyTorch on this machine: npm run bench -- steps|features [NAME...] */
+/** Comparisons with PyTorch on this machine, and the stress test: npm run bench -- steps|features|stress [NAME...] */
 import {features} from './features';
 import {steps} from './steps';
+import {stress} from './stress';
 
-const commands: Record<string, (names: string[]) => Promise<void>> = {steps, features};
+const commands: Record<string, (names: string[]) => Promise<void>> = {steps, features, stress};
 const [command, ...names] = process.argv.slice(2);
 
 if (command in commands) {

@@ -26,7 +26,7 @@ export interface Failure {
 
 export type Answer<V> = {value: V; error?: undefined} | {value?: undefined; error: Failure};
 
-const patienceMs = 120_000;
+const patienceMs = 600_000;
 
 /** What TensorFlow says as it starts. */
 const greeting = /^(WARNING: All log messages before absl|I\d{4} .* oneDNN custom operations are on).*\n/gm;

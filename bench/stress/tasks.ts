@@ -41,7 +41,6 @@ const told = ({id, state, parts}: Split) => ({
 export const tasks = {
   /** Fetches a file; the attempts follow one another quickly. */
   fetch: async ({address, to, sha256}: {address: string; to: string; sha256?: string}) => {
-    const patience = {backoff: 5, stallTimeout: 2_000};
     const {
       path: _,
       source: __,
@@ -52,7 +51,7 @@ export const tasks = {
       addresses: [address],
       sha256,
       mirror: '',
-      ...patience,
+      backoff: 5,
     });
     return file;
   },
@@ -83,7 +82,6 @@ export const tasks = {
       stages: [1, architecture.stages.length],
       folder: join(options.home, 'features'),
       batchSize: 6,
-      onWait: () => undefined,
     });
     backbone.dispose();
     const keys = photos.map(({picture}) => picture.key);

@@ -27,13 +27,13 @@ test('two kernels that do all at once get what one gets alone', async (t) => {
   t.after(() => Promise.all(kernels.map((kernel) => kernel.kill())));
   const around = {root, archive, server, faults};
   const alone = await undisturbed(kernels[0], 0, around);
-  for (let i = 0; i < 2; i++) await round(kernels, `round-${i}`, 0, around, alone, random);
+  await round(kernels, 'round', 0, around, alone, random);
   assert.deepEqual(faults.list, []);
 });
 
 test('runs whose kernels are killed end as those that nobody kills, bit by bit', async (t) => {
   const {root, archive: photos, faults} = await newCase(t);
-  const report = await killAtRandom({photos, root, count: 4, faults, random: mulberry32(1)});
+  const report = await killAtRandom({photos, root, count: 3, faults, random: mulberry32(1)});
   assert.deepEqual(faults.list, []);
-  assert.equal(report.kills, 4);
+  assert.equal(report.kills, 3);
 });

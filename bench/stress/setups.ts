@@ -1,5 +1,5 @@
 /** Two set-ups of one project at once: a copy of this one, in which a step is undone before each time. */
-import {spawn, spawnSync} from 'node:child_process';
+import {spawn} from 'node:child_process';
 import {once} from 'node:events';
 import * as fs from 'node:fs';
 import {dirname, join} from 'node:path';
@@ -19,12 +19,11 @@ const copied = [
 ];
 
 /** A copy that shares its files with the project (hard links): what a step would write into is removed at once. */
-export function copyOfProject(): string {
+export async function copyOfProject(): Promise<string> {
   const copy = fs.mkdtempSync(join(dirname(root), 'lab-stress-'));
-  for (const part of copied) {
-    const {status, stderr} = spawnSync('cp', ['-a', '-l', join(root, part), copy], {encoding: 'utf8'});
-    if (status !== 0) throw new Error(`The project was not copied: ${stderr}`);
-  }
+  const parts = copied.map((part) => join(root, part));
+  const [status] = await once(spawn('cp', ['-a', '-l', ...parts, copy], {stdio: 'inherit'}), 'close');
+  if (status !== 0) throw new Error(`${root} was not copied to ${copy}: cp ended with ${status}.`);
   for (const settings of ['share', 'etc']) {
     fs.rmSync(join(copy, '.venv', settings, 'jupyter'), {recursive: true, force: true});
   }

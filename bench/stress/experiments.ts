@@ -17,7 +17,7 @@ const own = network({
   },
 });
 
-const shared = {weights: 'random', batchSize: 8, epochs: 12, size: 32} as const;
+const shared = {weights: 'random', batchSize: 8, epochs: 40, size: 32} as const;
 
 export const experiments = {
   frozen: {...shared, backbone: squeezenet1_1_small, regime: featureExtraction(), schedule: cosine()},

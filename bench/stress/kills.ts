@@ -20,7 +20,7 @@ const isAnew = (run: number) => run % 4 === 3;
 
 /** One kill of so many comes at any moment from the start on, the others at any moment of the next epochs. */
 const fromTheStart = 4;
-const nextEpochs = 3;
+const nextEpochs = 4;
 
 interface Undisturbed {
   outcome: Outcome;
@@ -78,7 +78,8 @@ export async function killAtRandom(options: KillsOptions): Promise<KillsReport> 
           break;
         }
         await kernel.kill();
-        onKill?.(++report.kills);
+        report.kills++;
+        onKill?.(report.kills);
         look(home, history, `${name}, kill ${report.kills}`);
         kernel = await spare;
         spare = Kernel.start();
@@ -95,7 +96,7 @@ export async function killAtRandom(options: KillsOptions): Promise<KillsReport> 
   /** Waits for the moment of a kill, or until that is `over`. */
   async function momentOf(history: string, wanted: Undisturbed, over: AbortSignal): Promise<void> {
     if (random() < 1 / fromTheStart) return sleep(random() * wanted.milliseconds);
-    const epoch = linesOf(history) + Math.floor(random() * nextEpochs);
+    const epoch = linesOf(history) + 1 + Math.floor(random() * nextEpochs);
     const after = random() * wanted.epochMilliseconds;
     while (linesOf(history) < epoch && !over.aborted) await sleep(1);
     return sleep(after);

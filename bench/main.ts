@@ -1,11 +1,19 @@
-/** Comparisons with PyTorch on this machine, and how this project scales: npm run bench -- COMMAND [NAME...] */
+/** Comparisons with PyTorch on this machine, how this project scales, and its stress test: npm run bench -- COMMAND [...] */
 import {data} from './data';
 import {features} from './features';
 import {lab} from './lab';
 import {scale} from './scale';
 import {steps} from './steps';
+import {stress} from './stress';
 
-const commands: Record<string, (names: string[]) => Promise<void>> = {steps, features, data, lab, scale};
+const commands: Record<string, (names: string[]) => Promise<void>> = {
+  steps,
+  features,
+  data,
+  lab,
+  scale,
+  stress,
+};
 const [command, ...names] = process.argv.slice(2);
 
 if (command in commands) {

@@ -39,17 +39,24 @@ export async function runExperiment(
 ): Promise<RunRecord> {
   const {network, experiment, kept} = await prepare(options, workspace, hooks);
   const {name = null} = options;
-  const stored = workspace.runs.find(experiment);
   const photos = photosOf(experiment, workspace);
-  if (stored?.status === 'complete' && !options.force) {
+  const showStored = async (): Promise<RunRecord | null> => {
+    const stored = workspace.runs.find(experiment);
+    if (stored?.status !== 'complete' || options.force) return null;
     const named = stored.name === name ? stored : (workspace.runs.rename(stored.id, name) ?? stored);
     await hooks.onFinish?.(named, {photos});
     return named;
-  }
+  };
+  const shown = await showStored();
+  if (shown) return shown;
 
   const learner = network.learner(experiment);
   try {
     const run = workspace.runs.open(experiment, {redo: options.force});
+    if (run.record().status === 'complete') {
+      run.release();
+      return (await showStored()) ?? run.record(); // another kernel has completed it meanwhile
+    }
     try {
       run.rename(name);
       const {title, history} = run.record();

@@ -29,7 +29,9 @@ export interface FeatureFolder {
   lastUsed: Date;
 }
 
-const folderName = /^[0-9a-f]{16}(\.(damaged|pruned)-\w+)*$/;
+const folderName = /^[0-9a-f]{16}(\.damaged-\d+)*$/;
+/** A folder that is being removed, or was when its process was killed. */
+const goneName = /\.pruned-\w+$/;
 
 /** The folder of a key below `parent`: the first 16 hex digits of the SHA-256 of its JSON. */
 export function folderOf(parent: string, key: FeatureKey): string {
@@ -92,6 +94,9 @@ export function featureFolders(parent: string): FeatureFolder[] {
  * it removed. A store that any process has open stays. Throws a LabError when the folder forbids it.
  */
 export function prune(parent: string, maximumBytes: number): FeatureFolder[] {
+  for (const name of namesIn(parent)) {
+    if (goneName.test(name)) fs.rmSync(join(parent, name), {recursive: true, force: true});
+  }
   const folders = featureFolders(parent);
   let total = folders.reduce((sum, {bytes}) => sum + bytes, 0);
   return folders.filter(({folder, bytes}) => {
@@ -101,7 +106,7 @@ export function prune(parent: string, maximumBytes: number): FeatureFolder[] {
   });
 }
 
-/** Removes a folder; false when it is in use. A killed removal leaves a name that no store has. */
+/** Removes a folder; false when it is in use. What a killed removal leaves has a name that no store has. */
 function remove(folder: string): boolean {
   const door = tryLock(doorOf(folder), `The frozen features in ${folder} are being removed`);
   if (!door) return false;
@@ -134,13 +139,22 @@ function usersOf(folder: string): LockHolder[] {
 /** Sizes and dates; of files that another process just removes, nothing. */
 function describeFolder(folder: string): FeatureFolder {
   const stat = (path: string) => fs.statSync(path, {throwIfNoEntry: false});
-  const names = stat(folder) ? fs.readdirSync(folder) : [];
+  const names = namesIn(folder);
   return {
     folder,
     key: basename(folder).includes('.') ? null : readKey(folder),
     bytes: names.reduce((sum, name) => sum + (stat(join(folder, name))?.size ?? 0), 0),
     lastUsed: (stat(join(folder, 'key.json')) ?? stat(folder))?.mtime ?? new Date(0),
   };
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 function readKey(folder: string): FeatureKey | null {

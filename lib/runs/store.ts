@@ -12,11 +12,16 @@ import {basename, join} from 'node:path';
 import {openCheckpoint} from '../checkpoints';
 import {LabError} from '../errors';
 import {lockHolder, setAside, takeLock, tryLock, writeJson, writing} from '../storage';
-import {files, readRun, readState} from './folder';
+import {files, readRun, readState, type StoredRun} from './folder';
 import {DamagedRun} from './guards';
 import {runId, type RunIdentity} from './identity';
 import type {RunRecord} from './record';
 import {createRun, Run, toRecord} from './run';
+
+/** How long is waited for another kernel that looks a run through, which takes it moments. */
+const patienceMs = 10_000;
+/** How often a run is looked at that is being replaced, which takes two renames. */
+const mostLooks = 100;
 
 /** The probability of every class, [pictures, classes], row by row. */
 export interface Probabilities {
@@ -60,7 +65,7 @@ export class RunStore {
     this.makeFolder();
     const lock = takeLock(this.lockFile(id), `Run ${id} is being trained`);
     try {
-      const repair = takeLock(...this.repairLock(id), {patienceMs: 10_000});
+      const repair = takeLock(...this.repairLock(id), {patienceMs});
       try {
         this.settleRedo(id);
         const name = redo && fs.existsSync(this.path(id)) ? `${id}.redo` : id;
@@ -83,10 +88,13 @@ export class RunStore {
    * kernel trains it. Returns it as it is stored then.
    */
   rename(id: string, name: string | null): RunRecord | null {
-    this.repair(id, () => {
-      const stored = readRun(this.path(id), id);
+    const lock = takeLock(...this.repairLock(id), {patienceMs});
+    try {
+      const stored = this.isTrained(id) ? null : readRun(this.path(id), id);
       if (stored) writeJson(join(this.path(id), files.notes), {...stored.notes, name});
-    });
+    } finally {
+      lock.release();
+    }
     return this.load(id);
   }
 
@@ -131,7 +139,7 @@ export class RunStore {
   private load(id: string): RunRecord | null {
     if (this.isRedone(id)) this.repair(id, () => this.settleRedo(id));
     const record = (locked: boolean) => {
-      const stored = readRun(this.path(id), id);
+      const stored = this.read(id);
       return stored && toRecord(id, stored, locked);
     };
     try {
@@ -141,6 +149,24 @@ export class RunStore {
       // Another kernel may just have been replacing it, so look again before it is set aside.
       return this.repair(id, () => this.orSetAside(id, () => record(false)));
     }
+  }
+
+  /** Reads a run, again where another kernel has put a redo in its place meanwhile: some of its files are then of either. */
+  private read(id: string): StoredRun | null {
+    for (let looks = 1; ; looks++) {
+      const folder = this.inode(id);
+      const isReplaced = () => this.inode(id) !== folder || (folder === undefined && this.isRedone(id));
+      try {
+        const stored = readRun(this.path(id), id);
+        if (looks === mostLooks || !isReplaced()) return stored;
+      } catch (error) {
+        if (looks === mostLooks || !isReplaced()) throw error;
+      }
+    }
+  }
+
+  private inode(id: string): number | undefined {
+    return fs.statSync(this.path(id), {throwIfNoEntry: false})?.ino;
   }
 
   /** Runs what changes a run that nobody trains; null, and nothing done, while a kernel is at it. */

@@ -336,6 +336,14 @@ test('the least recently used stores are removed first, until the rest is small 
   assert.deepEqual(fs.readdirSync(parent).sort(), [basename(folders[2]), 'something else'].sort());
 });
 
+test('what a killed removal has left is removed, and is no store', async () => {
+  const folder = await fill();
+  fs.renameSync(folder, `${folder}.pruned-0123abcd`);
+  assert.deepEqual(featureFolders(parent), []);
+  assert.deepEqual(prune(parent, 1e9), []);
+  assert.deepEqual(fs.readdirSync(parent), []);
+});
+
 test('damaged folders are listed without a key and can be pruned; no folder, no stores', async () => {
   fs.rmSync(join(await fill(), 'key.json'));
   await withStore(() => {});

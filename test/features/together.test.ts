@@ -81,3 +81,18 @@ test('a store that another container has open is not removed', {skip: noNamespac
   await other.line();
   assert.equal(prune(folder, 0).length, 1);
 });
+
+test('two that prune at once remove and tell of each store once', async (t) => {
+  const folder = newFolder(t);
+  const others = [0, 1].map((who) => startOther(t, adder, [folder, String(who)]));
+  await Promise.all(others.map((other) => other.line()));
+  for (let round = 0; round < 20; round++) {
+    for (let key = 0; key < 3; key++) {
+      (await FeatureStore.open(folder, {key: {round: `${round} ${key}`}, shape: [16]})).close();
+    }
+    others.forEach((other) => other.send('prune'));
+    const removed = await Promise.all(others.map((other) => other.line()));
+    assert.equal(Number(removed[0]) + Number(removed[1]), 3, `round ${round}`);
+    assert.deepEqual(featureFolders(folder), []);
+  }
+});

@@ -3,9 +3,10 @@ import * as fs from 'node:fs';
 import {hostname, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type TestContext} from 'node:test';
+import {setImmediate} from 'node:timers/promises';
 import {runId, RunStore} from '../../lib/runs';
 import {noNamespace, startOther} from '../processes';
-import {configuration, trainEpoch} from './fixtures/runs';
+import {configuration, finish, trainEpoch} from './fixtures/runs';
 
 const id = runId(configuration);
 const trainer = join(__dirname, 'fixtures', 'trainer.ts');
@@ -103,4 +104,35 @@ test('kernels that list at once repair a run once', async (t) => {
     assert.deepEqual(warnings.map(Number).sort(), [0, 1], `round ${round}`);
   }
   assert.equal(fs.readdirSync(folder).filter((name) => name.includes('.damaged-')).length, 20);
+});
+
+test('a complete run that another kernel trains anew is seen complete at any moment', async (t) => {
+  const folder = newFolder(t);
+  const store = new RunStore(folder, assert.fail);
+  const run = store.open(configuration);
+  trainEpoch(run, 1);
+  finish(run, 1);
+  const redoer = startOther(t, join(__dirname, 'fixtures', 'redoer.ts'), [folder, '60']);
+  let done = false;
+  void redoer.ended.then(() => (done = true));
+  while (!done) {
+    assert.deepEqual(
+      store.list().map(({status}) => status),
+      ['complete'],
+    );
+    await setImmediate();
+  }
+  assert.deepEqual(fs.readdirSync(folder).sort(), [id, `${id}.previous`]);
+});
+
+test('a name is given also while another kernel looks the run through', async (t) => {
+  const folder = newFolder(t);
+  const store = new RunStore(folder, assert.fail);
+  const run = store.open(configuration);
+  trainEpoch(run, 1);
+  finish(run, 1);
+  const locker = join(__dirname, '..', 'storage', 'fixtures', 'locker.ts');
+  const other = startOther(t, locker, [join(folder, `${id}.repair.lock`), 'brief']);
+  assert.equal(await other.line(), 'held');
+  assert.equal(store.rename(id, 'named')?.name, 'named');
 });

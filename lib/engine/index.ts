@@ -1,5 +1,5 @@
 /** The engine: TensorFlow under tfjs-node, and its native operations with their gradients. Nothing else imports it. */
-export {tf, engineReport, peakMemory, type EngineReport} from './tensorflow';
+export {tf, cardMissed, engineReport, peakMemory, type EngineReport} from './tensorflow';
 export {gradients} from './gradients';
 export {inDoublePrecision} from './precision';
 export * from './operations';

@@ -33,15 +33,15 @@ export const engine = {
   perform: async () => {
     const build = engineBuild();
     const folder = engineFolder();
-    const partial = `${folder}.partial`;
-    rmSync(partial, {recursive: true, force: true});
+    const [partial, old] = [`${folder}.partial`, `${folder}.old`];
+    for (const left of [partial, old]) rmSync(left, {recursive: true, force: true});
     mkdirSync(partial, {recursive: true});
     try {
       await install(build, partial);
-      rmSync(folder, {recursive: true, force: true});
+      if (existsSync(folder)) renameSync(folder, old);
       renameSync(partial, folder);
     } finally {
-      rmSync(partial, {recursive: true, force: true});
+      for (const left of [partial, old]) rmSync(left, {recursive: true, force: true});
     }
   },
 };
@@ -74,7 +74,7 @@ export function missingOfCuda(folder, lock) {
 
 /** @param {string} record a wheel's list of its files @returns the shared libraries among them */
 const sharedLibraries = (record) =>
-  [...readFileSync(record, 'utf8').matchAll(/^([^,]+\.so(?:\.\d+)*),/gm)].map(([, file]) => file);
+  [...readFileSync(record, 'utf8').matchAll(/^([^,\n]+\.so(?:\.\d+)*),/gm)].map(([, file]) => file);
 
 /** Python that loads what TensorFlow takes of CUDA as soon as a card answers. @param {string} folder */
 function loadingCuda(folder) {

@@ -17,7 +17,7 @@ test("the CUDA build misses a companion's wheel, another version of it, or a lib
   assert.equal(missingOfCuda(folder, lock), 'nvidia-cudnn-cu12 9.1.0.7 is missing');
   write(
     'nvidia_cudnn_cu12-9.1.0.7.dist-info/RECORD',
-    `nvidia/cudnn/include/cudnn.h,sha256=a,1\n${library},sha256=b,2\nnvidia_cudnn_cu12-9.1.0.7.dist-info/RECORD,,\n`,
+    `nvidia/cudnn/README,,\n${library},sha256=b,2\nnvidia_cudnn_cu12-9.1.0.7.dist-info/RECORD,,\n`,
   );
   assert.equal(missingOfCuda(folder, lock), `nvidia-cudnn-cu12's ${library} is missing`);
   write(library);

@@ -9,7 +9,7 @@ export interface DeviceFacts {
 }
 
 /**
- * The likeliest cause and its remedy, in one sentence. TensorFlow loads the driver's `libcuda`, then its `libnvidia-ml`;
+ * The likeliest cause and its remedy, in one sentence. TensorFlow loads the driver's `libcuda`, then, where that begins, its `libnvidia-ml`;
  * CUDA's own libraries come from wheels, of which `libcudart` is always loaded.
  */
 export function whyNoCard({libraries, visible}: DeviceFacts): string {
@@ -24,7 +24,7 @@ export function whyNoCard({libraries, visible}: DeviceFacts): string {
     return `CUDA_VISIBLE_DEVICES is '${visible}', which leaves none of the cards that \`nvidia-smi -L\` lists: unset it.`;
   }
   if (!loaded('libnvidia-ml')) {
-    return "the NVIDIA driver's libnvidia-ml.so.1 is not found: install it with the driver (in a container, add `utility` to NVIDIA_DRIVER_CAPABILITIES).";
+    return 'the NVIDIA driver does not begin, or its libnvidia-ml.so.1 is not found: `nvidia-smi` tells which (in a container, NVIDIA_DRIVER_CAPABILITIES must hold `compute,utility`).';
   }
   if (!loaded('libcudart')) {
     return "CUDA's libraries are missing: run `LAB_DEVICE=gpu npm run setup`, which brings them.";

@@ -15,7 +15,11 @@ test('the likeliest reason why no card computes is told with its remedy', () => 
     [cuda + cudart, '0', /driver's libcuda\.so\.1 is not found/],
     [cuda + cudart + driver, '', /CUDA_VISIBLE_DEVICES is '', which leaves none .* unset it/],
     [cuda + cudart + driver + management, '7', /CUDA_VISIBLE_DEVICES is '7'/],
-    [cuda + cudart + driver, undefined, /libnvidia-ml\.so\.1 is not found/],
+    [
+      cuda + cudart + driver,
+      undefined,
+      /driver does not begin, or its libnvidia-ml\.so\.1 is not found: `nvidia-smi` tells which/,
+    ],
     [
       cuda + driver + management,
       undefined,

@@ -148,7 +148,7 @@ export function loadedVersion(file) {
     return execFileSync(process.execPath, ['-e', code, file], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: {...process.env, TF_CPP_MIN_LOG_LEVEL: '2'},
+      env: {...process.env, TF_CPP_MIN_LOG_LEVEL: '2', LAB_DEVICE: 'cpu'},
     });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

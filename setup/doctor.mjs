@@ -1,9 +1,10 @@
 /** npm run doctor: what of the set-up is in place, with versions, and what to do about what is not. */
+import {spawnSync} from 'node:child_process';
 import {existsSync, readFileSync, readdirSync, statfsSync} from 'node:fs';
 import path from 'node:path';
 import {engineBuild} from './engine.mjs';
 import {absoluteMirror, userFolder} from './jupyter.mjs';
-import {checkNode, graphicsCards} from './machine.mjs';
+import {cardReport, checkNode, graphicsCards} from './machine.mjs';
 import {SetupError, commandLine} from './processes.mjs';
 import {inProject, nodeModules, root, venv, venvPython} from './project.mjs';
 import {findPython, lockText, pythonVersion, readPins} from './python.mjs';
@@ -18,7 +19,6 @@ import {steps, stepsOnDemand} from './steps.mjs';
  */
 
 const setUpRemedy = 'run: npm run setup';
-const enoughDisk = 3e9;
 
 /** @returns {Finding[]} */
 function examine() {
@@ -110,23 +110,17 @@ function onDemand() {
 
 /** @returns {Finding} */
 function graphicsCard() {
-  const [cards, {cuda}] = [graphicsCards(), engineBuild()];
-  const name = 'graphics card';
-  if (cards.length === 0) {
-    return cuda
-      ? {
-          name,
-          state: 'note',
-          text: 'none that a driver tells of: TensorFlow computes on the CPU; unset LAB_DEVICE',
-        }
-      : {name, state: 'ok', text: 'none; the CPU computes'};
-  }
-  const use = cuda ? 'LAB_DEVICE=gpu uses it' : 'not used: LAB_DEVICE=gpu asks for it';
-  return {
-    name,
-    state: 'note',
-    text: `${cards.join(', ')}; ${use} (not tested on a card yet: npm run gpu-check)`,
-  };
+  return {name: 'graphics card', ...cardReport(graphicsCards(), engineBuild().cuda ? enginesAnswer() : null)};
+}
+
+/** What TensorFlow says of the card, in a process of its own. */
+function enginesAnswer() {
+  const code = `const {cardMissed, engineReport} = require(${JSON.stringify(path.join(root, 'dist', 'engine'))});
+    console.log(JSON.stringify({device: engineReport().device, cardMissed}));`;
+  const {status, stdout, stderr} = spawnSync(process.execPath, ['-e', code], {encoding: 'utf8'});
+  return status === 0
+    ? /** @type {{device: string, cardMissed: string | null}} */ (JSON.parse(stdout))
+    : (/Error: (TensorFlow .*)/.exec(stderr)?.[1] ?? 'TensorFlow does not load');
 }
 
 /** @returns {Finding} */
@@ -182,12 +176,13 @@ function diskSpace() {
   const {bavail, bsize} = statfsSync(root);
   const free = bavail * bsize;
   const text = `${(free / 1e9).toFixed(1)} GB free`;
-  return free > enoughDisk
+  const [taken, enough] = process.env.LAB_DEVICE === 'gpu' ? [8, 12] : [2, 3];
+  return free > enough * 1e9
     ? {name: 'disk', state: 'ok', text}
     : {
         name: 'disk',
         state: 'note',
-        text: `${text}: the set-up takes 2 GB, data and runs come on top; make room`,
+        text: `${text}: the set-up takes ${taken} GB, data and runs come on top; make room`,
       };
 }
 

@@ -111,3 +111,29 @@ export function graphicsCards() {
     return existsSync('/proc/driver/nvidia/version') ? ['an NVIDIA card'] : [];
   }
 }
+
+/**
+ * What the doctor says of graphics cards.
+ * @param {string[]} cards those that a driver tells of
+ * @param {string | {device: string, cardMissed: string | null} | null} answer what TensorFlow's CUDA build says: where
+ *   it computes, or the words with which it does not begin; null where LAB_DEVICE does not ask for it
+ * @returns {{state: 'ok' | 'note', text: string}}
+ */
+export function cardReport(cards, answer) {
+  const untested = 'not tested on a card yet: npm run gpu-check';
+  const seen = cards.join(', ') || 'none that a driver tells of';
+  if (answer === null) {
+    return cards.length === 0
+      ? {state: 'ok', text: 'none; the CPU computes'}
+      : {state: 'note', text: `${seen}; not used: LAB_DEVICE=gpu asks for it (${untested})`};
+  }
+  if (typeof answer === 'string') return {state: 'note', text: `${seen}; ${answer}`};
+  const {device, cardMissed} = answer;
+  return {
+    state: 'note',
+    text:
+      device === 'GPU'
+        ? `${seen}; TensorFlow computes on it (${untested})`
+        : `${seen}; the CPU computes: ${cardMissed} Or unset LAB_DEVICE.`,
+  };
+}

@@ -51,7 +51,7 @@ export function loads(packages) {
   const {status, stderr} = spawnSync(process.execPath, ['-e', code], {
     cwd: root,
     encoding: 'utf8',
-    env: {...process.env, TF_CPP_MIN_LOG_LEVEL: '2'},
+    env: {...process.env, TF_CPP_MIN_LOG_LEVEL: '2', LAB_DEVICE: 'cpu'},
   });
   return status === 0 ? null : (/^.*Error: .*$/m.exec(stderr)?.[0] ?? stderr.trim());
 }

@@ -128,12 +128,11 @@ export function readPins(text) {
  * Installs exactly what a lock file names: wheels alone, each by its hash.
  * @param {Lock} name
  * @param {string[]} options of `pip install`
+ * @param {NodeJS.ProcessEnv} env
  */
-export async function installLocked(name, options = []) {
-  await pip([
-    ...['install', '--require-hashes', '--only-binary=:all:'],
-    ...['--requirement', lockFile(name), ...options],
-  ]);
+export async function installLocked(name, options = [], env = process.env) {
+  const wheels = ['install', '--require-hashes', '--only-binary=:all:'];
+  await pip([...wheels, '--requirement', lockFile(name), ...options], {env});
 }
 
 /**
@@ -145,7 +144,7 @@ export async function pip(args, {python = venvPython, env = process.env} = {}) {
   await run(python, [...pipArguments, ...args], {
     env: await pipEnvironment(python, env),
     remedy:
-      'Check the network, the free disk space (5 GB are enough) and the settings of pip that say where packages are ' +
+      'Check the network, the free disk space (5 GB are enough, 12 GB with LAB_DEVICE=gpu) and the settings of pip that say where packages are ' +
       "(pip config list), then run the command again. Packages that are pinned are taken as wheels alone, by hash: another index must serve the registry's own files.",
   });
 }
@@ -233,7 +232,7 @@ function imports(command, modules) {
  * @param {string} command
  * @param {string} code
  */
-function complaint(command, code) {
+export function complaint(command, code) {
   const {status, stderr, error} = spawnSync(command, ['-c', code], {
     encoding: 'utf8',
     env: environment(process.env),

@@ -11,7 +11,7 @@ if (engineReport().bfloat16) {
 }
 
 export {firstWrongProduct} from './trial';
-export {tf, engineReport, peakMemory, type EngineReport} from './tensorflow';
+export {tf, cardMissed, engineReport, peakMemory, type EngineReport} from './tensorflow';
 export {gradients} from './gradients';
 export {inDoublePrecision, type Precision} from './precision';
 export {multipliesBfloat16} from './processor';

@@ -4,6 +4,7 @@ import {cpus} from 'node:os';
 import {join} from 'node:path';
 import util from 'node:util';
 import {LabError} from '../errors';
+import {whyNoCard} from './device';
 import {hasBfloat16Instructions} from './processor';
 
 /** What the engine is: versions, the device that computes and the threads it has. */
@@ -28,6 +29,9 @@ function prepareProcess(): void {
   legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
 }
 
+/** The first words of the binding where TensorFlow makes no context, which only a graphics card can cause. */
+const notBegun = 'TensorFlow does not begin';
+
 /** The binding greets whoever first uses a browser backend's tips; a notebook should show none of it. */
 function load(): typeof TensorFlow {
   prepareProcess();
@@ -35,8 +39,14 @@ function load(): typeof TensorFlow {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- must come after prepareProcess
     return require('@tensorflow/tfjs-node') as typeof TensorFlow;
   } catch (error) {
+    const [message] = (error as Error).message.split('\n');
+    if (message.startsWith(notBegun)) {
+      throw new LabError(
+        `${message}\nLAB_DEVICE asks for the graphics card, which fails: \`nvidia-smi\` shows what else uses it. Without LAB_DEVICE the CPU computes.`,
+      );
+    }
     throw new LabError(
-      `The TensorFlow engine is not set up: ${(error as Error).message.split('\n')[0]}\n` +
+      `The TensorFlow engine is not set up: ${message}\n` +
         'Run `npm run setup` in the project folder (it needs no root and no compiler); `npm run doctor` tells what is missing.',
     );
   }
@@ -87,10 +97,19 @@ interface NativeBackend {
 
 export const backend = tf.backend() as unknown as NativeBackend;
 
-if (process.env.LAB_DEVICE === 'gpu' && !backend.isUsingGpuDevice) {
-  console.warn(
-    'LAB_DEVICE asks for the graphics card, and none answers: TensorFlow computes on the CPU. `nvidia-smi` tells whether the driver is at work.',
-  );
+/** Why the CPU computes where LAB_DEVICE asks for a graphics card; null where it does not, or where the card computes. */
+export const cardMissed =
+  process.env.LAB_DEVICE === 'gpu' && !backend.isUsingGpuDevice
+    ? whyNoCard({libraries: loadedLibraries(), visible: process.env.CUDA_VISIBLE_DEVICES})
+    : null;
+
+if (cardMissed !== null) {
+  console.warn(`LAB_DEVICE asks for a graphics card, and the CPU computes: ${cardMissed}`);
+}
+
+function loadedLibraries(): string {
+  const maps = join('/proc', 'self', 'maps');
+  return existsSync(maps) ? readFileSync(maps, 'utf8') : '';
 }
 
 /** What is found out of the machine; a trial may find that its bfloat16 is not to be relied on. */

@@ -5,6 +5,7 @@ import {existsSync} from 'node:fs';
 import {mkdtemp, readdir, rm, symlink, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {type TestContext, test} from 'node:test';
+import {engineFolder} from '../../setup/engine.mjs';
 import {root, venv} from '../../setup/project.mjs';
 
 /** The copy shares its files with the project (hard links), so what is broken in it is removed, never written into. */
@@ -34,10 +35,9 @@ test('the doctor finds what was broken by hand', {timeout: 300_000}, async (t) =
   const remove = (...parts: string[]) => rm(path.join(copy, ...parts), {recursive: true});
   const lib = path.join('.venv', 'lib');
   const [python] = await readdir(path.join(copy, lib));
-  const [engine] = (await readdir(path.join(copy, '.venv', 'engine'))).filter((name) => /-\d/.test(name));
 
   await remove(lib, python, 'site-packages', 'nbclient');
-  await remove('.venv', 'engine', engine, 'tensorflow', 'libtensorflow_framework.so.2');
+  await remove(path.relative(root, engineFolder()), 'tensorflow', 'libtensorflow_framework.so.2');
   await remove('node_modules', 'sharp', 'dist');
   const kernel = path.join(copy, '.venv', 'share', 'jupyter', 'kernels', 'tslab', 'kernel.json');
   await rm(kernel);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {checkNode, chooseBuild} from '../../setup/machine.mjs';
+import {cardReport, checkNode, chooseBuild} from '../../setup/machine.mjs';
 
 const linux = {platform: 'linux', arch: 'x64', glibc: true};
 
@@ -34,4 +34,28 @@ test('where TensorFlow does not run, the word is clear', () => {
   assert.throws(() => chooseBuild({...linux, glibc: false}, undefined), /needs glibc/);
   assert.throws(() => chooseBuild(linux, 'tpu'), /LAB_DEVICE is 'tpu': 'cpu' or 'gpu'/);
   assert.throws(() => chooseBuild({...linux, arch: 'arm64'}, 'gpu'), /for Linux on x86-64 alone.*unset it/);
+});
+
+test('the doctor says whether a card is there, and whether TensorFlow computes on it', () => {
+  const missed = {device: 'CPU', cardMissed: 'the driver is not found: install it.'};
+  const fails = 'TensorFlow does not begin: out of memory';
+  type Answer = Parameters<typeof cardReport>[1];
+  const cases: [string[], Answer, 'ok' | 'note', RegExp][] = [
+    [[], null, 'ok', /^none; the CPU computes$/],
+    [['T4', 'L4'], null, 'note', /^T4, L4; not used: LAB_DEVICE=gpu asks for it \(not tested on a card yet/],
+    [['T4'], {device: 'GPU', cardMissed: null}, 'note', /^T4; TensorFlow computes on it .*npm run gpu-check/],
+    [
+      ['T4'],
+      missed,
+      'note',
+      /^T4; the CPU computes: the driver is not found: install it\. Or unset LAB_DEVICE\.$/,
+    ],
+    [[], missed, 'note', /^none that a driver tells of; the CPU computes/],
+    [['T4'], fails, 'note', /^T4; TensorFlow does not begin: out of memory$/],
+  ];
+  for (const [cards, answer, state, text] of cases) {
+    const report = cardReport(cards, answer);
+    assert.equal(report.state, state);
+    assert.match(report.text, text);
+  }
 });

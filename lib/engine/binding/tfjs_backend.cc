@@ -14,12 +14,14 @@
  * limitations under the License.
  * =============================================================================
  * Changed for Transfer Lab: AssignOpAttr takes lists of strings and of types,
- * and refuses an attribute that the operation does not have (README.md here).
+ * and refuses an attribute that the operation does not have; the context takes
+ * the device that LAB_DEVICE names (README.md here).
  */
 
 #include "tfjs_backend.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <set>
@@ -712,9 +714,22 @@ TFJSBackend::TFJSBackend(napi_env env)
     : next_tensor_id_(0), next_savedmodel_id_(0) {
   TF_AutoStatus tf_status;
   TFE_ContextOptions *tfe_options = TFE_NewContextOptions();
+  // A graphics card is touched only where LAB_DEVICE asks for it.
+  const char *device = std::getenv("LAB_DEVICE");
+  if (device == nullptr || strcmp(device, "gpu") != 0) {
+    // ConfigProto {device_count {key: "GPU" value: 0}}
+    static const char no_gpu[] = {10, 7, 10, 3, 'G', 'P', 'U', 16, 0};
+    TFE_ContextOptionsSetConfig(tfe_options, no_gpu, sizeof(no_gpu),
+                                tf_status.status);
+  }
   tfe_context_ = TFE_NewContext(tfe_options, tf_status.status);
   if (TF_GetCode(tf_status.status) != TF_OK) {
-    NAPI_THROW_ERROR(env, "Exception creating TFE_Context");
+    // What follows needs a context.
+    NAPI_THROW_ERROR(env, "TensorFlow does not begin: %s",
+                     TF_Message(tf_status.status));
+    TFE_DeleteContextOptions(tfe_options);
+    tfe_context_ = nullptr;
+    return;
   }
 
   TFE_DeleteContextOptions(tfe_options);

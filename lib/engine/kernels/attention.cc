@@ -6,7 +6,7 @@
 #include "kernel.h"
 #include "parallel.h"
 #include "products.h"
-#include "vector.h"
+#include "softmax.h"
 
 namespace lab {
 namespace {
@@ -48,22 +48,11 @@ void forHeads(const Sizes& s, const Body& body) {
   });
 }
 
-// Softmax of a row in place, of the row plus `bias` if there is one.
-void softmaxOf(float* row, const float* bias, int64_t width) {
-  if (bias) {
-    forEach(width, [&](auto v, int64_t i) {
-      using V = decltype(v);
-      store(row + i, load<V>(row + i) + load<V>(bias + i));
-    });
-  }
-  const float most = greatest(width, [&](auto v, int64_t i) { return load<decltype(v)>(row + i); });
-  const float sum = total(width, [&](auto v, int64_t i) {
-    const auto power = exponential(load<decltype(v)>(row + i) - most);
-    store(row + i, power);
-    return power;
+void addTo(float* row, const float* bias, int64_t width) {
+  forEach(width, [&](auto v, int64_t i) {
+    using V = decltype(v);
+    store(row + i, load<V>(row + i) + load<V>(bias + i));
   });
-  const float share = 1 / sum;
-  forEach(width, [&](auto v, int64_t i) { store(row + i, load<decltype(v)>(row + i) * share); });
 }
 
 struct Attention {
@@ -102,8 +91,9 @@ struct Attention {
         const Matrix left{queries.data + first * queries.rowStride, queries.rowStride, 1};
         scratch.keys.multiply(left, rows, s.factor(), scores, s.tokens);
         for (int64_t row = 0; row < rows; ++row) {
-          const int64_t place = (photo % kinds * heads + head) * s.pairs() + (first + row) * s.tokens;
-          softmaxOf(scores + row * s.tokens, biased ? bias.data + place : nullptr, s.tokens);
+          float* line = scores + row * s.tokens;
+          if (biased) addTo(line, bias.data + (photo % kinds * heads + head) * s.pairs() + (first + row) * s.tokens, s.tokens);
+          softmaxOf(line, s.tokens, line);
         }
         scratch.values.multiply({scores, s.tokens, 1}, rows, 1, y + s.offset(photo, head) + first * s.width, s.width);
       }
@@ -143,15 +133,8 @@ struct AttentionGrad {
 
       scratch.values.multiply(slope, s.tokens, 1, scores, s.tokens);
       for (int64_t row = 0; row < s.tokens; ++row) {
-        const float* share = shares.data + row * s.tokens;
-        float* to = scores + row * s.tokens;
-        const float mean = total(s.tokens, [&](auto v, int64_t i) {
-          return load<decltype(v)>(share + i) * load<decltype(v)>(to + i);
-        });
-        forEach(s.tokens, [&](auto v, int64_t i) {
-          using V = decltype(v);
-          store(to + i, load<V>(share + i) * (load<V>(to + i) - mean));
-        });
+        float* line = scores + row * s.tokens;
+        softmaxSlopeOf(shares.data + row * s.tokens, line, s.tokens, line);
       }
       const Matrix dScore{scores, s.tokens, 1};
       const auto target = [&](int part) { return dMixed + s.offset(photo, head, part); };

@@ -1,7 +1,7 @@
 // Softmax over the last axis.
 #include "kernel.h"
 #include "rows.h"
-#include "vector.h"
+#include "softmax.h"
 
 namespace lab {
 namespace {
@@ -13,18 +13,7 @@ struct Softmax {
     const Input x = call.input(0);
     const int64_t width = x.channels();
     float* y = call.output(0, x.shape);
-    forRows(x.rows(), width, [&](int64_t row) {
-      const float* from = x.data + row * width;
-      float* to = y + row * width;
-      const float most = greatest(width, [&](auto v, int64_t i) { return load<decltype(v)>(from + i); });
-      const float sum = total(width, [&](auto v, int64_t i) {
-        const auto power = exponential(load<decltype(v)>(from + i) - most);
-        store(to + i, power);
-        return power;
-      });
-      const float share = 1 / sum;
-      forEach(width, [&](auto v, int64_t i) { store(to + i, load<decltype(v)>(to + i) * share); });
-    });
+    forRows(x.rows(), width, [&](int64_t row) { softmaxOf(x.data + row * width, width, y + row * width); });
   }
 };
 
@@ -36,14 +25,7 @@ struct SoftmaxGrad {
     const int64_t width = y.channels();
     float* dx = call.output(0, y.shape);
     forRows(y.rows(), width, [&](int64_t row) {
-      const float *share = y.data + row * width, *slope = dy.data + row * width;
-      const float mean = total(width, [&](auto v, int64_t i) {
-        return load<decltype(v)>(share + i) * load<decltype(v)>(slope + i);
-      });
-      forEach(width, [&](auto v, int64_t i) {
-        using V = decltype(v);
-        store(dx + row * width + i, load<V>(share + i) * (load<V>(slope + i) - mean));
-      });
+      softmaxSlopeOf(y.data + row * width, dy.data + row * width, width, dx + row * width);
     });
   }
 };

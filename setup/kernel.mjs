@@ -66,5 +66,52 @@ function findProjectPackages() {
   ts.sys.realpath = (file) => system.realpath?.(found(file)) ?? file;
 }
 
+/** @typedef {(callback: () => void, milliseconds: number) => unknown} SetTimer */
+/** @typedef {(timer: unknown) => void} ClearTimer */
+
+/**
+ * TypeScript sets two timers when files change beside a notebook (to look up again what it did not find, and to check the
+ * program), tslab keeps one and fails with "Unexpected pending rebuildTimer". The first gets a timer of its own here.
+ */
+function keepLookupsApart() {
+  /** @type {Map<unknown, NodeJS.Timeout>} */
+  const lookups = new Map();
+  /** @type {(set: SetTimer) => SetTimer} */
+  const setter = (set) => (callback, milliseconds) => {
+    if (callback.name !== 'invalidateResolutionsOfFailedLookup') return set(callback, milliseconds);
+    const timer = setTimeout(() => {
+      lookups.delete(timer);
+      callback();
+    }, milliseconds);
+    lookups.set(timer, timer);
+    return timer;
+  };
+  /** @type {(clear: ClearTimer) => ClearTimer} */
+  const clearer = (clear) => (timer) => {
+    const lookup = lookups.get(timer);
+    lookups.delete(timer);
+    if (lookup) clearTimeout(lookup);
+    else clear(timer);
+  };
+  replaceInHeirs('setTimeout', setter);
+  replaceInHeirs('clearTimeout', clearer);
+}
+
+/**
+ * What tslab's own system, which inherits from TypeScript's, sets under this name is replaced.
+ * @template Value
+ * @param {string} name
+ * @param {(value: Value) => Value} replacement
+ */
+function replaceInHeirs(name, replacement) {
+  Object.defineProperty(ts.sys, name, {
+    /** @param {Value} value */
+    set(value) {
+      Object.defineProperty(this, name, {value: replacement(value)});
+    },
+  });
+}
+
 findProjectPackages();
+keepLookupsApart();
 tslab.startKernel({configPath: process.argv[2], enableFindLocal: false});

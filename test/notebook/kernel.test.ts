@@ -22,15 +22,15 @@ interface Message {
   transient?: {display_id?: string};
 }
 
-/** Runs the cells in a new tslab kernel that can `require` TypeScript from `lib`. */
-async function runCells(cells: Cell[]): Promise<{status: string; messages: Message[]}[]> {
+/** Runs the cells in a new tslab kernel that can `require` TypeScript from `lib`; it works in the folder `cwd`. */
+async function runCells(cells: Cell[], cwd = root): Promise<{status: string; messages: Message[]}[]> {
   const folder = await mkdtemp(join(tmpdir(), 'lab-kernel-'));
   try {
     await mkdir(join(folder, 'kernels', 'tslab'), {recursive: true});
     const spec = JSON.stringify(kernelSpec(process.execPath));
     await writeFile(join(folder, 'kernels', 'tslab', 'kernel.json'), spec);
     const {stdout, stderr, status} = spawnSync(python, [join(__dirname, 'kernel.py')], {
-      cwd: root,
+      cwd,
       input: JSON.stringify({kernels: folder, cells}),
       encoding: 'utf8',
     });
@@ -151,4 +151,32 @@ test('a kernel loses no output, however fast a cell prints, and keeps its order'
     Array.from({length: 2_000}, (_, i) => String(i)),
   );
   assert.equal(printed(results[5].messages), Array.from({length: 300}, (_, i) => `${i}\n`).join(''));
+});
+
+test('files that come and go beside a notebook disturb no cell', async (t) => {
+  if (!existsSync(python)) return t.skip('needs .venv: npm run setup');
+  const folder = await mkdtemp(join(tmpdir(), 'lab-beside-'));
+  t.after(() => rm(folder, {recursive: true}));
+  const write = (name: string, text: string) => `fs.writeFileSync('${name}.ts', '${text}');`;
+  const wait = 'await new Promise((next) => setTimeout(next, 600));';
+  const results = await runCells(
+    [
+      {code: `import * as fs from 'node:fs'; ${write('there', 'export const one = 1;')}`},
+      {code: `import {one} from './there'; console.log(one);`},
+      {code: `// @ts-ignore\n import type {Two} from './later';`},
+      {
+        code: `${write('later', 'export const two = 2;')} ${wait} ${write('there', 'export const one = 11;')} ${wait}`,
+      },
+      {code: `import {two} from './later'; console.log(two);`},
+    ],
+    folder,
+  );
+  const said = results.map(({status, messages}) => [status, printed(messages)]);
+  assert.deepEqual(said, [
+    ['ok', ''],
+    ['ok', '1\n'],
+    ['ok', ''],
+    ['ok', ''],
+    ['ok', '2\n'],
+  ]);
 });

@@ -20,13 +20,15 @@ export interface EngineReport {
 
 /**
  * TensorFlow switches oneDNN on by itself only on AVX-512 machines, and both settings count only before the binding
- * is loaded. tfjs-node 4.22 calls `util.isNullOrUndefined`, which Node 23 removed.
+ * is loaded. tfjs-node 4.22 calls two functions of `util` that Node 22 warns of and Node 23 began to remove.
  */
 function prepareProcess(): void {
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
-  const legacy = util as {isNullOrUndefined?: (value: unknown) => boolean};
-  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  Object.assign(util, {
+    isArray: Array.isArray,
+    isNullOrUndefined: (value: unknown) => value === null || value === undefined,
+  });
 }
 
 /** The first words of the binding where TensorFlow makes no context, which only a graphics card can cause. */

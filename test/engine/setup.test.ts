@@ -5,6 +5,7 @@ import {tmpdir} from 'node:os';
 import {dirname, join, resolve} from 'node:path';
 import test, {type TestContext} from 'node:test';
 import {pathToFileURL} from 'node:url';
+import util from 'node:util';
 import {engineReport, peakMemory} from '../../lib/engine';
 
 const project = resolve(__dirname, '..', '..');
@@ -72,4 +73,10 @@ test('with a binding that was never compiled, too', (t) => {
     /^LabError: The TensorFlow engine is not set up: Cannot find module '.*tfjs_binding\.node'\n/,
   );
   assert.match(message, remedy);
+});
+
+test('what tfjs-node calls of util warns of nothing, and is there under every Node', () => {
+  const {isArray, isNullOrUndefined} = util as unknown as Record<string, (value: unknown) => boolean>;
+  assert.equal(isArray, Array.isArray);
+  assert.deepEqual([null, undefined, 0, ''].map(isNullOrUndefined), [true, true, false, false]);
 });

@@ -7,7 +7,7 @@ import * as path from 'node:path';
 import {after, before, type TestContext, test} from 'node:test';
 
 import {fetchFile, type FileRequest} from '../../lib/downloads';
-import {LabError} from '../../lib/errors';
+import {told} from '../told';
 import {sendFile, serve} from './server';
 
 const good = Buffer.from('the content that is wanted');
@@ -37,17 +37,8 @@ async function newCase(t: TestContext) {
 
 const moveAway = (file: string) => rename(file, `${file} aside`);
 
-/** Asserts that a request fails with words that destroy nothing; what `says` finds in them. */
-async function told(wanted: FileRequest, says: RegExp): Promise<string> {
-  const error = await fetchFile(wanted).then(
-    () => assert.fail('no error'),
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof LabError, String(error));
-  assert.match(error.message, says);
-  assert.doesNotMatch(error.message, /\b(delete|remove)\b/i);
-  return says.exec(error.message)?.[1] ?? '';
-}
+/** What a request that fails says of its remedy. */
+const toldOf = (wanted: FileRequest, says: RegExp) => told(() => fetchFile(wanted), says);
 
 const assertFetched = async (wanted: FileRequest, content: Buffer) => {
   await fetchFile(wanted);
@@ -57,7 +48,7 @@ const assertFetched = async (wanted: FileRequest, content: Buffer) => {
 test('something else is where the file should be', async (t) => {
   const {wanted} = await newCase(t);
   await mkdir(wanted.to);
-  await told(wanted, /it is not a file\. Move it away/);
+  await toldOf(wanted, /it is not a file\. Move it away/);
   await moveAway(wanted.to);
   await assertFetched(wanted, good);
 });
@@ -66,11 +57,11 @@ test('the file was changed: fetched again, or accepted as it is', async (t) => {
   const {wanted} = await newCase(t);
   await fetchFile(wanted);
   await writeFile(wanted.to, other);
-  const stamp = await told(wanted, /Move it away to have it fetched again, or move (.*) away to accept it/);
+  const stamp = await toldOf(wanted, /Move it away to have it fetched again, or move (.*) away to accept it/);
   await moveAway(stamp);
   await assertFetched(wanted, other);
   await writeFile(wanted.to, good);
-  await told(wanted, /Move it away to have it fetched again/);
+  await toldOf(wanted, /Move it away to have it fetched again/);
   await moveAway(wanted.to);
   await moveAway(stamp);
   await assertFetched(wanted, good);
@@ -81,7 +72,7 @@ test('a file whose checksum is known was changed: it can only be fetched again',
   const pinned = {...wanted, sha256: digest(good)};
   await fetchFile(pinned);
   await writeFile(pinned.to, other);
-  await told(pinned, /Move it away to have it fetched again\.$/);
+  await toldOf(pinned, /Move it away to have it fetched again\.$/);
   await moveAway(pinned.to);
   await assertFetched(pinned, good);
 });
@@ -92,7 +83,10 @@ test('an address gives other content than at first: the new one, or the old file
     await fetchFile(wanted);
     await moveAway(wanted.to);
     served.content = other;
-    const stamp = await told(wanted, /If the new content is wanted, move (.*) away and run again; else put/);
+    const stamp = await toldOf(
+      wanted,
+      /If the new content is wanted, move (.*) away and run again; else put/,
+    );
     if (isWanted) await moveAway(stamp);
     else await writeFile(wanted.to, good);
     await assertFetched(wanted, isWanted ? other : good);
@@ -103,7 +97,7 @@ test('an address gives another file than the known one: the right one put there 
   const {wanted, served} = await newCase(t);
   served.content = other;
   const pinned = {...wanted, sha256: digest(good)};
-  await told(pinned, /that place serves another file: put the right one at .* by hand/);
+  await toldOf(pinned, /that place serves another file: put the right one at .* by hand/);
   await writeFile(pinned.to, good);
   await assertFetched(pinned, good);
 });
@@ -123,7 +117,7 @@ test("a mirror's file is not as its list says: the list renewed, or the file", a
       writeFile(path.join(mirror, 'SHA256SUMS'), `${sum}  weights/net.safetensors\n`);
     await writeFile(file, other);
     await list(digest(good));
-    await told(mirrored, /Renew the file or the list in the mirror, or put the right file/);
+    await toldOf(mirrored, /Renew the file or the list in the mirror, or put the right file/);
     await writeFile(file, kept);
     await list(digests);
     await assertFetched(mirrored, kept);
@@ -133,7 +127,7 @@ test("a mirror's file is not as its list says: the list renewed, or the file", a
 test('no place has the file: put there by hand', async (t) => {
   const {wanted} = await newCase(t);
   const nowhere = {...wanted, addresses: ['http://127.0.0.1:1/file']};
-  await told(nowhere, /put .*the file .*there|by hand|LAB_MIRROR/i);
+  await toldOf(nowhere, /put .*the file .*there|by hand|LAB_MIRROR/i);
   await writeFile(nowhere.to, good);
   await assertFetched(nowhere, good);
 });

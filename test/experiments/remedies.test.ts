@@ -11,9 +11,9 @@ import {
   lastStages,
   runExperiment,
 } from '../../lib/experiments';
-import {LabError} from '../../lib/errors';
 import {PhotoFile} from '../../lib/pictures';
 import {cosine, sgd} from '../../lib/training';
+import {told} from '../told';
 import {drawnWorkspace} from './workspace';
 
 const good: ExperimentOptions = {
@@ -23,20 +23,6 @@ const good: ExperimentOptions = {
   batchSize: 8,
   size: 64,
 };
-
-/** Asserts that something fails in words that destroy nothing; what `says` finds in them. */
-async function told(attempt: () => unknown, says: RegExp): Promise<string> {
-  const error = await Promise.resolve()
-    .then(attempt)
-    .then(
-      () => assert.fail('no error'),
-      (reason: unknown) => reason,
-    );
-  assert.ok(error instanceof LabError, String(error));
-  assert.match(error.message, says);
-  assert.doesNotMatch(error.message, /\b(delete|remove)\b/i);
-  return says.exec(error.message)?.[1] ?? '';
-}
 
 /** What is wrong, what the error says, and what is done about it. */
 const remedies: [

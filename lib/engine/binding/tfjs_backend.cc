@@ -15,7 +15,8 @@
  * =============================================================================
  * Changed for Transfer Lab: AssignOpAttr takes lists of strings and of types,
  * and refuses an attribute that the operation does not have; the context takes
- * the device that LAB_DEVICE names (README.md here).
+ * the device that LAB_DEVICE names; signals wait while TensorFlow computes
+ * (README.md here).
  */
 
 #include "tfjs_backend.h"
@@ -26,6 +27,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include "held_signals.h"
 #include "napi_auto_ref.h"
 #include "tensorflow/c/eager/c_api.h"
 #include "tensorflow/c/tf_datatype.h"
@@ -722,7 +724,10 @@ TFJSBackend::TFJSBackend(napi_env env)
     TFE_ContextOptionsSetConfig(tfe_options, no_gpu, sizeof(no_gpu),
                                 tf_status.status);
   }
-  tfe_context_ = TFE_NewContext(tfe_options, tf_status.status);
+  {
+    HeldSignals held;
+    tfe_context_ = TFE_NewContext(tfe_options, tf_status.status);
+  }
   if (TF_GetCode(tf_status.status) != TF_OK) {
     // What follows needs a context.
     NAPI_THROW_ERROR(env, "TensorFlow does not begin: %s",
@@ -967,7 +972,10 @@ napi_value TFJSBackend::ExecuteOp(napi_env env, napi_value op_name_value,
   std::vector<TFE_TensorHandle *> result_handles(num_outputs, nullptr);
 
   int size = result_handles.size();
-  TFE_Execute(tfe_op.op, result_handles.data(), &size, tf_status.status);
+  {
+    HeldSignals held;
+    TFE_Execute(tfe_op.op, result_handles.data(), &size, tf_status.status);
+  }
   ENSURE_TF_OK_RETVAL(env, tf_status, nullptr);
 
   napi_value output_tensor_infos;

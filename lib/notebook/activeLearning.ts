@@ -12,8 +12,8 @@ import {
 } from '../labelling';
 import {backboneName} from '../experiments';
 import type {LearningCurve} from '../metrics';
-import {showWarning} from './display';
 import {interruptible} from './interrupt';
+import {preparation} from './preparation';
 import {ProgressLine} from './progress';
 
 /** The photos of a workspace as frozen features, computed where they are missing. */
@@ -22,12 +22,8 @@ export function frozenWithProgress(workspace: Workspace, options: FrozenPartsOpt
   const name = backboneName(options.backbone);
   return interruptible(`${name} was interrupted. Run the cell again to go on.`, async (signal) => {
     const parts = await frozenParts(options, workspace, {
+      ...preparation(line, () => name),
       signal,
-      onWarning: showWarning,
-      onDownload: (title, {received, total}) =>
-        line.report({title, unit: 'bytes', done: received, total: total ?? null}),
-      onFeatures: (done, total) =>
-        line.report({title: `${name} · frozen features`, unit: 'images', done, total}),
     });
     line.finish(`${parts.title} · features of ${parts.train.keys.length} photos to choose from`);
     return parts;

@@ -22,7 +22,7 @@ import {
 import {type ExperimentOptions, type NetworkParts, untrainedParts, type Workspace} from '../experiments';
 import {LabError} from '../errors';
 import {photoSheet, thumbnail} from '../pictures';
-import {showFigure, showHtml, type Table} from './display';
+import {showFigure, showHtml, showWarning, type Table} from './display';
 import {interruptible} from './interrupt';
 import {ProgressLine} from './progress';
 
@@ -38,7 +38,6 @@ export async function embedPhotos(
   network: Omit<NetworkParts, 'dispose'> | string | Architecture,
   {part = 'val', most = 600, ...start}: EmbedOptions,
   workspace: Workspace,
-  onWarning: (message: string) => void,
 ): Promise<Embeddings> {
   const photos = somePhotos(workspace.split, part, most);
   return interruptible('The embeddings were interrupted. Run the cell again.', async (signal) => {
@@ -47,7 +46,7 @@ export async function embedPhotos(
     let line: ProgressLine | null = null;
     const backbone = await untrainedParts(network, start, workspace, {
       signal,
-      onWarning,
+      onWarning: showWarning,
       onDownload: (title, {received, total = null}) => {
         line ??= new ProgressLine();
         line.report({title, unit: 'bytes', done: received, total});

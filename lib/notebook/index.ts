@@ -9,7 +9,7 @@ export {
   type SizeSettings,
 } from './convolution';
 export * from './display';
-export {Lab, type LabOptions, openLab, type Profile, profile, tellStandIns} from './lab';
+export {Lab} from './lab';
 export {
   labelByHand,
   labelByModel,
@@ -19,6 +19,7 @@ export {
   openPhotos,
 } from './labelling';
 export {onInterrupt} from './interrupt';
+export {type LabOptions, openLab, type Profile, profile, tellStandIns} from './opening';
 export {optionalPackage} from './optional';
 export {ProgressLine} from './progress';
 export {shortcutGradients, stack, type StackOptions} from './shortcuts';

@@ -1,9 +1,9 @@
-/** What a notebook's cells call: opens the photos, runs experiments with progress in place, and shows what the store holds. */
+/** What a notebook's cells call: runs experiments with progress in place, and shows what the store holds. */
 import type {Architecture} from '../backbones';
 import * as charts from '../charts';
-import {type NearDuplicates, type Part, partNames, type Split} from '../datasets';
+import {type Part, partNames} from '../datasets';
 import type {Embeddings} from '../embeddings';
-import {engineReport, peakMemory, tf} from '../engine';
+import {peakMemory, tf} from '../engine';
 import {
   architectureAt,
   architectureIn,
@@ -13,15 +13,11 @@ import {
   type ExperimentParts,
   experimentParts,
   type NetworkParts,
-  foreseeStandIns,
   type Gathered,
   observers,
-  openWorkspace,
-  precisionInWords,
   type randomInstead,
   runExperiment,
   type RunObserver,
-  standInsInWords,
   startOf,
   testedByHand,
   trainedParts,
@@ -29,7 +25,6 @@ import {
   type Workspace,
 } from '../experiments';
 import {LabError} from '../errors';
-import {escapeHtml} from '../html';
 import {classificationReport, type LearningCurve, metricNames} from '../metrics';
 import {regimeName, runName, type RunRecord, stateOf, type Tested} from '../runs';
 import type {ActiveLearning, Agreement, FrozenParts, FrozenPartsOptions} from '../labelling';
@@ -43,7 +38,7 @@ import {
   type LearnOptions,
 } from './activeLearning';
 import {boardFolder} from './board';
-import {type Figure, showFigure, showHtml, showTable, showWarning} from './display';
+import {type Figure, showFigure, showHtml, showTable} from './display';
 import {
   type EmbedOptions,
   embedPhotos,
@@ -52,7 +47,6 @@ import {
   showEmbeddings,
   type ShowEmbeddingsOptions,
 } from './embeddings';
-import {projectFolder} from './folder';
 import {
   augmentedBatchGrid,
   disagreementGrid,
@@ -71,75 +65,16 @@ import {
   photoMatrices,
 } from './inside';
 import {interruptible} from './interrupt';
-import {type LabelsChoice, photoLabels} from './labelling';
 import {
   agreementsHtml,
   type LabelledOffline,
   labelPhotosOffline,
   type LabelOfflineOptions,
 } from './offlineLabels';
-import {type Progress, ProgressLine} from './progress';
+import {overviewTable} from './overview';
+import {preparation} from './preparation';
+import {ProgressLine} from './progress';
 import {predictedBatchGrid, preprocessingGrid} from './views';
-
-export type Profile = 'smoke' | 'quick' | 'full';
-
-/** The profile that `LAB_PROFILE` names; 'quick' unless it is set. */
-export function profile(): Profile {
-  const name = process.env.LAB_PROFILE ?? 'quick';
-  if (name === 'smoke' || name === 'quick' || name === 'full') return name;
-  throw new LabError(`LAB_PROFILE is "${name}". Give smoke, quick or full.`);
-}
-
-export interface LabOptions {
-  /** A data set of the catalogue ('garbage'), or a folder of class folders. */
-  dataset: string;
-  /** A file of labels, which tells what the photos show; the folder may then be flat. */
-  labels?: LabelsChoice;
-  /** Of the split. Default: 42. */
-  seed?: number;
-  /** At most so many photos of each class take part. Default: all. */
-  photosPerClass?: number;
-  /** Share of the training photos that validate, where the data set has parts but none for this. Default: 0.1. */
-  validation?: number;
-  /** 'ignore' where colour or light tells the classes apart: pictures that look alike may then be in any part. Default: 'together'. */
-  nearDuplicates?: NearDuplicates;
-  /** The largest share of pictures that may be unreadable, or gone since the split was made; one may be in any case. Default: 0.01. */
-  skippedLimit?: number;
-  /** Where `data/` and `models/` lie. Default: the environment's `LAB_HOME`, else the project: the nearest folder above with a package.json. */
-  folder?: string;
-  /** A folder or base URL laid out like a mirror; the environment's `LAB_MIRROR` unless given. */
-  mirror?: string;
-}
-
-/** Opens the photos and their split. Where others stand in for them, the overview and every chart's title say so. */
-export async function openLab(options: LabOptions): Promise<Lab> {
-  const {folder = projectFolder(), seed = 42, labels, ...rest} = options;
-  const lines = new Map<string, ProgressLine>();
-  const stopped = `Opening ${options.dataset} was interrupted. Run the cell again to go on.`;
-  const workspace = await interruptible(stopped, (signal) =>
-    openWorkspace({
-      ...rest,
-      labels: labels === undefined ? undefined : photoLabels(labels),
-      seed,
-      folder,
-      signal,
-      onWarning: showWarning,
-      onProgress: ({step, unit, done, total}) => {
-        const line = lines.get(step) ?? new ProgressLine();
-        lines.set(step, line);
-        line.report(amount(`${step} ${options.dataset}`, unit === 'bytes' ? 'bytes' : 'images', done, total));
-      },
-    }),
-  );
-  for (const line of lines.values()) line.finish();
-  return new Lab(workspace);
-}
-
-/** Prints what will stand in for a data set and pretrained networks that cannot be had, why, and the remedy. */
-export async function tellStandIns(dataset: string): Promise<void> {
-  const standIns = await foreseeStandIns(dataset, {folder: projectFolder()});
-  for (const line of standInsInWords(standIns)) console.log(line);
-}
 
 export class Lab {
   /** Identifiers of the runs stored before, the earliest first, and of those that this session ran, in its order. */
@@ -170,9 +105,8 @@ export class Lab {
       `The search for ${backbone}'s weights was interrupted. Run the cell again to go on.`,
       (signal) =>
         startOf(backbone, this.workspace, {
+          ...preparation(line, () => backbone),
           signal,
-          onWarning: showWarning,
-          onDownload: (file, {received, total}) => line.report(amount(file, 'bytes', received, total)),
         }),
     );
     line.finish(`${backbone}: ${found ? 'random weights' : 'published weights'}`);
@@ -210,10 +144,8 @@ export class Lab {
     const record = await interruptible(stopped, (signal) =>
       runExperiment(options, this.workspace, {
         ...observers([progress, ...others]),
+        ...preparation(line, () => title),
         signal,
-        onWarning: showWarning,
-        onDownload: (file, {received, total}) => line.report(amount(file, 'bytes', received, total)),
-        onFeatures: (done, total) => line.report(amount(`${title} · frozen features`, 'images', done, total)),
       }),
     );
     this.session.push(record.id);
@@ -242,10 +174,8 @@ export class Lab {
     const title = backboneName(options.backbone);
     const parts = await interruptible(`${title} was interrupted. Run the cell again to go on.`, (signal) =>
       prepare(options, this.workspace, {
+        ...preparation(line, () => title),
         signal,
-        onWarning: showWarning,
-        onDownload: (file, {received, total}) => line.report(amount(file, 'bytes', received, total)),
-        onFeatures: (done, total) => line.report(amount(`${title} · frozen features`, 'images', done, total)),
       }),
     );
     line.finish(`${title} · ready`);
@@ -295,37 +225,7 @@ export class Lab {
 
   /** Versions, device, and what the photos are and how they were split. */
   showOverview(): void {
-    const {dataset, split, standIns} = this.workspace;
-    const engine = engineReport();
-    const conflicts = dataset.conflicts.map(({paths}) => paths.join(' = '));
-    const rows: [string, string][] = [
-      [
-        'Engine',
-        `TensorFlow ${engine.tensorflow}, ${engine.device}, ${engine.threads} threads, oneDNN ${engine.oneDNN ? 'on' : 'off'}`,
-      ],
-      ['Precision', precisionInWords()],
-      [
-        'Photos',
-        `${dataset.name}: ${dataset.photos.length} in ${dataset.classes.length} classes (${dataset.source}; ${dataset.licence})`,
-      ],
-      ['Split', splitInWords(split)],
-      ...(split.notes.length > 0
-        ? [['Since the state before', split.notes.join('\n')] as [string, string]]
-        : []),
-      ['Skipped files', firstOf(dataset.skipped.map(({path, reason}) => `${path} (${reason})`))],
-      ['One picture, two labels', firstOf(conflicts)],
-    ];
-    if (dataset.leftAside.length > 0) rows.push(['Left aside', firstOf(dataset.leftAside)]);
-    if (dataset.notes.length > 0) rows.push(['Notes', dataset.notes.join('\n')]);
-    if (split.crossing.count > 0) {
-      const pairs = split.crossing.examples.map((pair) => pair.join(' = ')).join('; ');
-      const count = `${split.crossing.count} pictures also stand, nearly the same, in a part before theirs`;
-      rows.push(['Near-duplicates across parts', `${count}: ${pairs}`]);
-    }
-    if (standIns.length > 0) rows.push(['Stand-ins', standInsInWords(standIns).join('\n')]);
-    const cells = ([name, value]: [string, string]) =>
-      `<tr><th style="text-align:left;vertical-align:top">${escapeHtml(name)}</th><td${name === 'Stand-ins' ? ' class="stand-ins"' : ''} style="text-align:left;white-space:pre-line">${escapeHtml(value)}</td></tr>`;
-    showHtml(`<table>${rows.map(cells).join('')}</table>`);
+    showHtml(overviewTable(this.workspace));
   }
 
   showClassBalance(): void {
@@ -459,7 +359,7 @@ export class Lab {
     network: Omit<NetworkParts, 'dispose'> | string | Architecture,
     options: EmbedOptions = {},
   ): Promise<Embeddings> {
-    return embedPhotos(network, options, this.workspace, showWarning);
+    return embedPhotos(network, options, this.workspace);
   }
 
   /** Embeddings of the same photos in two dimensions, by t-SNE and UMAP, coloured by class, the photo on hover. */
@@ -534,30 +434,6 @@ function withState(run: RunRecord): RunRecord {
   const state = `state ${stateOf(run)}`;
   const name = `${run.name ?? regimeName(run.configuration.regime)} (${state})`;
   return {...run, name, title: `${run.title} (${state})`};
-}
-
-/** 'seed 42: train 10, val 5, test 5'; 'as its authors made it: ...'; 'state 2, seed 42: ...' where the set has grown. */
-function splitInWords({seed, given, parts, state}: Split): string {
-  const growing = state > 1 ? `state ${state}, ` : '';
-  const present = partNames.filter((part) => parts[part].length > 0);
-  const sizes = present.map((part) => `${part} ${parts[part].length}`).join(', ');
-  if (given.length === 0) return `${growing}seed ${seed}: ${sizes}`;
-  const drawn = given.includes('val')
-    ? ''
-    : `, the validation part drawn from the training part with seed ${seed}`;
-  const absent = parts.test.length === 0 ? '; there is no test part' : '';
-  return `${growing}as its authors made it${drawn}: ${sizes}${absent}`;
-}
-
-/** A list in words, its end left out where it is long. */
-function firstOf(items: readonly string[], most = 20): string {
-  if (items.length === 0) return 'none';
-  const more = items.length > most ? `; and ${items.length - most} more` : '';
-  return items.slice(0, most).join('; ') + more;
-}
-
-function amount(title: string, unit: 'bytes' | 'images', done: number, total?: number | null): Progress {
-  return {title, unit, done, total: total ?? null};
 }
 
 /** What a run confused, on which photos, as charts and tables take it. */

@@ -1,10 +1,11 @@
 /** The TypeScript kernel and Jupyter's settings, all of them inside .venv: nothing is written to the user's home. */
-import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {readFileSync} from 'node:fs';
 import path from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {isDeepStrictEqual} from 'node:util';
 import {SetupError} from './processes.mjs';
 import {nodeModules, root, setupFolder, venv} from './project.mjs';
+import {replaceFile} from './replace.mjs';
 
 const configFolder = path.join(venv, 'etc', 'jupyter');
 const dataFolder = path.join(venv, 'share', 'jupyter');
@@ -19,8 +20,7 @@ export const jupyter = {
   works: () => null,
   perform: () => {
     for (const [file, content] of settings()) {
-      mkdirSync(path.dirname(file), {recursive: true});
-      writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+      replaceFile(file, `${JSON.stringify(content, null, 2)}\n`);
     }
   },
 };

@@ -1,10 +1,11 @@
 /** The project's own Python environment, which holds JupyterLab and the notebook tools. */
 import {execFileSync, spawnSync} from 'node:child_process';
-import {existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, readdirSync, rmSync} from 'node:fs';
 import {devNull} from 'node:os';
 import path from 'node:path';
 import {SetupError, environment, pipVariable, pipsWayOut, run} from './processes.mjs';
 import {setupFolder, venv, venvPython} from './project.mjs';
+import {replaceFile} from './replace.mjs';
 
 const candidates = [
   'python3',
@@ -39,7 +40,7 @@ export const pythonPackages = {
     const imported = existsSync(installedFile) ? pythonPackages.works() === null : imports(venvPython, 'pip');
     if (!python || !isSupported(python) || !imported) await makeEnvironment();
     await installLocked('jupyter');
-    writeFileSync(installedFile, lockText('jupyter'));
+    replaceFile(installedFile, lockText('jupyter'));
   },
 };
 
@@ -57,7 +58,7 @@ export const tensorBoard = {
   perform: async () => {
     await installLocked('tensorboard');
     if (tensorBoard.works() !== null) await installLocked('tensorboard', ['--force-reinstall']);
-    writeFileSync(installedTensorBoard, lockText('tensorboard'));
+    replaceFile(installedTensorBoard, lockText('tensorboard'));
   },
 };
 

@@ -9,7 +9,7 @@ import {enginePackage, root} from '../../setup/project.mjs';
 const ours = path.join(root, 'lib', 'engine', 'binding');
 const published = path.join(enginePackage, 'binding');
 
-test("the source of the binding is the installed tfjs-node's, with one file changed", () => {
+test("the source of the binding is the installed tfjs-node's, with one file changed and one new", () => {
   const changed = readdirSync(published).filter(
     (name) =>
       readFileSync(path.join(ours, name), 'utf8') !== readFileSync(path.join(published, name), 'utf8'),
@@ -25,6 +25,7 @@ test("the source of the binding is the installed tfjs-node's, with one file chan
   for (const call of [...calls, 'TFE_ContextOptionsSetConfig', 'getenv("LAB_DEVICE")']) {
     assert.equal(patched.split(call).length, 2, call);
   }
+  assert.equal(patched.split('HeldSignals> held').length, 3);
 });
 
 test('the compiled binding loads TensorFlow from any folder', () => {

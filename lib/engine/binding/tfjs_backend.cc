@@ -25,6 +25,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include "held_signals.h"
@@ -724,10 +725,9 @@ TFJSBackend::TFJSBackend(napi_env env)
     TFE_ContextOptionsSetConfig(tfe_options, no_gpu, sizeof(no_gpu),
                                 tf_status.status);
   }
-  {
-    HeldSignals held;
-    tfe_context_ = TFE_NewContext(tfe_options, tf_status.status);
-  }
+  std::optional<HeldSignals> held{std::in_place};
+  tfe_context_ = TFE_NewContext(tfe_options, tf_status.status);
+  held.reset();
   if (TF_GetCode(tf_status.status) != TF_OK) {
     // What follows needs a context.
     NAPI_THROW_ERROR(env, "TensorFlow does not begin: %s",
@@ -972,10 +972,9 @@ napi_value TFJSBackend::ExecuteOp(napi_env env, napi_value op_name_value,
   std::vector<TFE_TensorHandle *> result_handles(num_outputs, nullptr);
 
   int size = result_handles.size();
-  {
-    HeldSignals held;
-    TFE_Execute(tfe_op.op, result_handles.data(), &size, tf_status.status);
-  }
+  std::optional<HeldSignals> held{std::in_place};
+  TFE_Execute(tfe_op.op, result_handles.data(), &size, tf_status.status);
+  held.reset();
   ENSURE_TF_OK_RETVAL(env, tf_status, nullptr);
 
   napi_value output_tensor_infos;

@@ -31,8 +31,8 @@ const views: Record<'training' | 'evaluation', View> = {
 async function pass(photos: Photo[], size: number, view: View, use: (x: Tensor) => void): Promise<number> {
   const {preprocessing} = architecture.at(size);
   const began = performance.now();
-  for await (const {images, items} of batches(photos, {preprocessing, view: () => view, batchSize: batch})) {
-    const x = tf.tensor4d(images, [items.length, size, size, 3]);
+  for await (const each of batches(photos, {preprocessing, view: () => view, batchSize: batch})) {
+    const x = each.tensor();
     use(x);
     x.dispose();
   }

@@ -1,7 +1,9 @@
+import type {Tensor} from '../engine';
 import {LabError} from '../errors';
 import {mulberry32, shuffled} from '../random';
-import {type Picture, type Preprocessing, type View, checkedPreprocessing, decodeInto} from '../pictures';
+import {type Picture, type Preprocessing, type View, checkedPreprocessing, decodeView} from '../pictures';
 import {type Partition, partition} from './partition';
+import {viewsTensor} from './views';
 
 /** A picture to be put into a batch. */
 export interface BatchItem {
@@ -9,10 +11,10 @@ export interface BatchItem {
   label: number;
 }
 
-/** Some photos, ready for a backbone. */
+/** Some photos, decoded. */
 export interface Batch {
-  /** `[size, crop, crop, 3]`, RGB, normalised. */
-  images: Float32Array;
+  /** Makes of them what a backbone takes, `[size, crop, crop, 3]`, RGB, normalised; whoever calls it disposes that. */
+  tensor(): Tensor;
   /** `[size]`. */
   labels: Int32Array;
   /** `[size]`: which of the given items these are. */
@@ -78,18 +80,18 @@ async function loadBatch(
   {preprocessing, view}: BatchOptions,
   signal: AbortSignal,
 ): Promise<Batch> {
-  const length = preprocessing.crop ** 2 * 3;
-  const images = new Float32Array(part.length * length);
   const decoded = await Promise.allSettled(
-    part.map((item, place) => {
-      const target = images.subarray(place * length, (place + 1) * length);
-      return decodeInto(target, items[item].picture, preprocessing, view(item), signal);
-    }),
+    part.map((item) => decodeView(items[item].picture, preprocessing, view(item), signal)),
   );
-  for (const result of decoded) {
+  const views = decoded.map((result) => {
     if (result.status === 'rejected') throw result.reason;
-  }
-  return {images, labels: Int32Array.from(part, (item) => items[item].label), items: part};
+    return result.value;
+  });
+  return {
+    tensor: () => viewsTensor(views, preprocessing),
+    labels: Int32Array.from(part, (item) => items[item].label),
+    items: part,
+  };
 }
 
 function itemOrder(count: number, order: BatchOptions['order']): readonly number[] {

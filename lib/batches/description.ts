@@ -9,15 +9,26 @@ export interface BatchDescription {
   mean: number;
 }
 
-/** Measures a batch that was made with the given preprocessing. */
-export function describeBatch({images, items}: Batch, {crop}: Preprocessing): BatchDescription {
+/** The numbers of a batch's photos, `[size, crop, crop, 3]`. */
+export function batchValues(batch: Batch): Float32Array {
+  const images = batch.tensor();
+  try {
+    return images.dataSync() as Float32Array;
+  } finally {
+    images.dispose();
+  }
+}
+
+/** Measures the numbers of a batch that was made with the given preprocessing. */
+export function describeBatch(images: Float32Array, {crop}: Preprocessing): BatchDescription {
   let [minimum, maximum, sum] = [Infinity, -Infinity, 0];
   for (const value of images) {
     minimum = Math.min(minimum, value);
     maximum = Math.max(maximum, value);
     sum += value;
   }
-  return {shape: [items.length, crop, crop, 3], minimum, maximum, mean: sum / images.length};
+  const size = images.length / (crop * crop * 3);
+  return {shape: [size, crop, crop, 3], minimum, maximum, mean: sum / images.length};
 }
 
 /** One photo of a batch's images `[size, crop, crop, 3]`, back as 8-bit RGB `[crop, crop, 3]` to be looked at. */

@@ -1,3 +1,3 @@
 export {type Batch, type BatchItem, type BatchOptions, batches} from './batches';
-export {type BatchDescription, denormalise, describeBatch} from './description';
+export {type BatchDescription, batchValues, denormalise, describeBatch} from './description';
 export {batchCount, type Partition, partition} from './partition';

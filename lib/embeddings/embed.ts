@@ -46,15 +46,14 @@ export async function embed(
 ): Promise<Embeddings> {
   if (photos.length === 0) throw new LabError(`${title}: there is no photo in this part. Name another part.`);
   const {preprocessing, standIns, classes} = experiment;
-  const {crop} = preprocessing;
   const parts: Float32Array[] = [];
   let done = 0;
   const stream = batches(photos, {preprocessing, view: () => 'evaluation', batchSize: 32, signal});
-  for await (const {images, items} of stream) {
-    const features = tf.tidy(() => penultimate(learner, tf.tensor4d(images, [items.length, crop, crop, 3])));
+  for await (const batch of stream) {
+    const features = tf.tidy(() => penultimate(learner, batch.tensor()));
     parts.push(features.dataSync() as Float32Array);
     features.dispose();
-    onProgress?.((done += items.length), photos.length);
+    onProgress?.((done += batch.items.length), photos.length);
   }
   const width = parts.reduce((sum, {length}) => sum + length, 0) / photos.length;
   const vectors = new Float32Array(photos.length * width);

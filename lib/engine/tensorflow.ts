@@ -72,7 +72,7 @@ export interface TensorMetadata {
 }
 
 type Constant =
-  `TF_${'FLOAT' | 'INT32' | 'ATTR_STRING' | 'ATTR_INT' | 'ATTR_FLOAT' | 'ATTR_BOOL' | 'ATTR_TYPE'}`;
+  `TF_${'FLOAT' | 'INT32' | 'UINT8' | 'ATTR_STRING' | 'ATTR_INT' | 'ATTR_FLOAT' | 'ATTR_BOOL' | 'ATTR_TYPE'}`;
 
 /** The compiled binding: TensorFlow's constants and the few calls everything goes through. */
 export interface Binding extends Readonly<Record<Constant, number>> {

@@ -42,10 +42,7 @@ export function photoSource(photos: readonly BatchItem[], options: PhotoSourceOp
         order,
         signal,
       });
-      for await (const {images, labels} of stream) {
-        const {crop} = preprocessing;
-        yield {x: tf.tensor4d(images, [labels.length, crop, crop, 3]), labels};
-      }
+      for await (const batch of stream) yield {x: batch.tensor(), labels: batch.labels};
     },
   };
 }

@@ -158,11 +158,7 @@ async function* decodedPhotos(
   photos: BatchItem[],
   {preprocessing, view, batchSize = defaultBatchSize, signal}: FrozenOptions,
 ): AsyncGenerator<Output> {
-  const {crop} = preprocessing;
-  for await (const {images, items} of batches(photos, {preprocessing, view: () => view, batchSize, signal})) {
-    yield {
-      x: tf.tensor4d(images, [items.length, crop, crop, 3]),
-      keys: items.map((item) => photos[item].picture.key),
-    };
+  for await (const batch of batches(photos, {preprocessing, view: () => view, batchSize, signal})) {
+    yield {x: batch.tensor(), keys: batch.items.map((item) => photos[item].picture.key)};
   }
 }

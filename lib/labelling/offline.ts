@@ -95,30 +95,27 @@ export async function labelOffline(
   const {classes, places, frequencies = 'equal', least = 0.1, batchSize = 32, onProgress, signal} = options;
   const sets = classes.map((name) => checkedPlaces(name, places?.[name] ?? imagenetPlaces(name), learner));
   const found: OfflineLabels = {labels: new Map(), left: []};
-  const {crop} = preprocessing;
   const network = learner.forInference();
   try {
     const items = photos.map(({picture}) => ({picture, label: 0}));
     let done = 0;
-    for await (const {images, items: rows} of batches(items, {
+    for await (const batch of batches(items, {
       preprocessing,
       view: () => 'evaluation',
       batchSize,
       signal,
     })) {
-      const probabilities = tf.tidy(() =>
-        tf.softmax(network.logits(tf.tensor4d(images, [rows.length, crop, crop, 3]))),
-      );
+      const probabilities = tf.tidy(() => tf.softmax(network.logits(batch.tensor())));
       const values = probabilities.dataSync() as Float32Array;
       probabilities.dispose();
-      rows.forEach((item, row) => {
+      batch.items.forEach((item, row) => {
         const {key} = photos[item].picture;
         const probabilities = values.subarray(row * learner.classes, (row + 1) * learner.classes);
         const judgement = judge(probabilities, sets, {classes, frequencies, least});
         if (judgement) found.labels.set(key, judgement);
         else found.left.push(key);
       });
-      done += rows.length;
+      done += batch.items.length;
       onProgress?.(done, photos.length);
     }
     return found;

@@ -1,5 +1,5 @@
 /** Grids of photos for a cell: samples with labels, an augmented batch, the worst mistakes. */
-import {batches, denormalise, describeBatch} from '../batches';
+import {batches, batchValues, denormalise, describeBatch} from '../batches';
 import {imageGrid, isFinished, partOf, type PredictionCard, somePredictions, worstMistakes} from '../charts';
 import {type Dataset, partNames} from '../datasets';
 import type {Workspace} from '../experiments';
@@ -50,9 +50,10 @@ export async function augmentedBatchGrid(
   const {value: batch} = await stream.next();
   await stream.return();
   if (!batch) return '';
-  const {shape, minimum, maximum, mean} = describeBatch(batch, preprocessing);
+  const images = batchValues(batch);
+  const {shape, minimum, maximum, mean} = describeBatch(images, preprocessing);
   const items = batch.items.map(async (_, index) => ({
-    image: await thumbnail(denormalise(batch.images, index, preprocessing), pixels),
+    image: await thumbnail(denormalise(images, index, preprocessing), pixels),
     caption: workspace.split.classes[batch.labels[index]],
   }));
   const range = `values ${minimum.toFixed(2)} to ${maximum.toFixed(2)}, mean ${mean.toFixed(2)}`;

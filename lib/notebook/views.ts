@@ -1,5 +1,5 @@
 /** What a network is given and what it answers: a photo step by step through the preprocessing, a batch with its predictions. */
-import {batches, denormalise, describeBatch} from '../batches';
+import {batches, batchValues, denormalise, describeBatch} from '../batches';
 import {type GridItem, imageGrid} from '../charts';
 import type {ExperimentParts, Workspace} from '../experiments';
 import {LabError} from '../errors';
@@ -77,9 +77,10 @@ export async function predictedBatchGrid(
   const {value: batch} = await stream.next();
   await stream.return();
   if (!batch) return imageGrid([], {title, standIns, empty: 'There is no test part.'});
-  const {shape} = describeBatch(batch, preprocessing);
+  const images = batchValues(batch);
+  const {shape} = describeBatch(images, preprocessing);
   const network = learner.forInference();
-  const probabilities = tf.tidy(() => tf.softmax(network.logits(tf.tensor4d(batch.images, shape))));
+  const probabilities = tf.tidy(() => tf.softmax(network.logits(tf.tensor4d(images, shape))));
   network.dispose();
   const rows = probabilities.arraySync() as number[][];
   probabilities.dispose();
@@ -87,7 +88,7 @@ export async function predictedBatchGrid(
     const predicted = row.indexOf(Math.max(...row));
     const truth = batch.labels[index];
     return {
-      image: await thumbnail(denormalise(batch.images, index, preprocessing), pixels),
+      image: await thumbnail(denormalise(images, index, preprocessing), pixels),
       caption: `${split.classes[predicted]} (${Math.round(100 * row[predicted])}\u00a0%)`,
       detail: `truth: ${split.classes[truth]}`,
       tone: predicted === truth ? 'right' : 'wrong',
@@ -116,8 +117,8 @@ export async function view(picture: Picture, preprocessing: Preprocessing) {
   });
   const {value: batch} = await stream.next();
   await stream.return();
-  const {images} = batch!;
-  return {images, ...describeBatch(batch!, preprocessing)};
+  const images = batchValues(batch!);
+  return {images, ...describeBatch(images, preprocessing)};
 }
 
 const range = ({minimum, maximum, mean}: {minimum: number; maximum: number; mean: number}): string =>

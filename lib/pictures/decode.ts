@@ -1,43 +1,44 @@
 import type {Sharp} from 'sharp';
 import {fnv1a, mulberry32} from '../random';
 import {type Augmentation, checkedAugmentation, drawView} from './augmentation';
-import {jitterColours, normalise} from './colours';
+import {changeColours, type ColourChange, colourChange, type Mirror, noChange, normalise} from './colours';
 import type {Picture, Size} from './picture';
-import {type Preprocessing, checkedPreprocessing} from './preprocessing';
-import {axisResampling, resample} from './resample';
+import type {Preprocessing} from './preprocessing';
+import {type AxisResampling, axisResampling, resample} from './resample';
 import {unreadableImage} from './vips';
 import {type Window, centreWindow, cropWindow} from './windows';
 
 /** 'evaluation' = resize + centre crop; otherwise an augmented view, fully determined by `seed` and the picture's key. */
 export type View = 'evaluation' | {augmentation: Augmentation; seed: number};
 
+/** A view of a picture, decoded: its pixels, and what is yet to be done to them. */
+export interface DecodedView extends Mirror {
+  window: DecodedWindow;
+  colours: ColourChange;
+}
+
+/** What a window shows, in 8-bit RGB. */
+export interface DecodedWindow {
+  /** `[crop, crop, 3]`; where an axis is yet to be enlarged, what both are made of: `[rows.count, columns.count, 3]`. */
+  pixels: Uint8Array;
+  enlarging: {columns: AxisResampling; rows: AxisResampling} | null;
+}
+
 /**
- * One view of a picture as normalised RGB, `[crop, crop, 3]`.
+ * Decodes what one view of a picture shows.
  *
  * The picture is turned upright (EXIF), its first frame taken, and brought to 8-bit sRGB; transparency lies on white.
  * Shrinking equals torchvision's on PIL images (antialiased) to within half a grey level of 255 on average; where an
  * axis is enlarged, both are resized exactly as Pillow does it.
- * Throws a LabError that names the picture's place when it cannot be read.
+ * Throws a LabError that names the picture's place when it cannot be read; once the signal is aborted it starts no more
+ * work and throws its reason.
  */
-export async function decodePicture(
-  picture: Picture,
-  preprocessing: Preprocessing,
-  view: View,
-): Promise<Float32Array> {
-  checkedPreprocessing(preprocessing);
-  const target = new Float32Array(preprocessing.crop ** 2 * 3);
-  await decodeInto(target, picture, preprocessing, view);
-  return target;
-}
-
-/** As `decodePicture`, written into `target`; once the signal is aborted it starts no more work and throws its reason. */
-export async function decodeInto(
-  target: Float32Array,
+export async function decodeView(
   picture: Picture,
   preprocessing: Preprocessing,
   view: View,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<DecodedView> {
   if (view !== 'evaluation') checkedAugmentation(view.augmentation);
   try {
     const size = await picture.size();
@@ -46,21 +47,13 @@ export async function decodeInto(
     const {width, height} = size;
     const {resize, crop} = preprocessing;
     if (view === 'evaluation') {
-      const window = centreWindow(width, height, resize, crop);
-      const pixels = await readWindow(image, size, window, preprocessing);
-      normalise(pixels, preprocessing, {flipHorizontal: false, flipVertical: false}, target);
-    } else {
-      const drawn = drawView(
-        view.augmentation,
-        width,
-        height,
-        mulberry32(fnv1a(`${view.seed} ${picture.key}`)),
-      );
-      const window = cropWindow(width, height, drawn.region, crop);
-      const pixels = await readWindow(image, size, window, preprocessing);
-      jitterColours(pixels, drawn.jitter);
-      normalise(pixels, preprocessing, drawn, target);
+      const window = await readWindow(image, size, centreWindow(width, height, resize, crop), preprocessing);
+      return {window, colours: noChange, flipHorizontal: false, flipVertical: false};
     }
+    const random = mulberry32(fnv1a(`${view.seed} ${picture.key}`));
+    const {region, jitter, flipHorizontal, flipVertical} = drawView(view.augmentation, width, height, random);
+    const window = await readWindow(image, size, cropWindow(width, height, region, crop), preprocessing);
+    return {window, colours: colourChange(jitter), flipHorizontal, flipVertical};
   } catch (error) {
     if (signal?.aborted) throw error;
     throw unreadableImage(picture.place, error);
@@ -68,28 +61,42 @@ export async function decodeInto(
 }
 
 /**
- * The window's 8-bit RGB pixels, `[crop, crop, 3]`. libvips makes them in one task of libuv's pool; where an axis is
- * enlarged it only reads what the window shows, since what it enlarges lies half a pixel to the side.
+ * Writes a decoded view into `target`, `[crop, crop, 3]`, its levels as `normalised` says (see `normalisedLevels`). The
+ * engine has a kernel that does the same for a whole batch; this serves where no kernels run.
+ */
+export function composeView(
+  {window: {pixels, enlarging}, colours, ...mirror}: DecodedView,
+  normalised: Float32Array,
+  crop: number,
+  target: Float32Array,
+): void {
+  const given = new Uint8ClampedArray(pixels);
+  const view = enlarging ? resample(given, enlarging.columns, enlarging.rows) : given;
+  if (colours !== noChange) changeColours(view, colours);
+  normalise(view, normalised, crop, mirror, target);
+}
+
+/**
+ * Reads what a window shows. libvips does so in one task of libuv's pool, and shrinks there what is shrunk; where an axis
+ * is enlarged it only reads, since what it enlarges lies half a pixel to the side.
  */
 async function readWindow(
   image: Sharp,
   photo: Size,
   {width, height, left, top}: Window,
   {crop, interpolation}: Preprocessing,
-): Promise<Uint8ClampedArray> {
+): Promise<DecodedWindow> {
   const upright = image.autoOrient().flatten({background: 'white'});
   if (width > photo.width || height > photo.height) {
     const columns = axisResampling(photo.width, width, left, crop, interpolation);
     const rows = axisResampling(photo.height, height, top, crop, interpolation);
     const region = {left: columns.first, top: rows.first, width: columns.count, height: rows.count};
-    return resample(await rgbPixels(upright.extract(region)), columns, rows);
+    return {pixels: await rgbPixels(upright.extract(region)), enlarging: {columns, rows}};
   }
   const kernel = interpolation === 'bilinear' ? 'linear' : 'cubic';
   const resized = upright.resize(width, height, {fit: 'fill', kernel, fastShrinkOnLoad: false});
-  return rgbPixels(resized.extract({left, top, width: crop, height: crop}));
+  return {pixels: await rgbPixels(resized.extract({left, top, width: crop, height: crop})), enlarging: null};
 }
 
-async function rgbPixels(image: Sharp): Promise<Uint8ClampedArray> {
-  const pixels = await image.toColourspace('srgb').raw({depth: 'uchar'}).toBuffer();
-  return new Uint8ClampedArray(pixels.buffer, pixels.byteOffset, pixels.length);
-}
+const rgbPixels = (image: Sharp): Promise<Uint8Array> =>
+  image.toColourspace('srgb').raw({depth: 'uchar'}).toBuffer();

@@ -1,6 +1,7 @@
 /** Pictures, wherever they lie: decoded, augmented, shown. */
 export {type Augmentation, checkedAugmentation, photoAugmentation} from './augmentation';
-export {type View, decodeInto, decodePicture} from './decode';
+export {normalisedLevels} from './colours';
+export {composeView, type DecodedView, decodeView, type View} from './decode';
 export {type MatrixColours, matrixPicture} from './matrix-picture';
 export {openPicture, uprightRgb} from './open';
 export {PhotoFile} from './photo-file';
@@ -22,6 +23,7 @@ export {
   recordSide,
   separate,
 } from './records';
+export {takesRowsFirst} from './resample';
 export {type PhotoSheet, photoSheet} from './sheet';
 export {boundedJpeg, thumbnail} from './thumbnail';
 export {sharp} from './vips';

@@ -74,15 +74,17 @@ export function axisResampling(
   };
 }
 
+/** Pillow's choice, for speed; it shows where bicubic overshoots and is cut off in between. */
+export const takesRowsFirst = (columns: AxisResampling, rows: AxisResampling): boolean =>
+  rows.shrinks > Math.max(0, 2 * columns.shrinks);
+
 /** The new pixels, `[rows, columns, 3]`, of the photo's pixels `[rows.count, columns.count, 3]`. */
 export function resample(
   pixels: Uint8ClampedArray,
   columns: AxisResampling,
   rows: AxisResampling,
 ): Uint8ClampedArray {
-  // Pillow's choice, for speed; it shows where bicubic overshoots and is cut off in between.
-  const rowsFirst = rows.shrinks > Math.max(0, 2 * columns.shrinks);
-  return rowsFirst
+  return takesRowsFirst(columns, rows)
     ? resampleAxis(resampleAxis(pixels, rows, columns.count * 3), columns, 3)
     : resampleAxis(resampleAxis(pixels, columns, 3), rows, columns.starts.length * 3);
 }

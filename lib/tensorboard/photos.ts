@@ -1,5 +1,5 @@
 /** Pictures of a run for TensorBoard: what training shows the network, and what the network says of the test photos. */
-import {batches, denormalise} from '../batches';
+import {batches, batchValues, denormalise} from '../batches';
 import type {Part, Photo} from '../datasets';
 import type {Experiment} from '../experiments';
 import {thumbnail} from '../pictures';
@@ -30,8 +30,9 @@ export async function augmentedBatch(
   const {value: batch} = await stream.next();
   await stream.return();
   if (!batch) return null;
+  const images = batchValues(batch);
   const thumbnails = batch.items.map((_, index) =>
-    thumbnail(denormalise(batch.images, index, preprocessing), side),
+    thumbnail(denormalise(images, index, preprocessing), side),
   );
   const description = numbered([...batch.labels].map((label) => classes[label]));
   return {...(await mosaic(await Promise.all(thumbnails), {side, columns})), description};

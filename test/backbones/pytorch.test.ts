@@ -174,12 +174,8 @@ test('DeiT-Tiny sees dogs in photos of dogs', {skip: needsMirror}, async (t) => 
   const {preprocessing} = architecture;
   let dogs = 0;
   const order = {preprocessing, view: () => 'evaluation' as const, batchSize: 20};
-  for await (const {images, labels: batch} of batches(photos, order)) {
-    const {crop} = preprocessing;
-    const classes = tf.tidy(() => {
-      const x = tf.tensor4d(images, [batch.length, crop, crop, 3]);
-      return [...backbone.logits(net, x).logits.argMax(1).dataSync()];
-    });
+  for await (const batch of batches(photos, order)) {
+    const classes = tf.tidy(() => [...backbone.logits(net, batch.tensor()).logits.argMax(1).dataSync()]);
     dogs += classes.filter((found) => found >= 151 && found <= 268).length;
   }
   net.dispose();

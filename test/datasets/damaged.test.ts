@@ -8,7 +8,7 @@ import sharp, {type Sharp} from 'sharp';
 
 import {scanFolder} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
-import {decodePicture, imagenet, photoAugmentation} from '../../lib/pictures';
+import {decodeView, imagenet, photoAugmentation} from '../../lib/pictures';
 import {mulberry32} from '../../lib/random';
 import {bitmap, pixelMap} from '../pictures/odd-files';
 
@@ -72,6 +72,6 @@ test('every damaged file that passes the scan is decoded in every view', async (
     [imagenet({resize: 40, crop: 32}), {augmentation: photoAugmentation(), seed: 1}],
   ] as const;
   for (const {picture} of photos) {
-    for (const [preprocessing, view] of views) await decodePicture(picture, preprocessing, view);
+    for (const [preprocessing, view] of views) await decodeView(picture, preprocessing, view);
   }
 });

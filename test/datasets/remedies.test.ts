@@ -9,7 +9,7 @@ import sharp from 'sharp';
 import {catalogue, type Dataset, openDataset, type OpenOptions, storedSplit, unzip} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
 import {LabError} from '../../lib/errors';
-import {decodePicture, imagenet} from '../../lib/pictures';
+import {decodeView, imagenet} from '../../lib/pictures';
 import {zip} from './zip-writer';
 
 const {classes: garbage} = catalogue[0].folders!;
@@ -196,7 +196,7 @@ describe('what an error about a folder says works:', () => {
     const {picture} = first.parts.train[0];
     await writeFile(picture.place, 'no longer a picture');
     await assert.rejects(
-      decodePicture(picture, imagenet(), 'evaluation'),
+      decodeView(picture, imagenet(), 'evaluation'),
       /not a readable image .*Put a readable one in its place or move it away, then open the data set again/,
     );
     await the.moveAway(picture.name);

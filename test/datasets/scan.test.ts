@@ -7,7 +7,7 @@ import sharp, {type Sharp} from 'sharp';
 
 import {duplicateGroups, hashDistance, nearDuplicateBits, type Photo, scanFolder} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
-import {decodePicture, imagenet} from '../../lib/pictures';
+import {decodeView, imagenet} from '../../lib/pictures';
 import {bitmap, pixelMap} from '../pictures/odd-files';
 
 let root = '';
@@ -65,7 +65,7 @@ describe('accepts as photos', () => {
     assert.equal(photos.length, 6);
     const [plain] = (await scanFolder(sample)).photos;
     assert.ok(hashDistance(photos[0].hash, plain.hash) <= 2);
-    for (const {picture} of photos) await decodePicture(picture, imagenet(), 'evaluation');
+    for (const {picture} of photos) await decodeView(picture, imagenet(), 'evaluation');
   });
 
   test('grey, CMYK, 16-bit, transparent, EXIF-rotated and animated pictures in the usual formats', async () => {
@@ -211,7 +211,7 @@ describe('skips and lists', () => {
       skipped.map(({path}) => path),
       ['metal/crc.png', 'metal/cut.jpg'],
     );
-    for (const {picture} of photos) await decodePicture(picture, imagenet(), 'evaluation');
+    for (const {picture} of photos) await decodeView(picture, imagenet(), 'evaluation');
   });
 
   test('formats that cannot be read here, with the way out', async () => {

@@ -75,13 +75,12 @@ async function compute({
 async function direct(name: string, stage: number, view: View): Promise<Float32Array> {
   const backbone = Backbone.random(smallRelative(name), 1);
   const {preprocessing, stages} = backbone.architecture;
-  const {crop} = preprocessing;
   const [batch] = await fromAsync(
     batches(photos, {preprocessing, view: () => view, batchSize: photos.length}),
   );
   const net = backbone.inference();
   const output = tf.tidy(() => {
-    const map = backbone.run(net, tf.tensor(batch.images, [photos.length, crop, crop, 3]), {to: stage});
+    const map = backbone.run(net, batch.tensor(), {to: stage});
     return stage === stages.length ? backbone.pool(net, map) : map;
   });
   const values = output.dataSync() as Float32Array;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {drawView, photoAugmentation} from '../../lib/pictures/augmentation';
-import {jitterColours} from '../../lib/pictures/colours';
+import {changeColours, colourChange, type ColourJitter} from '../../lib/pictures/colours';
 import {centreWindow, cropWindow} from '../../lib/pictures/windows';
 import {mulberry32} from '../../lib/random';
 
@@ -98,9 +98,9 @@ test('windows lie inside the resized photo', () => {
   }
 });
 
-function jittered(pixels: number[], changes: Partial<Parameters<typeof jitterColours>[1]>): number[] {
+function jittered(pixels: number[], changes: Partial<ColourJitter>): number[] {
   const result = Uint8ClampedArray.from(pixels);
-  jitterColours(result, {brightness: 1, contrast: 1, saturation: 1, hue: 0, ...changes});
+  changeColours(result, colourChange({brightness: 1, contrast: 1, saturation: 1, hue: 0, ...changes}));
   return [...result];
 }
 

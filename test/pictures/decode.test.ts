@@ -5,15 +5,9 @@ import test from 'node:test';
 import sharp, {type Sharp} from 'sharp';
 import {denormalise} from '../../lib/batches';
 import {LabError} from '../../lib/errors';
-import {
-  type View,
-  decodePicture,
-  imagenet,
-  photoAugmentation,
-  PhotoFile,
-  thumbnail,
-} from '../../lib/pictures';
+import {type View, imagenet, photoAugmentation, PhotoFile, thumbnail} from '../../lib/pictures';
 import {draw, temporaryFolder, texture} from './photos';
+import {seen} from './seen';
 import reference from './torchvision-views.json';
 
 const folder = temporaryFolder();
@@ -22,7 +16,7 @@ const plain = photoAugmentation({brightness: 0, contrast: 0, saturation: 0, hue:
 
 /** The pixels `[y, x]` of a view of the file, as 8-bit RGB. */
 async function look(file: string, places: number[][], view: View = 'evaluation', preprocessing = small) {
-  const pixels = denormalise(await decodePicture(new PhotoFile(file), preprocessing, view), 0, preprocessing);
+  const pixels = denormalise(await seen(new PhotoFile(file), preprocessing, view), 0, preprocessing);
   return places.map(([y, x]) => [...pixels.subarray((y * preprocessing.crop + x) * 3).subarray(0, 3)]);
 }
 
@@ -36,12 +30,12 @@ for (const {interpolation, width, height, resize, values} of reference.cases) {
     const file = join(folder, `${width}x${height}.png`);
     await draw(width, height, 3, texture).png().toFile(file);
     const preprocessing = {...imagenet({resize, crop: 32}), interpolation: interpolation as 'bilinear'};
-    const seen = await look(file, reference.pixels, 'evaluation', preprocessing);
+    const looked = await look(file, reference.pixels, 'evaluation', preprocessing);
     if (Math.min(width, height) < resize) {
-      assert.deepEqual(seen, values);
+      assert.deepEqual(looked, values);
       return;
     }
-    const differences = seen.flat().map((value, i) => Math.abs(value - values.flat()[i]));
+    const differences = looked.flat().map((value, i) => Math.abs(value - values.flat()[i]));
     assert.ok(differences.reduce((sum, difference) => sum + difference) / differences.length < 1);
     assert.ok(Math.max(...differences) <= 5);
   });
@@ -66,7 +60,7 @@ test('pixels are normalised by mean and std', async () => {
   await draw(40, 40, 3, (channel) => [200, 100, 50][channel])
     .png()
     .toFile(file);
-  const pixels = await decodePicture(
+  const pixels = await seen(
     new PhotoFile(file),
     {...small, mean: [0.5, 0.25, 0], std: [0.5, 0.25, 2]},
     'evaluation',
@@ -136,8 +130,8 @@ for (const [name, picture, colour, tolerance] of oddities) {
           [side - 1, 0],
           [side - 1, side - 1],
         ];
-        for (const seen of await look(file, corners, view, imagenet({resize: side, crop: side}))) {
-          assertNear(seen, colour, tolerance, name);
+        for (const corner of await look(file, corners, view, imagenet({resize: side, crop: side}))) {
+          assertNear(corner, colour, tolerance, name);
         }
       }
     }
@@ -173,9 +167,9 @@ test('a photo is turned upright before it is cut', async () => {
       [side - 3, side - 3],
     ];
     for (const view of ['evaluation', {augmentation, seed: 3}] as const) {
-      const seen = await look(file, places, view, imagenet({resize: side, crop: side}));
+      const looked = await look(file, places, view, imagenet({resize: side, crop: side}));
       assertNear(
-        seen.map(([red]) => red),
+        looked.map(([red]) => red),
         [0, 0, 255, 255],
         3,
         'red',
@@ -216,7 +210,7 @@ test('an augmented view depends on seed and key alone', async () => {
   await draw(90, 60, 3, texture).png().toFile(file);
   writeFileSync(copy, readFileSync(file));
   const view = (seed: number, key: string, from = file) =>
-    decodePicture(new PhotoFile(from, from, key), small, {augmentation: photoAugmentation(), seed});
+    seen(new PhotoFile(from, from, key), small, {augmentation: photoAugmentation(), seed});
   const first = await view(1, 'a');
   assert.deepEqual(await view(1, 'a', copy), first);
   assert.notDeepEqual(await view(2, 'a'), first);
@@ -231,7 +225,7 @@ test('what cannot be read is named', async () => {
   for (const file of [text, cut, missing]) {
     const named = (error: unknown) =>
       error instanceof LabError && error.message.startsWith(`${file}: not a readable`);
-    await assert.rejects(decodePicture(new PhotoFile(file), small, 'evaluation'), named);
+    await assert.rejects(seen(new PhotoFile(file), small, 'evaluation'), named);
     await assert.rejects(thumbnail(new PhotoFile(file)), named);
   }
 });

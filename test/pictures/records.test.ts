@@ -3,7 +3,7 @@ import {truncateSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'node:test';
 import {
-  decodePicture,
+  decodeView,
   greyOf,
   imagenet,
   interleaved,
@@ -63,8 +63,8 @@ test('a record decodes as a PNG of the same pixels, in every view', async () => 
     for (const view of ['evaluation', augmented] as const) {
       const preprocessing = imagenet({resize: side, crop: side});
       assert.deepEqual(
-        await decodePicture(record, preprocessing, view),
-        await decodePicture(photo, preprocessing, view),
+        await decodeView(record, preprocessing, view),
+        await decodeView(photo, preprocessing, view),
       );
     }
   }
@@ -85,7 +85,7 @@ test('a file that became shorter is named with its record', async () => {
   const picture = new RecordPicture(file, 9, 'record', 'key');
   assert.match(picture.place, /short\.bin, record 9$/);
   await assert.rejects(
-    decodePicture(picture, imagenet(), 'evaluation'),
+    decodeView(picture, imagenet(), 'evaluation'),
     /^LabError: .*short\.bin has become shorter/,
   );
 });

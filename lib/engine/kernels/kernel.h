@@ -3,7 +3,8 @@
 // They do in one pass over memory what TensorFlow's own operations need several for: a normalisation with its activation,
 // a depthwise convolution with its padding, an optimizer's update. Everything goes through TensorFlow's C interface, so
 // any C++17 compiler will do, whatever standard library it brings. The set-up compiles them into the binding; their
-// operations are registered when it is loaded. All numbers are float32, all images [batch, height, width, channel].
+// operations are registered when it is loaded. Numbers are float32 unless an input names another type, all images
+// [batch, height, width, channel].
 #pragma once
 
 #include <cstdint>
@@ -67,14 +68,17 @@ class Status {
   TF_Status* status_;
 };
 
-struct Input {
-  const float* data;
+template <class Number>
+struct InputOf {
+  const Number* data;
   Shape shape;
 
   int64_t size() const { return sizeOf(shape); }
   int64_t channels() const { return shape.empty() ? 1 : shape.back(); }
   int64_t rows() const { return channels() == 0 ? 0 : size() / channels(); }
 };
+
+using Input = InputOf<float>;
 
 // One execution of an operation: its inputs and outputs.
 class Call {
@@ -94,13 +98,14 @@ class Call {
 
   int inputs() const { return TF_NumInputs(context_); }
 
-  Input input(int index) {
+  template <class Number = float>
+  InputOf<Number> input(int index) {
     TF_Tensor*& tensor = tensors_.emplace_back(nullptr);
     TF_GetInput(context_, index, &tensor, status_);
     status_.check();
     Shape shape(TF_NumDims(tensor));
     for (size_t i = 0; i < shape.size(); ++i) shape[i] = TF_Dim(tensor, static_cast<int>(i));
-    return {static_cast<const float*>(TF_TensorData(tensor)), shape};
+    return {static_cast<const Number*>(TF_TensorData(tensor)), shape};
   }
 
   // The same, of an input that must have so many elements.

@@ -20,6 +20,7 @@ export {
 export {adamStep, type AdamSettings, type Moved, type Moving, sgdStep, type SgdSettings} from './optimizers';
 export {pad, type Padding, samePadding} from './padding';
 export {hasLabKernels} from './native';
+export {photoViews, type RawAxis, type RawView} from './photos';
 export {averagePool, globalAverage, maxPool} from './pooling';
 export {softmax} from './softmax';
 export type {WindowMoves} from './window';

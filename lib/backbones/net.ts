@@ -65,6 +65,12 @@ export interface Net {
     x: Value,
     options?: {epsilon?: number; momentum?: number; activation?: Activation},
   ): Value;
+  /** BatchNorm `y` of two values side by side on the last axis, and these (`joined`). */
+  joinedBatchNorm(
+    name: string,
+    parts: [Value, Value],
+    options?: {epsilon?: number; momentum?: number; activation?: Activation},
+  ): {joined: Value; y: Value};
   layerNorm(name: string, x: Value, options: {epsilon: number}): Value;
   /** Linear layer over the last axis. */
   linear(name: string, x: Value, options: LinearOptions): Value;
@@ -100,7 +106,7 @@ export interface Net {
   /** Drops a whole residual branch of a photo in training (Huang et al. 2016, arXiv:1603.09382). */
   stochasticDepth(x: Value, rate: number): Value;
   /** A part whose intermediate values are released as soon as it is done, but those that a gradient needs. */
-  block(forward: () => Value): Value;
+  block<Result extends Value | Record<string, Value>>(forward: () => Result): Result;
 }
 
 export const pair = (value: Pair): [number, number] => (typeof value === 'number' ? [value, value] : value);

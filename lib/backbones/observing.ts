@@ -45,6 +45,16 @@ export class ObservingNet extends InferenceNet {
     return activation ? this.activation(y, activation) : y;
   }
 
+  joinedBatchNorm(
+    name: string,
+    parts: [Value, Value],
+    options?: Parameters<Net['batchNorm']>[2],
+  ): {joined: Value; y: Value} {
+    if (!this.asksFor(name)) return super.joinedBatchNorm(name, parts, options);
+    const joined = this.concat(parts, parts[0].shape.length - 1);
+    return {joined, y: this.batchNorm(name, joined, options)};
+  }
+
   layerNorm(name: string, x: Value, options: {epsilon: number}): Value {
     return this.layer(name, x, () => super.layerNorm(name, x, options));
   }

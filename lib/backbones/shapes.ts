@@ -104,6 +104,11 @@ export class ShapeNet implements Net {
     return this.record(name, 'batch normalisation', x.shape, parameters);
   }
 
+  joinedBatchNorm(name: string, parts: [Value, Value]): {joined: Value; y: Value} {
+    const joined = this.concat(parts, parts[0].shape.length - 1);
+    return {joined, y: this.batchNorm(name, joined)};
+  }
+
   layerNorm(name: string, x: Value): Value {
     const width = [x.shape[x.shape.length - 1]];
     const parameters = this.declare(`${name}.weight`, width) + this.declare(`${name}.bias`, width);
@@ -215,7 +220,7 @@ export class ShapeNet implements Net {
     return x;
   }
 
-  block(forward: () => Value): Value {
+  block<Result>(forward: () => Result): Result {
     return forward();
   }
 

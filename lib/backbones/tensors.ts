@@ -107,6 +107,10 @@ abstract class TensorNet {
     return tf.gather(tensor(x), tf.tensor1d(indices, 'int32'));
   }
 
+  block<Result extends Value | Record<string, Value>>(forward: () => Result): Result {
+    return tf.tidy(forward as () => never);
+  }
+
   layerNorm(name: string, x: Value, {epsilon}: {epsilon: number}): Value {
     const [scale, offset] = [this.weights.get(`${name}.weight`), this.weights.get(`${name}.bias`)];
     return engine.layerNorm(tensor(x), scale, offset, epsilon);
@@ -122,6 +126,11 @@ abstract class TensorNet {
   }
 }
 
+interface Affine {
+  factor: Tensor;
+  shift: Tensor;
+}
+
 interface Folded {
   filter: Tensor;
   bias: Tensor;
@@ -135,6 +144,7 @@ interface Folded {
 export class InferenceNet extends TensorNet implements Net {
   protected readonly recordsGradients = false;
   private readonly folded = new Map<string, Folded>();
+  private readonly norms = new Map<string, Affine>();
   private readonly narrow = new Map<string, Tensor>();
 
   conv(name: string, x: Value, options: ConvOptions): Value {
@@ -154,10 +164,17 @@ export class InferenceNet extends TensorNet implements Net {
     x: Value,
     {epsilon = defaultEpsilon, activation}: Parameters<Net['batchNorm']>[2] = {},
   ): Value {
-    return tf.tidy(() => {
-      const {factor, shift} = this.affine(name, epsilon);
-      return engine.affine(tensor(x), factor, shift, activation);
-    });
+    const {factor, shift} = this.norm(name, epsilon);
+    return engine.affine(tensor(x), factor, shift, activation);
+  }
+
+  joinedBatchNorm(
+    name: string,
+    [first, second]: [Value, Value],
+    {epsilon = defaultEpsilon, activation}: Parameters<Net['batchNorm']>[2] = {},
+  ): {joined: Value; y: Value} {
+    const {factor, shift} = this.norm(name, epsilon);
+    return engine.joinedAffine([tensor(first), tensor(second)], factor, shift, activation);
   }
 
   linear(name: string, x: Value, {activation, join = '.'}: LinearOptions): Value {
@@ -175,19 +192,29 @@ export class InferenceNet extends TensorNet implements Net {
     return x;
   }
 
-  block(forward: () => Value): Value {
-    return tf.tidy(() => operand(forward()));
-  }
-
   dispose(): void {
     for (const {filter, bias} of this.folded.values()) tf.dispose([filter, bias]);
+    for (const {factor, shift} of this.norms.values()) tf.dispose([factor, shift]);
     tf.dispose([...this.narrow.values()]);
     this.folded.clear();
+    this.norms.clear();
     this.narrow.clear();
   }
 
+  /** A BatchNorm that does not fold into a convolution, kept as that is. */
+  private norm(name: string, epsilon: number): Affine {
+    const known = this.norms.get(name);
+    if (known) return known;
+    const made = tf.tidy(() => {
+      const {factor, shift} = this.affine(name, epsilon);
+      return {factor: tf.keep(factor), shift: tf.keep(shift)};
+    });
+    this.norms.set(name, made);
+    return made;
+  }
+
   /** BatchNorm in inference is one multiplication and one addition per channel. */
-  private affine(name: string, epsilon: number): {factor: Tensor; shift: Tensor} {
+  private affine(name: string, epsilon: number): Affine {
     const part = (suffix: string) => this.weights.get(`${name}.${suffix}`);
     const factor = tf.mul(part('weight'), tf.rsqrt(tf.add(part('running_var'), epsilon)));
     return {factor, shift: tf.sub(part('bias'), tf.mul(part('running_mean'), factor))};
@@ -263,6 +290,19 @@ export class TrainingNet extends TensorNet implements Net {
     return this.normalise(name, x, options);
   }
 
+  joinedBatchNorm(
+    name: string,
+    [first, second]: [Value, Value],
+    {epsilon = defaultEpsilon, momentum = 0.1, activation}: Parameters<Net['batchNorm']>[2] = {},
+  ): {joined: Value; y: Value} {
+    const {joined, ...normalised} = engine.joinedBatchNorm(
+      [tensor(first), tensor(second)],
+      this.normParameters(name, first),
+      {epsilon, momentum: this.options.momentum ?? momentum, activation},
+    );
+    return {joined, y: this.noted(name, normalised)};
+  }
+
   private normalise(
     name: string,
     x: Value,
@@ -273,24 +313,32 @@ export class TrainingNet extends TensorNet implements Net {
       activation,
     }: Pick<ConvOptions, 'epsilon' | 'momentum' | 'residual' | 'activation'>,
   ): Value {
-    const part = (suffix: string): Tensor => this.weights.get(`${name}.${suffix}`);
-    const parameters = {
-      scale: part('weight'),
-      offset: part('bias'),
-      mean: part('running_mean'),
-      variance: part('running_var'),
-    };
-    if (x.shape.slice(0, -1).every((size) => size === 1)) {
-      throw new LabError(
-        `${name}: a batch of one photo has no statistics here. Train with 2 photos or more, and a batch size of 2 or more.`,
-      );
-    }
-    const {y, mean, variance} = engine.batchNorm(tensor(x), parameters, {
+    const normalised = engine.batchNorm(tensor(x), this.normParameters(name, x), {
       epsilon,
       momentum: this.options.momentum ?? momentum,
       residual: residual && tensor(residual),
       activation,
     });
+    return this.noted(name, normalised);
+  }
+
+  private normParameters(name: string, x: Value): engine.BatchNormParameters {
+    const part = (suffix: string): Tensor => this.weights.get(`${name}.${suffix}`);
+    if (x.shape.slice(0, -1).every((size) => size === 1)) {
+      throw new LabError(
+        `${name}: a batch of one photo has no statistics here. Train with 2 photos or more, and a batch size of 2 or more.`,
+      );
+    }
+    return {
+      scale: part('weight'),
+      offset: part('bias'),
+      mean: part('running_mean'),
+      variance: part('running_var'),
+    };
+  }
+
+  /** Notes the running statistics after a batch. */
+  private noted(name: string, {y, mean, variance}: engine.BatchNormResult): Tensor {
     this.updates.set(`${name}.running_mean`, tf.keep(mean));
     this.updates.set(`${name}.running_var`, tf.keep(variance));
     return y;
@@ -308,10 +356,6 @@ export class TrainingNet extends TensorNet implements Net {
 
   stochasticDepth(x: Value, rate: number): Value {
     return this.drop(x, rate, [x.shape[0], ...x.shape.slice(1).fill(1)]);
-  }
-
-  block(forward: () => Value): Value {
-    return tf.tidy(() => operand(forward()));
   }
 
   /** Assigns the running statistics of the last pass and forgets them. */

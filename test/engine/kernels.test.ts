@@ -6,6 +6,7 @@ import {
   batchNorm,
   biasAdd,
   engineReport,
+  joinedAffine,
   layerNorm,
   sgdStep,
   tf,
@@ -38,6 +39,8 @@ test('kernels refuse inputs of sizes that do not belong together', {skip}, () =>
               {epsilon: 1e-5, momentum: 0.1},
             ),
         ],
+        [/what is joined differs/, () => joinedAffine([x, tensor([2, 3, 2, 4])], four, four)],
+        [/input 2 has 4 elements in place of 8/, () => joinedAffine([x, x], four, four)],
         [/input 3 has 5 elements in place of 4/, () => sgdStep([moving(five, [four])], sgd)],
         [/input 5 has 5 elements in place of 4/, () => adamStep([moving(four, [four, five])], adam)],
       ];

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {type Activation, batchNorm, layerNorm, tf, type Tensor} from '../../lib/engine';
+import {
+  type Activation,
+  affine,
+  batchNorm,
+  joinedAffine,
+  joinedBatchNorm,
+  layerNorm,
+  tf,
+  type Tensor,
+} from '../../lib/engine';
 import {assertClose, assertSame, tensor, withoutLeaks} from './compare';
 
 const epsilon = 1e-3;
@@ -47,6 +56,55 @@ for (const [name, activation] of Object.entries(definitions)) {
       tf.dispose([mean, variance, inputs]);
     });
   }
+}
+
+/** Two values that are joined, the first with a rest behind its whole vectors. */
+const halves = () => [tensor([4, 5, 6, 11], 7), tensor([4, 5, 6, channels - 11], 8)];
+
+for (const activation of [undefined, 'relu'] as const) {
+  test(`what is joined, and its batch normalisation, activation ${activation ?? 'none'}: value and gradients`, () => {
+    const {mean, variance} = running();
+    const inputs = [...halves(), tensor([channels], 2), tensor([channels], 3)];
+    const both = ({joined, y}: {joined: Tensor; y: Tensor}) => tf.add(y, tf.square(joined));
+    const settings = {epsilon, momentum, activation};
+    assertSame(
+      (first, second, scale, offset) =>
+        both(joinedBatchNorm([first, second], {scale, offset, mean, variance}, settings)),
+      (first, second, scale, offset) => {
+        const joined = tf.concat([first, second], 3);
+        return both({joined, y: batchNorm(joined, {scale, offset, mean, variance}, settings).y});
+      },
+      inputs,
+    );
+    tf.dispose([mean, variance, inputs]);
+  });
+
+  test(`running statistics of what is joined, activation ${activation ?? 'none'}`, () => {
+    withoutLeaks(() =>
+      tf.tidy(() => {
+        const [first, second] = halves();
+        const parameters = {scale: tensor([channels], 2), offset: tensor([channels], 3), ...running()};
+        const settings = {epsilon, momentum, activation};
+        const after = joinedBatchNorm([first, second], parameters, settings);
+        const expected = batchNorm(tf.concat([first, second], 3), parameters, settings);
+        assertClose(after.mean, expected.mean, 'mean');
+        assertClose(after.variance, expected.variance, 'variance');
+      }),
+    );
+  });
+
+  test(`factor and shift of what is joined, activation ${activation ?? 'none'}`, () => {
+    withoutLeaks(() =>
+      tf.tidy(() => {
+        const [first, second] = halves();
+        const [factor, shift] = [tensor([channels], 2), tensor([channels], 3)];
+        const {joined, y} = joinedAffine([first, second], factor, shift, activation);
+        const expected = tf.concat([first, second], 3);
+        assertClose(joined, expected, 'joined', 0);
+        assertClose(y, affine(expected, factor, shift, activation), 'y');
+      }),
+    );
+  });
 }
 
 test('batch statistics do not cancel where the mean is large', () => {

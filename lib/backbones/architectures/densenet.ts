@@ -5,14 +5,24 @@ import {torchvision} from './published';
 
 const growth = 32;
 
-/** Batch normalisation, ReLU and convolution, twice: 1x1 to four times the growth, then 3x3; appended to the input. */
-function denseLayer(net: Net, name: string, x: Value): Value {
+/** What a dense block has come to: all channels but the newest, and these. */
+type Grown = {joined: Value; grown: Value};
+
+/** Joins the newest channels to the others before a batch normalisation with ReLU; the first layer has nothing to join. */
+function normalise(net: Net, name: string, {joined, grown}: Partial<Grown> & {joined: Value}) {
+  const relu = {activation: 'relu' as const};
+  if (grown) return net.joinedBatchNorm(name, [joined, grown], relu);
+  return {joined, y: net.batchNorm(name, joined, relu)};
+}
+
+/** Batch normalisation, ReLU and convolution, twice: 1x1 to four times the growth, then 3x3. */
+function denseLayer(net: Net, name: string, x: Partial<Grown> & {joined: Value}): Grown {
   return net.block(() => {
-    const normalised = net.batchNorm(`${name}.norm1`, x, {activation: 'relu'});
+    const {joined, y} = normalise(net, `${name}.norm1`, x);
     const narrow = {out: 4 * growth, kernel: 1, norm: `${name}.norm2`, activation: 'relu' as const};
-    const squeezed = net.conv(`${name}.conv1`, normalised, narrow);
+    const squeezed = net.conv(`${name}.conv1`, y, narrow);
     const grown = net.conv(`${name}.conv2`, squeezed, {out: growth, kernel: 3, padding: 1, bias: false});
-    return net.concat([x, grown], 3);
+    return {joined, grown};
   });
 }
 
@@ -37,8 +47,9 @@ function stages(blocks: number[]): Stage[] {
   const dense = blocks.map((layers, i): Stage => {
     const name = `denseblock${i + 1}`;
     const forward: Stage['forward'] = (net, x) => {
-      let y = x;
-      for (let j = 1; j <= layers; j++) y = denseLayer(net, `features.${name}.denselayer${j}`, y);
+      let block: Partial<Grown> & {joined: Value} = {joined: x};
+      for (let j = 1; j <= layers; j++) block = denseLayer(net, `features.${name}.denselayer${j}`, block);
+      const y = block.grown ? net.concat([block.joined, block.grown], 3) : block.joined;
       return i < blocks.length - 1
         ? transition(net, `features.transition${i + 1}`, y)
         : net.batchNorm('features.norm5', y, {activation: 'relu'});

@@ -1,6 +1,7 @@
-// Batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167) in training, with the residual sum and the activation
-// after it, and layer normalisation (Ba et al. 2016, arXiv:1607.06450).
+// Batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167) in training, with the concatenation before it or the
+// residual sum after it and the activation, and layer normalisation (Ba et al. 2016, arXiv:1607.06450).
 #include <cmath>
+#include <cstring>
 
 #include "activations.h"
 #include "kernel.h"
@@ -39,11 +40,21 @@ struct BatchNorm {
 
   void compute(Call& call) const {
     const Input x = call.input(0);
+    normalise(call, x, 1, inputResidual(call, 5, x), [](int64_t) {});
+  }
+
+  static const float* inputResidual(Call& call, int index, const Input& x) {
+    return call.has(index) ? call.input(index, x.size()).data : nullptr;
+  }
+
+ protected:
+  // The parameters are inputs from `parameter` on; `prepare(row)` writes a row of x before it is read.
+  template <class Prepare>
+  void normalise(Call& call, const Input& x, int parameter, const float* residual, const Prepare& prepare) const {
     const int64_t rows = x.rows(), channels = x.channels();
     if (rows == 0) throw std::invalid_argument("an empty batch has no statistics");
-    const Input scale = call.input(1, channels), offset = call.input(2, channels);
-    const Input runningMean = call.input(3, channels), runningVariance = call.input(4, channels);
-    const float* residual = inputResidual(call, 5, x);
+    const Input scale = call.input(parameter, channels), offset = call.input(parameter + 1, channels);
+    const Input runningMean = call.input(parameter + 2, channels), runningVariance = call.input(parameter + 3, channels);
     float* y = call.output(0, x.shape);
     float* newMean = call.output(1, scale.shape);
     float* newVariance = call.output(2, scale.shape);
@@ -51,10 +62,13 @@ struct BatchNorm {
     float* inverse = call.output(4, scale.shape);
 
     // Deviations from the first row, so that nothing cancels where the mean is large.
+    prepare(0);
+    const std::vector<float> origin(x.data, x.data + channels);
     const std::vector<double> sums = columnSums(rows, 2 * channels, [&](int64_t row, float* sum) {
+      if (row > 0) prepare(row);
       forEach(channels, [&, from = x.data + row * channels](auto v, int64_t c) {
         using V = decltype(v);
-        const V deviation = load<V>(from + c) - load<V>(x.data + c);
+        const V deviation = load<V>(from + c) - load<V>(&origin[c]);
         store(sum + c, load<V>(sum + c) + deviation);
         store(sum + channels + c, load<V>(sum + channels + c) + deviation * deviation);
       });
@@ -63,7 +77,7 @@ struct BatchNorm {
       const double deviation = sums[c] / rows;
       const double variance = std::max(sums[channels + c] / rows - deviation * deviation, 0.0);
       const double unbiased = variance * rows / std::max<int64_t>(rows - 1, 1);
-      mean[c] = static_cast<float>(x.data[c] + deviation);
+      mean[c] = static_cast<float>(origin[c] + deviation);
       inverse[c] = static_cast<float>(1 / std::sqrt(variance + epsilon));
       newMean[c] = (1 - momentum) * runningMean.data[c] + momentum * mean[c];
       newVariance[c] = (1 - momentum) * runningVariance.data[c] + momentum * static_cast<float>(unbiased);
@@ -82,9 +96,62 @@ struct BatchNorm {
       });
     });
   }
+};
 
-  static const float* inputResidual(Call& call, int index, const Input& x) {
-    return call.has(index) ? call.input(index, x.size()).data : nullptr;
+// Two values side by side.
+struct Joint {
+  Input first, second;
+  Shape shape;
+
+  explicit Joint(Call& call) : first(call.input(0)), second(call.input(1)), shape(first.shape) {
+    if (shape.empty() || second.shape.size() != shape.size() ||
+        !std::equal(shape.begin(), shape.end() - 1, second.shape.begin())) {
+      throw std::invalid_argument("what is joined differs in more than its channels");
+    }
+    shape.back() += second.shape.back();
+  }
+
+  void copyRow(int64_t row, float* target) const {
+    std::memcpy(target, first.data + row * first.channels(), sizeof(float) * first.channels());
+    std::memcpy(target + first.channels(), second.data + row * second.channels(), sizeof(float) * second.channels());
+  }
+};
+
+struct JoinedBatchNorm : BatchNorm {
+  using BatchNorm::BatchNorm;
+
+  void compute(Call& call) const {
+    const Joint joint(call);
+    float* joined = call.output(5, joint.shape);
+    const int64_t channels = joint.shape.back();
+    const auto join = [&](int64_t row) { joint.copyRow(row, joined + row * channels); };
+    normalise(call, {joined, joint.shape}, 2, nullptr, join);
+  }
+};
+
+// activation(joined * factor + shift), by channel, and what is joined.
+struct JoinedAffine {
+  std::string activation;
+
+  explicit JoinedAffine(Attributes& attributes) : activation(attributes.text("activation")) {}
+
+  void compute(Call& call) const {
+    const Joint joint(call);
+    const Input whole{nullptr, joint.shape};
+    const int64_t channels = whole.channels();
+    const Input factor = call.input(2, channels), shift = call.input(3, channels);
+    float* y = call.output(0, joint.shape);
+    float* joined = call.output(1, joint.shape);
+    withActivation(activation, [&](auto f) {
+      forRows(whole.rows(), channels, [&](int64_t row) {
+        float* x = joined + row * channels;
+        joint.copyRow(row, x);
+        forEach(channels, [&](auto v, int64_t c) {
+          using V = decltype(v);
+          store(y + row * channels + c, f.value(load<V>(x + c) * load<V>(factor.data + c) + load<V>(shift.data + c)));
+        });
+      });
+    });
   }
 };
 
@@ -94,15 +161,29 @@ struct BatchNormGrad {
   explicit BatchNormGrad(Attributes& attributes) : activation(attributes.text("activation")) {}
 
   void compute(Call& call) const {
-    const Input x = call.input(1), dy = call.input(0, x.size());
+    const Input x = call.input(1);
+    const float* residual = BatchNorm::inputResidual(call, 6, x);
+    float* dx = call.output(0, x.shape);
+    float* dResidual = residual ? call.output(3, x.shape) : nullptr;
+    slopes(call, x, residual, dResidual, nullptr, {{dx, x.channels()}});
+  }
+
+ protected:
+  // Where the slopes of so many of the channels go.
+  struct Part {
+    float* to;
+    int64_t width;
+  };
+
+  // `more` is added to the slopes of x, which are written in parts.
+  void slopes(Call& call, const Input& x, const float* residual, float* dResidual, const float* more,
+              const std::vector<Part>& parts) const {
+    const Input dy = call.input(0, x.size());
     const int64_t rows = x.rows(), channels = x.channels();
     const Input scale = call.input(2, channels), offset = call.input(3, channels);
     const Input mean = call.input(4, channels), inverse = call.input(5, channels);
-    const float* residual = BatchNorm::inputResidual(call, 6, x);
-    float* dx = call.output(0, x.shape);
     float* dScale = call.output(1, scale.shape);
     float* dOffset = call.output(2, scale.shape);
-    float* dResidual = residual ? call.output(3, x.shape) : nullptr;
     const Affine affine = affineOf(scale.data, offset.data, mean.data, inverse.data, channels);
 
     withActivation(activation, [&](auto f) {
@@ -134,14 +215,39 @@ struct BatchNormGrad {
       }
       forRows(rows, channels, [&](int64_t row) {
         const int64_t start = row * channels;
-        forEach(channels, [&](auto v, int64_t c) {
-          using V = decltype(v);
-          const V slope = residual ? load<V>(dResidual + start + c) : through(v, start, c);
-          const V centred = load<V>(x.data + start + c) - load<V>(mean.data + c);
-          store(dx + start + c, slope * load<V>(&affine.factor[c]) + centred * load<V>(&linear[c]) + load<V>(&constant[c]));
-        });
+        int64_t first = 0;
+        for (const Part& part : parts) {
+          forEach(part.width, [&, to = part.to + row * part.width](auto v, int64_t i) {
+            using V = decltype(v);
+            const int64_t c = first + i;
+            const V slope = residual ? load<V>(dResidual + start + c) : through(v, start, c);
+            const V centred = load<V>(x.data + start + c) - load<V>(mean.data + c);
+            V dx = slope * load<V>(&affine.factor[c]) + centred * load<V>(&linear[c]) + load<V>(&constant[c]);
+            if (more) dx += load<V>(more + start + c);
+            store(to + i, dx);
+          });
+          first += part.width;
+        }
       });
     });
+  }
+};
+
+// `first` is the number of channels of the first of the two that were joined.
+struct JoinedBatchNormGrad : BatchNormGrad {
+  int64_t first;
+
+  explicit JoinedBatchNormGrad(Attributes& attributes)
+      : BatchNormGrad(attributes), first(attributes.integer("first", 0)) {}
+
+  void compute(Call& call) const {
+    const Input x = call.input(1), dJoined = call.input(6, x.size());
+    if (first > x.channels()) throw std::invalid_argument("first is " + std::to_string(first));
+    Shape left = x.shape, right = x.shape;
+    left.back() = first, right.back() -= first;
+    float* dFirst = call.output(0, left);
+    float* dSecond = call.output(3, right);
+    slopes(call, x, nullptr, nullptr, dJoined.data, {{dFirst, left.back()}, {dSecond, right.back()}});
   }
 };
 
@@ -234,6 +340,23 @@ const Registration<BatchNormGrad> batchNormGrad("LabBatchNormGrad",
                                                  {"dx: float", "dscale: float", "doffset: float",
                                                   "dresidual: residuals * float"},
                                                  {"activation: string", "residuals: int >= 0"}});
+const Registration<JoinedBatchNorm> joinedBatchNorm("LabJoinedBatchNorm",
+                                                    {{"first: float", "second: float", "scale: float", "offset: float",
+                                                      "mean: float", "variance: float"},
+                                                     {"y: float", "new_mean: float", "new_variance: float",
+                                                      "batch_mean: float", "inverse_deviation: float", "joined: float"},
+                                                     {"activation: string", "epsilon: float", "momentum: float"}});
+const Registration<JoinedBatchNormGrad> joinedBatchNormGrad("LabJoinedBatchNormGrad",
+                                                            {{"dy: float", "joined: float", "scale: float",
+                                                              "offset: float", "batch_mean: float",
+                                                              "inverse_deviation: float", "djoined: float"},
+                                                             {"dfirst: float", "dscale: float", "doffset: float",
+                                                              "dsecond: float"},
+                                                             {"activation: string", "first: int"}});
+const Registration<JoinedAffine> joinedAffine("LabJoinedAffine",
+                                              {{"first: float", "second: float", "factor: float", "shift: float"},
+                                               {"y: float", "joined: float"},
+                                               {"activation: string"}});
 const Registration<LayerNorm> layerNorm("LabLayerNorm", {{"x: float", "scale: float", "offset: float"},
                                                          {"y: float"},
                                                          {"epsilon: float"}});

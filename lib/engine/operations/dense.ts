@@ -51,6 +51,22 @@ export function affine(x: Tensor, factor: Tensor, shift: Tensor, activation?: Ac
   return addedBias(x, shift, activation, factor)[0];
 }
 
+/** Two values side by side on the last axis (`joined`), and their `affine` (no gradient). */
+export function joinedAffine(
+  [first, second]: [Tensor, Tensor],
+  factor: Tensor,
+  shift: Tensor,
+  activation?: Activation,
+): {joined: Tensor; y: Tensor} {
+  if (!hasLabKernels()) {
+    const joined = tf.concat([first, second], first.rank - 1);
+    return {joined, y: affine(joined, factor, shift, activation)};
+  }
+  const given = [first, second, factor, shift];
+  const [y, joined] = execute('LabJoinedAffine', [activationNamed(activation)], given, 2);
+  return {joined, y};
+}
+
 /** A matrix product in float32, whether its operands are narrow or not (no gradient). */
 export const matMul = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor =>
   tf.tidy(() => {

@@ -6,7 +6,7 @@ export {type Activation, activate} from './activations';
 export {attention, type AttentionOptions} from './attention';
 export {isNarrow, narrow, widen} from './bfloat16';
 export {conv2d, fusedConv2d, type FusedOptions} from './convolution';
-export {affine, biasAdd, fusedLinear, linear} from './dense';
+export {affine, biasAdd, fusedLinear, joinedAffine, linear} from './dense';
 export {dropoutMask} from './dropout';
 export {multiply} from './gating';
 export {
@@ -15,6 +15,7 @@ export {
   type BatchNormParameters,
   type BatchNormResult,
   composedBatchNorm,
+  joinedBatchNorm,
   layerNorm,
 } from './normalisation';
 export {adamStep, type AdamSettings, type Moved, type Moving, sgdStep, type SgdSettings} from './optimizers';

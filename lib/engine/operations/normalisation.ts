@@ -9,6 +9,7 @@ import {
   float,
   floatType,
   hasLabKernels,
+  integer,
   operation,
   optional,
   scalar,
@@ -83,6 +84,26 @@ const labBatchNorm = (withResidual: boolean) =>
   });
 const [plainBatchNorm, residualBatchNorm] = [labBatchNorm(false), labBatchNorm(true)];
 
+/** The same of two values side by side, which are joined on the way. */
+const joining = operation<StatisticsOptions & {activation?: Activation; first: number}>('JoinedBatchNorm', {
+  saves: {inputs: ['scale', 'offset'], outputs: [false, false, false, true, true, true]},
+  forward: ({first, second, scale, offset, mean, variance}, {epsilon, momentum, activation}) => {
+    const numbers = [float('epsilon', epsilon), float('momentum', momentum)];
+    const given = [first, second, scale, offset, mean, variance];
+    return execute('LabJoinedBatchNorm', [activationNamed(activation), ...numbers], given, 6);
+  },
+  gradient: (slopes, [scale, offset, mean, inverse, joined], {activation, first}) => {
+    const [dFirst, dScale, dOffset, dSecond] = execute(
+      'LabJoinedBatchNormGrad',
+      [activationNamed(activation), integer('first', first)],
+      [slopes[0], joined, scale, offset, mean, inverse, slopes[5]],
+      4,
+    );
+    const {x: _, ...parameters} = slopesOf(scale, dFirst, dScale, dOffset);
+    return {...parameters, first: () => dFirst, second: () => dSecond};
+  },
+});
+
 /** What batch normalisation is made of, each of shape [channels]. */
 export interface BatchNormParameters {
   scale: Tensor;
@@ -129,6 +150,23 @@ export function batchNorm(
     : plainBatchNorm({x, ...parameters}, {...statistics, activation});
   tf.dispose(reserve);
   return {y, mean, variance};
+}
+
+/** Two values side by side on the last axis (`joined`), normalised by `batchNorm`. */
+export function joinedBatchNorm(
+  [first, second]: [Tensor, Tensor],
+  parameters: BatchNormParameters,
+  options: Omit<BatchNormOptions, 'residual'>,
+): BatchNormResult & {joined: Tensor} {
+  if (!hasLabKernels()) {
+    const joined = tf.concat([first, second], first.rank - 1);
+    return {joined, ...batchNorm(joined, parameters, options)};
+  }
+  const settings = {...options, first: first.shape[first.rank - 1]};
+  const [y, mean, variance, ...rest] = joining({first, second, ...parameters}, settings);
+  const joined = rest.pop()!;
+  tf.dispose(rest);
+  return {joined, y, mean, variance};
 }
 
 /** What follows a normalisation. */

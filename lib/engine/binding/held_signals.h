@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <initializer_list>
 
 namespace tfnodejs {
 

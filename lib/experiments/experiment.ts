@@ -176,7 +176,7 @@ function requireChoices({backbone, regime}: Partial<ExperimentOptions>): void {
       `backbone is ${String(backbone)}. Give an architecture's name, an architecture, or a network.`,
     );
   }
-  if (typeof regime !== 'object' || !('kind' in regime)) {
+  if (!regime || typeof regime !== 'object' || !('kind' in regime)) {
     throw new LabError(
       `regime is ${String(regime)}. Give featureExtraction(), lastStages(n) or everything().`,
     );

@@ -51,6 +51,11 @@ const wrong: [string, Partial<ExperimentOptions>, RegExp][] = [
     {regime: 'everything' as unknown as ExperimentOptions['regime']},
     /regime is everything\. Give featureExtraction\(\), lastStages\(n\) or everything\(\)/,
   ],
+  [
+    'no regime',
+    {regime: null as unknown as ExperimentOptions['regime']},
+    /regime is null\. Give featureExtraction/,
+  ],
   ['all pixels in place of a side', {size: 50_176}, /photos of 50176 pixels .* from 32 to 4096/],
   ['photos too small', {size: 16}, /photos of 16 pixels/],
   ['a part of a pixel', {size: 64.5}, /photos of 64\.5 pixels/],

@@ -91,7 +91,10 @@ function inOnePass(operation: string, all: readonly Moving[], settings: number[]
     return execute(operation, [integer('count', all.length)], inputs, all.length * (1 + stateSize));
   });
   return all.map((_, i) => {
-    const [parameter, ...state] = outputs.filter((_output, place) => place % all.length === i);
+    const [parameter, ...state] = Array.from(
+      {length: 1 + stateSize},
+      (_, list) => outputs[list * all.length + i],
+    );
     return {parameter, state};
   });
 }

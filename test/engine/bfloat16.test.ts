@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-  type Activation,
   conv2d,
   firstWrongProduct,
   fusedConv2d,
@@ -15,7 +14,7 @@ import {
   type Tensor,
   widen,
 } from '../../lib/engine';
-import {assertClose, type Function, tensor, withoutLeaks} from './compare';
+import {activations, assertClose, type Function, tensor, withoutLeaks} from './compare';
 import {plain, type WindowMoves} from './windows';
 
 /** What bfloat16's 8 bits leave of a sum of some hundred products, as a share of the largest value. */
@@ -60,14 +59,6 @@ for (const [kind, channels, shape] of kinds) {
     test(`fused ${kind}, ${name}: in bfloat16 with every activation, with and without a residual`, () => {
       const [x, filter, bias] = [tensor([2, 12, 10, channels]), tensor(shape, 2), tensor([8], 3)];
       const residual = tf.tidy(() => tf.mul(conv2d(x, filter, window), 0.5));
-      const activations: (Activation | undefined)[] = [
-        undefined,
-        'relu',
-        'relu6',
-        'silu',
-        'hardswish',
-        'gelu',
-      ];
       for (const activation of activations) {
         for (const added of [undefined, residual]) {
           withoutLeaks(() => {

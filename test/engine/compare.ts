@@ -1,9 +1,21 @@
 /** What the tests of operations share: tensors without structure, and the comparison with a composition of plain tfjs. */
 import assert from 'node:assert/strict';
-import {tf, type Tensor} from '../../lib/engine';
+import {type Activation, tf, type Tensor} from '../../lib/engine';
 import {mulberry32} from '../../lib/random';
 
 export type Function = (...inputs: Tensor[]) => Tensor;
+
+/** Every activation, and none. */
+export const activations: readonly (Activation | undefined)[] = [
+  undefined,
+  'relu',
+  'relu6',
+  'silu',
+  'hardswish',
+  'hardsigmoid',
+  'sigmoid',
+  'gelu',
+];
 
 const size = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 

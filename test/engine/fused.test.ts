@@ -1,19 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {type Activation, activate, fusedConv2d, tf, type Tensor} from '../../lib/engine';
-import {assertSameValue, tensor, withoutLeaks} from './compare';
+import {activate, fusedConv2d, tf, type Tensor} from '../../lib/engine';
+import {activations, assertSameValue, tensor, withoutLeaks} from './compare';
 import {convolution, depthwise, plain, type WindowMoves} from './windows';
-
-const activations: (Activation | undefined)[] = [
-  undefined,
-  'relu',
-  'relu6',
-  'silu',
-  'hardswish',
-  'hardsigmoid',
-  'sigmoid',
-  'gelu',
-];
 
 const windows: Record<string, WindowMoves> = {
   'without padding': plain,

@@ -1,6 +1,6 @@
 import test from 'node:test';
-import {type Activation, activate, biasAdd, fusedLinear, linear, tf, type Tensor} from '../../lib/engine';
-import {assertSame, assertSameValue, tensor} from './compare';
+import {activate, biasAdd, fusedLinear, linear, tf, type Tensor} from '../../lib/engine';
+import {activations, assertSame, assertSameValue, tensor} from './compare';
 
 const product = (x: Tensor, weight: Tensor): Tensor => {
   const rows = tf.matMul(x.reshape([-1, x.shape[x.rank - 1]]), tf.transpose(weight));
@@ -33,17 +33,6 @@ test('bias over the last axis: value and gradients', () => {
     tf.dispose(inputs);
   }
 });
-
-const activations: (Activation | undefined)[] = [
-  undefined,
-  'relu',
-  'relu6',
-  'silu',
-  'hardswish',
-  'hardsigmoid',
-  'sigmoid',
-  'gelu',
-];
 
 for (const activation of activations.filter((each) => each !== undefined)) {
   test(`bias and activation ${activation} in one: value and gradients`, () => {

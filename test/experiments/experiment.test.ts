@@ -16,14 +16,7 @@ import {
 import {photosOf} from '../../lib/experiments/configuration';
 import {accuracy} from '../../lib/metrics';
 import type {RunIdentity} from '../../lib/runs';
-import {drawnWorkspace, root, run, timeless} from './workspace';
-
-const small: ExperimentOptions = {
-  backbone: 'squeezenet1_1',
-  regime: featureExtraction(),
-  epochs: 1,
-  batchSize: 8,
-};
+import {drawnWorkspace, root, run, small, timeless} from './workspace';
 
 test('an abort while frozen features are computed keeps those, and the run can be run again', async () => {
   const workspace = await drawnWorkspace();

@@ -6,13 +6,12 @@ import {
   choosePrecision,
   type ExperimentOptions,
   experimentParts,
-  featureExtraction,
   openWorkspace,
   precisionInWords,
 } from '../../lib/experiments';
 import {featureFolders} from '../../lib/features';
 import {runId} from '../../lib/runs';
-import {drawnWorkspace, root, run} from './workspace';
+import {drawnWorkspace, root, run, small} from './workspace';
 
 const quick = {device: 'CPU', bfloat16: true} as const;
 const slow = {device: 'CPU', bfloat16: false} as const;
@@ -79,13 +78,6 @@ test('a precision that is none is refused by its value, before anything is fetch
   const wrong = {...small, precision: 'half'} as unknown as ExperimentOptions;
   await assert.rejects(run(wrong, workspace), refused('precision'));
 });
-
-const small: ExperimentOptions = {
-  backbone: 'squeezenet1_1',
-  regime: featureExtraction(),
-  epochs: 1,
-  batchSize: 8,
-};
 
 test('the environment decides for experiments that ask for nothing', async () => {
   const workspace = await drawnWorkspace();

@@ -9,6 +9,7 @@ import {tf} from '../../lib/engine';
 import {
   type ExperimentHooks,
   type ExperimentOptions,
+  featureExtraction,
   runExperiment,
   type Workspace,
 } from '../../lib/experiments';
@@ -34,6 +35,14 @@ export async function drawnWorkspace(): Promise<Workspace> {
     standIns: [],
   };
 }
+
+/** One that takes moments. */
+export const small: ExperimentOptions = {
+  backbone: 'squeezenet1_1',
+  regime: featureExtraction(),
+  epochs: 1,
+  batchSize: 8,
+};
 
 /** Runs an experiment and counts what it does; asserts that no tensor is left behind. */
 export async function run(options: ExperimentOptions, workspace: Workspace, hooks: ExperimentHooks = {}) {

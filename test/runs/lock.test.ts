@@ -17,6 +17,16 @@ function newFolder(t: TestContext): string {
   return folder;
 }
 
+/** A folder that holds a complete run of one epoch. */
+function withCompleteRun(t: TestContext): {folder: string; store: RunStore} {
+  const folder = newFolder(t);
+  const store = new RunStore(folder, assert.fail);
+  const run = store.open(configuration);
+  trainEpoch(run, 1);
+  finish(run, 1);
+  return {folder, store};
+}
+
 test('a run that another kernel trains cannot be opened, only read; killed, it goes on at once', async (t) => {
   const folder = newFolder(t);
   const store = new RunStore(folder, assert.fail);
@@ -107,11 +117,7 @@ test('kernels that list at once repair a run once', async (t) => {
 });
 
 test('a complete run that another kernel trains anew is seen complete at any moment', async (t) => {
-  const folder = newFolder(t);
-  const store = new RunStore(folder, assert.fail);
-  const run = store.open(configuration);
-  trainEpoch(run, 1);
-  finish(run, 1);
+  const {folder, store} = withCompleteRun(t);
   const redoer = startOther(t, join(__dirname, 'fixtures', 'redoer.ts'), [folder, '60']);
   let done = false;
   void redoer.ended.then(() => (done = true));
@@ -126,11 +132,7 @@ test('a complete run that another kernel trains anew is seen complete at any mom
 });
 
 test('a name is given also while another kernel looks the run through', async (t) => {
-  const folder = newFolder(t);
-  const store = new RunStore(folder, assert.fail);
-  const run = store.open(configuration);
-  trainEpoch(run, 1);
-  finish(run, 1);
+  const {folder, store} = withCompleteRun(t);
   const locker = join(__dirname, '..', 'storage', 'fixtures', 'locker.ts');
   const other = startOther(t, locker, [join(folder, `${id}.repair.lock`), 'brief']);
   assert.equal(await other.line(), 'held');

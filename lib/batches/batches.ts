@@ -74,6 +74,15 @@ export async function* batches(
   }
 }
 
+/** The first batch of these alone; undefined where there are no items. */
+export async function firstBatch(
+  items: readonly BatchItem[],
+  options: Omit<BatchOptions, 'ahead'>,
+): Promise<Batch | undefined> {
+  for await (const batch of batches(items, {...options, ahead: 1})) return batch;
+  return undefined;
+}
+
 async function loadBatch(
   items: readonly BatchItem[],
   part: number[],

@@ -24,6 +24,7 @@ import {LabError} from '../errors';
 import {photoSheet, thumbnail} from '../pictures';
 import {showFigure, showHtml, showWarning, type Table} from './display';
 import {interruptible} from './interrupt';
+import {download} from './preparation';
 import {ProgressLine} from './progress';
 
 export interface EmbedOptions extends Pick<ExperimentOptions, 'weights' | 'size'> {
@@ -47,10 +48,7 @@ export async function embedPhotos(
     const backbone = await untrainedParts(network, start, workspace, {
       signal,
       onWarning: showWarning,
-      onDownload: (title, {received, total = null}) => {
-        line ??= new ProgressLine();
-        line.report({title, unit: 'bytes', done: received, total});
-      },
+      onDownload: download(() => (line ??= new ProgressLine())),
     });
     (line as ProgressLine | null)?.finish();
     try {

@@ -1,5 +1,5 @@
 /** Grids of photos for a cell: samples with labels, an augmented batch, the worst mistakes. */
-import {batches, batchValues, denormalise, describeBatch} from '../batches';
+import {batchValues, denormalise, describeBatch, firstBatch} from '../batches';
 import {imageGrid, isFinished, partOf, type PredictionCard, somePredictions, worstMistakes} from '../charts';
 import {type Dataset, partNames} from '../datasets';
 import type {Workspace} from '../experiments';
@@ -40,15 +40,12 @@ export async function augmentedBatchGrid(
   {augmentation, seed = 1}: {augmentation?: Partial<Augmentation>; seed?: number},
 ): Promise<string> {
   const view = {augmentation: photoAugmentation(augmentation), seed};
-  const stream = batches(workspace.split.parts.train, {
+  const batch = await firstBatch(workspace.split.parts.train, {
     preprocessing,
     view: () => view,
     batchSize: 16,
     order: {shuffle: seed},
-    ahead: 1,
   });
-  const {value: batch} = await stream.next();
-  await stream.return();
   if (!batch) return '';
   const images = batchValues(batch);
   const {shape, minimum, maximum, mean} = describeBatch(images, preprocessing);

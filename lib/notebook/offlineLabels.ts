@@ -13,6 +13,7 @@ import {partNames} from '../datasets';
 import {showWarning, warningHtml} from './display';
 import {photosInstead} from './grids';
 import {interruptible} from './interrupt';
+import {download} from './preparation';
 import {ProgressLine} from './progress';
 
 export interface LabelOfflineOptions extends Pick<OfflineOptions, 'places' | 'frequencies' | 'least'> {
@@ -33,10 +34,8 @@ export async function labelPhotosOffline(
   const {classes, parts} = workspace.split;
   const photos = partNames.flatMap((part) => parts[part]);
   const line = new ProgressLine();
-  const onDownload = (title: string, {received, total}: {received: number; total?: number}) =>
-    line.report({title, unit: 'bytes', done: received, total: total ?? null});
   return interruptible('The labelling was interrupted. Run the cell again.', async (signal) => {
-    const hooks = {signal, onDownload, onWarning: showWarning};
+    const hooks = {signal, onDownload: download(() => line), onWarning: showWarning};
     const found = await pretrainedNetwork(workspace, hooks, networks);
     if (!found) {
       showWarning(

@@ -1,5 +1,5 @@
 /** What a network is given and what it answers: a photo step by step through the preprocessing, a batch with its predictions. */
-import {batches, batchValues, denormalise, describeBatch} from '../batches';
+import {batchValues, denormalise, describeBatch, firstBatch} from '../batches';
 import {type GridItem, imageGrid} from '../charts';
 import type {ExperimentParts, Workspace} from '../experiments';
 import {LabError} from '../errors';
@@ -68,14 +68,11 @@ export async function predictedBatchGrid(
   count: number,
 ): Promise<string> {
   const {preprocessing, standIns} = experiment;
-  const stream = batches(shuffled(split.parts.test, mulberry32(split.seed)).slice(0, count), {
+  const batch = await firstBatch(shuffled(split.parts.test, mulberry32(split.seed)).slice(0, count), {
     preprocessing,
     view: () => 'evaluation',
     batchSize: count,
-    ahead: 1,
   });
-  const {value: batch} = await stream.next();
-  await stream.return();
   if (!batch) return imageGrid([], {title, standIns, empty: 'There is no test part.'});
   const images = batchValues(batch);
   const {shape} = describeBatch(images, preprocessing);
@@ -109,14 +106,11 @@ const [zeros, ones] = [all(0), all(1)];
 
 /** A photo in evaluation's view, with the shape and range of its values. */
 export async function view(picture: Picture, preprocessing: Preprocessing) {
-  const stream = batches([{picture, label: 0}], {
+  const batch = await firstBatch([{picture, label: 0}], {
     preprocessing,
     view: () => 'evaluation',
     batchSize: 1,
-    ahead: 1,
   });
-  const {value: batch} = await stream.next();
-  await stream.return();
   const images = batchValues(batch!);
   return {images, ...describeBatch(images, preprocessing)};
 }

@@ -1,5 +1,5 @@
 /** Pictures of a run for TensorBoard: what training shows the network, and what the network says of the test photos. */
-import {batches, batchValues, denormalise} from '../batches';
+import {batchValues, denormalise, firstBatch} from '../batches';
 import type {Part, Photo} from '../datasets';
 import type {Experiment} from '../experiments';
 import {thumbnail} from '../pictures';
@@ -20,15 +20,12 @@ export async function augmentedBatch(
   photos: readonly Photo[],
   {preprocessing, augmentation, seed, classes}: Experiment,
 ): Promise<PngImage | null> {
-  const stream = batches(photos, {
+  const batch = await firstBatch(photos, {
     preprocessing,
     view: () => ({augmentation, seed}),
     batchSize: count,
     order: {shuffle: seed},
-    ahead: 1,
   });
-  const {value: batch} = await stream.next();
-  await stream.return();
   if (!batch) return null;
   const images = batchValues(batch);
   const thumbnails = batch.items.map((_, index) =>

@@ -5,18 +5,18 @@ import {torchvision} from './published';
 
 const growth = 32;
 
-/** What a dense block has come to: all channels but the newest, and these. */
-type Grown = {joined: Value; grown: Value};
+/** What a dense block has come to: all channels but the newest, and these; before its first layer there are none. */
+type Grown = {joined: Value; grown?: Value};
 
 /** Joins the newest channels to the others before a batch normalisation with ReLU; the first layer has nothing to join. */
-function normalise(net: Net, name: string, {joined, grown}: Partial<Grown> & {joined: Value}) {
+function normalise(net: Net, name: string, {joined, grown}: Grown) {
   const relu = {activation: 'relu' as const};
   if (grown) return net.joinedBatchNorm(name, [joined, grown], relu);
   return {joined, y: net.batchNorm(name, joined, relu)};
 }
 
 /** Batch normalisation, ReLU and convolution, twice: 1x1 to four times the growth, then 3x3. */
-function denseLayer(net: Net, name: string, x: Partial<Grown> & {joined: Value}): Grown {
+function denseLayer(net: Net, name: string, x: Grown): Grown {
   return net.block(() => {
     const {joined, y} = normalise(net, `${name}.norm1`, x);
     const narrow = {out: 4 * growth, kernel: 1, norm: `${name}.norm2`, activation: 'relu' as const};
@@ -47,7 +47,7 @@ function stages(blocks: number[]): Stage[] {
   const dense = blocks.map((layers, i): Stage => {
     const name = `denseblock${i + 1}`;
     const forward: Stage['forward'] = (net, x) => {
-      let block: Partial<Grown> & {joined: Value} = {joined: x};
+      let block: Grown = {joined: x};
       for (let j = 1; j <= layers; j++) block = denseLayer(net, `features.${name}.denselayer${j}`, block);
       const y = block.grown ? net.concat([block.joined, block.grown], 3) : block.joined;
       return i < blocks.length - 1

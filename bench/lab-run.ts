@@ -1,4 +1,5 @@
 /** One experiment of `bench -- lab` from start to end, as a user of the library writes it. Prints what the peer prints. */
+import {answer} from './child';
 import {everything, featureExtraction, lastStages, openWorkspace, runExperiment} from '../lib/experiments';
 import {peakMemory} from '../lib/engine';
 import {photoAugmentation} from '../lib/pictures';
@@ -42,10 +43,4 @@ async function run(request: LabRequest): Promise<Omit<LabOutcome, 'seconds'>> {
   };
 }
 
-run(JSON.parse(process.argv[2]) as LabRequest).then(
-  (outcome) => process.stdout.write(`${JSON.stringify(outcome)}\n`),
-  (error: Error) => {
-    console.error(error.message);
-    process.exitCode = 1;
-  },
-);
+answer(run);

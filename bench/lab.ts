@@ -3,17 +3,16 @@
  * to its end, in turns. PyTorch's side is a script that LAB_PEER names; `peerArguments` shows what it is told, `LabOutcome`
  * what it prints as JSON. Usage: npm run bench -- lab [NAME...]
  */
-import {execFile} from 'node:child_process';
 import {existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {extname, join} from 'node:path';
-import {promisify} from 'node:util';
 import {findArchitecture, pretrainedWeights} from '../lib/backbones';
 import {openCheckpoint, writeSafetensors} from '../lib/checkpoints';
 import {photosPerClass} from '../lib/datasets';
 import {engineReport} from '../lib/engine';
 import {LabError} from '../lib/errors';
 import {openWorkspace} from '../lib/experiments';
+import {answerOf, answerTo} from './child';
 import {
   type LabComparison,
   type LabOutcome,
@@ -76,7 +75,9 @@ export async function lab(names: string[], planned: readonly LabPlan[] = plans):
               backbone: network,
               mode,
             };
-            const theirs = await timed(torchPython(), [script, ...peerArguments(options, precision)]);
+            const theirs = await timed(() =>
+              answerOf(torchPython(), [script, ...peerArguments(options, precision)]),
+            );
             comparisons.push({network, settings, size, mode, precision, photos, ours, theirs});
             console.log(
               `${network.padEnd(22)} ${settings.regime.padEnd(11)} ${mode.padEnd(7)} ${precision} ` +
@@ -156,9 +157,7 @@ function runOurs(request: LabRequest, precision: Precision): Promise<LabOutcome>
     rmSync(join(request.home, 'models', folder), {recursive: true, force: true});
   }
   const script = join(__dirname, 'lab-run.ts');
-  return timed(process.execPath, ['--import', 'tsx', script, JSON.stringify(request)], {
-    LAB_PRECISION: precision,
-  });
+  return timed(() => answerTo(script, request, {LAB_PRECISION: precision}));
 }
 
 const commonArguments = ({regime, epochs}: LabSettings) => {
@@ -171,22 +170,11 @@ function peerArguments(options: Record<string, string | number>, precision: Prec
   return precision === 'bfloat16' ? [...flags, '--bf16'] : flags;
 }
 
-/** Runs a command to its end: the last line of its output, and the seconds that it took altogether. */
-async function timed(
-  command: string,
-  args: string[],
-  environment: NodeJS.ProcessEnv = {},
-): Promise<LabOutcome> {
-  const env = {...process.env, ...environment};
+/** What a side answers, and the seconds that it took altogether. */
+async function timed(side: () => Promise<Omit<LabOutcome, 'seconds'>>): Promise<LabOutcome> {
   const began = performance.now();
-  try {
-    const {stdout} = await promisify(execFile)(command, args, {env, maxBuffer: 2 ** 26});
-    const seconds = (performance.now() - began) / 1000;
-    return {...(JSON.parse(stdout.trim().split('\n').at(-1)!) as LabOutcome), seconds};
-  } catch (error) {
-    const {stderr = '', message} = error as Error & {stderr?: string};
-    throw new LabError(`${command} ${args.join(' ')} failed: ${stderr.trim().split('\n').at(-1) || message}`);
-  }
+  const outcome = await side();
+  return {...outcome, seconds: (performance.now() - began) / 1000};
 }
 
 const explanation = (version: string): string =>

@@ -2,6 +2,7 @@
  * One lab on a folder of CIFAR's records, from opening it to the tested runs: frozen features with a head on them, then a
  * small network that trains on the pictures. Prints a JSON line: seconds and peak memory after each step.
  */
+import {answer} from './child';
 import {everything, featureExtraction, openWorkspace, runExperiment} from '../lib/experiments';
 import {network} from '../lib/backbones';
 import {peakMemory, tf} from '../lib/engine';
@@ -78,10 +79,4 @@ async function run({dataset, home, epochs}: ScaleRequest): Promise<ScaleReport> 
   return {pictures: workspace.dataset.photos.length, steps, epochs: states};
 }
 
-run(JSON.parse(process.argv[2]) as ScaleRequest).then(
-  (report) => process.stdout.write(`${JSON.stringify(report)}\n`),
-  (error: Error) => {
-    console.error(error.message);
-    process.exitCode = 1;
-  },
-);
+answer(run);

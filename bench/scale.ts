@@ -2,14 +2,13 @@
  * Time and memory of a lab over the number of its pictures, each in a process of its own, on records of CIFAR-10; then over
  * many epochs on frozen features. Usage: npm run bench -- scale [PICTURES...]
  */
-import {execFile} from 'node:child_process';
 import {copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {promisify} from 'node:util';
 import {catalogued, openDataset} from '../lib/datasets';
 import {LabError} from '../lib/errors';
 import {recordPixels} from '../lib/pictures';
+import {answerTo} from './child';
 import {writeSection} from './results';
 import {epochsTable, scaleTable} from './scale-tables';
 import type {ScaleReport, ScaleRequest} from './scale-run';
@@ -41,9 +40,7 @@ async function measure(pictures: number, epochs: number): Promise<ScaleReport> {
     const dataset = join(folder, 'pictures');
     cutRecords(join(project, 'data', 'cifar10', 'records'), dataset, pictures);
     const request: ScaleRequest = {dataset, home: join(folder, 'home'), epochs};
-    const args = ['--import', 'tsx', join(__dirname, 'scale-run.ts'), JSON.stringify(request)];
-    const {stdout} = await promisify(execFile)(process.execPath, args, {maxBuffer: 2 ** 26});
-    return JSON.parse(stdout.trim().split('\n').at(-1)!) as ScaleReport;
+    return await answerTo<ScaleReport>(join(__dirname, 'scale-run.ts'), request);
   } finally {
     rmSync(folder, {recursive: true});
   }

@@ -1,7 +1,5 @@
 /** Checkpoints of the user's own: names with prefixes, heads of other names, other architectures, wrong numbers. */
 import assert from 'node:assert/strict';
-import {mkdtempSync, rmSync} from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {test, type TestContext} from 'node:test';
 
@@ -16,6 +14,7 @@ import {
 } from '../../lib/backbones';
 import {type NamedValues, writeSafetensors} from '../../lib/checkpoints';
 import {tf} from '../../lib/engine';
+import {temporaryFolder} from '../ending';
 
 const architecture = findArchitecture('squeezenet1_1');
 const [weight] = architecture.parameters().keys();
@@ -42,8 +41,7 @@ const prefixed = (prefix: string, tensors: NamedValues[]) =>
   tensors.map((each) => ({...each, name: prefix + each.name}));
 
 function write(t: TestContext, tensors: NamedValues[]): string {
-  const folder = mkdtempSync(join(tmpdir(), 'loading-'));
-  t.after(() => rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'loading-');
   const file = join(folder, 'own.safetensors');
   writeSafetensors(file, tensors);
   return file;

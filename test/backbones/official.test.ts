@@ -8,16 +8,8 @@ import {Backbone, findArchitecture, type ParameterSpec, withHeadOn} from '../../
 import {formulaTensor, openCheckpoint} from '../../lib/checkpoints';
 import {tf} from '../../lib/engine';
 import {WholeNetwork} from '../../lib/heads';
-import {
-  legacyFile,
-  op,
-  pickle,
-  storage,
-  temporaryFolder,
-  tensor,
-  writePieces,
-  zipFile,
-} from '../checkpoints/crafted';
+import {legacyFile, op, pickle, storage, tensor, writePieces, zipFile} from '../checkpoints/crafted';
+import {temporaryFolder} from '../ending';
 
 interface Fixture {
   salt: string;

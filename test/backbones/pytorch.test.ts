@@ -1,7 +1,6 @@
 /** Every architecture against what PyTorch computes (fixtures/make.py), forward and backward. */
 import assert from 'node:assert/strict';
-import {mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'node:test';
 import {Backbone, findArchitecture, pretrainedWeights} from '../../lib/backbones';
@@ -13,6 +12,7 @@ import {unzip} from '../../lib/datasets';
 import {gradients, inDoublePrecision, tf, type Tensor} from '../../lib/engine';
 import {WholeNetwork} from '../../lib/heads';
 import {crossEntropy} from '../../lib/training';
+import {temporaryFolder} from '../ending';
 
 /** L2 norm of a gradient, and its dot product with a probe. */
 type Fingerprint = [norm: number, probe: number];
@@ -140,8 +140,7 @@ async function pretrained(name: string, folder: string): Promise<Backbone> {
 }
 
 test('pretrained weights give the features that they give in PyTorch', {skip: needsMirror}, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'weights-'));
-  t.after(() => rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'weights-');
   for (const [name, {size, features}] of Object.entries(expected.pretrained)) {
     const backbone = await pretrained(name, folder);
     const x = formulaPhotos([2, 3, size, size], expected.salt);
@@ -164,8 +163,7 @@ async function dogPhotos(folder: string): Promise<BatchItem[]> {
 }
 
 test('DeiT-Tiny sees dogs in photos of dogs', {skip: needsMirror}, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'dogs-'));
-  t.after(() => rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'dogs-');
   const architecture = findArchitecture('deit_tiny_patch16_224');
   const {path} = await pretrainedWeights(architecture, {folder});
   const backbone = Backbone.load(architecture, path, {extent: 'whole'});

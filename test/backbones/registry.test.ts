@@ -1,7 +1,5 @@
 /** One harness over the whole registry: what every backbone must do, whatever its architecture. */
 import assert from 'node:assert/strict';
-import {mkdtempSync, rmSync} from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'node:test';
 import {
@@ -17,6 +15,7 @@ import {LabError} from '../../lib/errors';
 import {Classifier, Head} from '../../lib/heads';
 import {fnv1a, mulberry32} from '../../lib/random';
 import {sgd, Stepper} from '../../lib/training';
+import {temporaryFolder} from '../ending';
 
 const classes = 3;
 const labels = Int32Array.from([0, 2]);
@@ -118,7 +117,7 @@ for (const name of architectureNames) {
     });
   });
 
-  test(`${name}: a new head; frozen stages stand still to the bit, the others move; saved and loaded it is the same`, () => {
+  test(`${name}: a new head; frozen stages stand still to the bit, the others move; saved and loaded it is the same`, (t) => {
     withoutLeaks(() => {
       const frozen = stages.length - Math.min(2, stages.length - 1);
       const head = () => new Head(architecture.featureShape, classes, {dropout: 0.1}, 1);
@@ -143,19 +142,14 @@ for (const name of architectureNames) {
           assert.ok(moved, `${tensor} is not frozen and stands still`);
       }
 
-      const folder = mkdtempSync(join(tmpdir(), 'registry-'));
-      const file = join(folder, 'classifier.safetensors');
+      const file = join(temporaryFolder(t), 'classifier.safetensors');
       const other = new Classifier(made(name), head(), frozen);
-      try {
-        writeSafetensors(file, classifier.state());
-        const checkpoint = openCheckpoint(file);
-        other.restore(
-          [...checkpoint.tensors.values()].map((tensor) => ({name: tensor.name, values: tensor.values()})),
-        );
-        checkpoint.close();
-      } finally {
-        rmSync(folder, {recursive: true});
-      }
+      writeSafetensors(file, classifier.state());
+      const checkpoint = openCheckpoint(file);
+      other.restore(
+        [...checkpoint.tensors.values()].map((tensor) => ({name: tensor.name, values: tensor.values()})),
+      );
+      checkpoint.close();
       const logits = [classifier, other].map((each) => {
         const inference = each.forInference();
         const output = inference.logits(map);

@@ -14,10 +14,11 @@ import {
 } from '../../lib/batches';
 import {LabError} from '../../lib/errors';
 import {type View, imagenet, photoAugmentation, PhotoFile} from '../../lib/pictures';
-import {draw, temporaryFolder, texture} from '../pictures/photos';
+import {temporaryFolder, wholeFile} from '../ending';
+import {draw, texture} from '../pictures/photos';
 import {seen} from '../pictures/seen';
 
-const folder = temporaryFolder();
+const folder = temporaryFolder(wholeFile);
 const preprocessing = imagenet({resize: 36, crop: 32});
 const augmentation = photoAugmentation();
 const items: BatchItem[] = Array.from({length: 23}, (_, i) => ({

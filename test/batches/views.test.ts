@@ -14,11 +14,12 @@ import {
   type View,
 } from '../../lib/pictures';
 import {axisResampling} from '../../lib/pictures/resample';
+import {temporaryFolder, wholeFile} from '../ending';
 import {withoutLeaks} from '../engine/compare';
-import {draw, temporaryFolder, texture} from '../pictures/photos';
+import {draw, texture} from '../pictures/photos';
 
 const skip = engineReport().device === 'CPU' ? false : "this project's kernels run on the CPU";
-const folder = temporaryFolder();
+const folder = temporaryFolder(wholeFile);
 const sizes = [
   [90, 60],
   [40, 120],

@@ -1,8 +1,5 @@
 /** Checkpoint files made by hand: pickles opcode by opcode, and the three formats around them. */
 import * as fs from 'node:fs';
-import * as os from 'node:os';
-import * as path from 'node:path';
-import type {TestContext} from 'node:test';
 
 /** Bytes, or a number of zero bytes that take no room on the disk. */
 export type Piece = Uint8Array | number;
@@ -17,13 +14,6 @@ export function writePieces(file: string, pieces: Piece[]): string {
   fs.ftruncateSync(descriptor, position);
   fs.closeSync(descriptor);
   return file;
-}
-
-/** A folder that goes when the test ends. */
-export function temporaryFolder(t: TestContext): string {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'checkpoints-'));
-  t.after(() => fs.rmSync(folder, {recursive: true, force: true}));
-  return folder;
 }
 
 const lengthOf = (piece: Piece) => (typeof piece === 'number' ? piece : piece.length);

@@ -1,14 +1,13 @@
 /** What tells a checkpoint's weights from others, wherever it lies. */
 import assert from 'node:assert/strict';
-import {copyFileSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {copyFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {after, test} from 'node:test';
+import {test} from 'node:test';
 import {checkpointDigest, writeSafetensors} from '../../lib/checkpoints';
 import {sha256File} from '../../lib/downloads';
+import {temporaryFolder, wholeFile} from '../ending';
 
-const folder = mkdtempSync(join(tmpdir(), 'digest-'));
-after(() => rmSync(folder, {recursive: true}));
+const folder = temporaryFolder(wholeFile, 'digest-');
 
 const path = (name: string) => join(folder, name);
 const write = (name: string, value: number) =>

@@ -5,7 +5,8 @@ import {test} from 'node:test';
 import {gzipSync} from 'node:zlib';
 
 import {openCheckpoint} from '../../lib/checkpoints';
-import {legacyFile, op, pickle, temporaryFolder, writePieces, zipFile, type Piece} from './crafted';
+import {temporaryFolder} from '../ending';
+import {legacyFile, op, pickle, writePieces, zipFile, type Piece} from './crafted';
 
 const zip = (...names: string[]) => zipFile(names.map((name) => ({name, data: Buffer.from('x')})));
 const bytes = (latin1: string): Piece[] => [Buffer.from(latin1, 'latin1')];

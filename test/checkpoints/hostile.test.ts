@@ -7,7 +7,7 @@ import {test} from 'node:test';
 import {openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
 import {LabError} from '../../lib/errors';
 import {mulberry32} from '../../lib/random';
-import {temporaryFolder} from './crafted';
+import {temporaryFolder} from '../ending';
 
 const fixtures = path.join(__dirname, 'fixtures');
 

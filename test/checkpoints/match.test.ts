@@ -3,7 +3,8 @@ import * as path from 'node:path';
 import {test, type TestContext} from 'node:test';
 
 import {matchTensors, openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
-import {safetensorsFile, temporaryFolder, writePieces} from './crafted';
+import {atEnd, temporaryFolder} from '../ending';
+import {safetensorsFile, writePieces} from './crafted';
 
 function checkpointWith(t: TestContext, shapes: Record<string, number[]>) {
   const file = path.join(temporaryFolder(t), 'weights.safetensors');
@@ -17,7 +18,7 @@ function checkpointWith(t: TestContext, shapes: Record<string, number[]>) {
     sizes.map(({name, shape, size}) => ({name, shape, values: new Float32Array(size)})),
   );
   const checkpoint = openCheckpoint(file);
-  t.after(() => checkpoint.close());
+  atEnd(t, () => checkpoint.close());
   return checkpoint;
 }
 
@@ -34,7 +35,7 @@ test('tensors that fit are accepted', (t) => {
 
 test('counters and index tables are no unexpected weights', (t) => {
   const checkpoint = openCheckpoint(path.join(__dirname, 'fixtures', 'legacy-protocol4.pth'));
-  t.after(() => checkpoint.close());
+  atEnd(t, () => checkpoint.close());
   const floats = [...checkpoint.tensors.values()].filter(({dtype}) => dtype.includes('float'));
   matchTensors(checkpoint, new Map(floats.map(({name, shape}) => [name, shape])));
   assert.ok(checkpoint.tensors.has('num_batches_tracked'));
@@ -61,7 +62,7 @@ test('integers in place of weights are refused, unexpected ones passed over', (t
   );
   const file = writePieces(path.join(temporaryFolder(t), 'quantised.safetensors'), safetensorsFile(header));
   const checkpoint = openCheckpoint(file);
-  t.after(() => checkpoint.close());
+  atEnd(t, () => checkpoint.close());
   matchTensors(checkpoint, new Map());
   const expected = new Map([...checkpoint.tensors.values()].map(({name, shape}) => [name, shape]));
   assert.throws(

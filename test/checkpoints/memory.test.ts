@@ -3,6 +3,7 @@ import {execFile} from 'node:child_process';
 import * as path from 'node:path';
 import {test} from 'node:test';
 import {promisify} from 'node:util';
+import {temporaryFolder} from '../ending';
 
 import {
   legacyFile,
@@ -10,7 +11,6 @@ import {
   pickle,
   safetensorsFile,
   storage,
-  temporaryFolder,
   tensor,
   writePieces,
   zipFile,

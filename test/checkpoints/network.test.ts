@@ -5,7 +5,8 @@ import {test, type TestContext} from 'node:test';
 
 import {findNetwork, matchTensors, openCheckpoint} from '../../lib/checkpoints';
 import {LabError} from '../../lib/errors';
-import {op, pickle, storage, temporaryFolder, tensor, writePieces, zipFile} from './crafted';
+import {atEnd, temporaryFolder} from '../ending';
+import {op, pickle, storage, tensor, writePieces, zipFile} from './crafted';
 
 /** What a .pth file holds: a tensor by its shape, a dictionary, or a number. */
 type Saved = number[] | {[name: string]: Saved} | number;
@@ -34,7 +35,7 @@ function pth(t: TestContext, saved: Saved): string {
 
 function found(t: TestContext, file: string, ignore?: (name: string) => boolean) {
   const checkpoint = openCheckpoint(file);
-  t.after(() => checkpoint.close());
+  atEnd(t, () => checkpoint.close());
   const network = findNetwork(checkpoint, expected, {ignore});
   matchTensors(network, expected, {ignore});
   return network;

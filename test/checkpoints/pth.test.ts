@@ -5,17 +5,8 @@ import {test} from 'node:test';
 
 import {openCheckpoint, type Checkpoint} from '../../lib/checkpoints';
 import {LabError} from '../../lib/errors';
-import {
-  legacyFile,
-  op,
-  pickle,
-  storage,
-  temporaryFolder,
-  tensor,
-  writePieces,
-  zipFile,
-  type Piece,
-} from './crafted';
+import {temporaryFolder} from '../ending';
+import {legacyFile, op, pickle, storage, tensor, writePieces, zipFile, type Piece} from './crafted';
 
 type Expected = Record<string, {dtype: string; shape: number[]; values: number[]}>;
 

@@ -9,8 +9,8 @@ import {gunzipSync, gzipSync} from 'node:zlib';
 import {findNetwork, matchTensors, openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
 import {unzip} from '../../lib/datasets';
 import {zip} from '../datasets/zip-writer';
+import {temporaryFolder} from '../ending';
 import {remedyIn} from '../told';
-import {temporaryFolder} from './crafted';
 
 const values = Float32Array.of(1, 2);
 const weights = (prefix = '') => [{name: `${prefix}layer.weight`, shape: [2], values}];

@@ -5,7 +5,8 @@ import {test} from 'node:test';
 
 import {openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
 import {LabError} from '../../lib/errors';
-import {safetensorsFile, temporaryFolder, writePieces, type Piece} from './crafted';
+import {atEnd, temporaryFolder} from '../ending';
+import {safetensorsFile, writePieces, type Piece} from './crafted';
 
 test('what is written is read back: values, shapes, order and metadata', (t) => {
   const file = path.join(temporaryFolder(t), 'new', 'weights.safetensors');
@@ -20,7 +21,7 @@ test('what is written is read back: values, shapes, order and metadata', (t) => 
   writeSafetensors(file, tensors, {run: 'größe'});
 
   const checkpoint = openCheckpoint(file);
-  t.after(() => checkpoint.close());
+  atEnd(t, () => checkpoint.close());
   assert.deepEqual(
     [...checkpoint.tensors.keys()],
     tensors.map(({name}) => name),
@@ -110,7 +111,7 @@ test('a float16 tensor longer than the reading window is converted whole, in wel
   const header = {x: {dtype: 'F16', shape: [count], data_offsets: [0, 2 * count]}};
   const pieces = safetensorsFile(header, new Uint8Array(bits.buffer));
   const checkpoint = openCheckpoint(writePieces(path.join(temporaryFolder(t), 'half'), pieces));
-  t.after(() => checkpoint.close());
+  atEnd(t, () => checkpoint.close());
   const start = performance.now();
   const values = checkpoint.tensors.get('x')!.values();
   assert.ok(performance.now() - start < 1000);

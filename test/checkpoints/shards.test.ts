@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import {test, type TestContext} from 'node:test';
 
 import {openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
-import {temporaryFolder} from './crafted';
+import {temporaryFolder} from '../ending';
 
 const shards = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
 const index = 'model.safetensors.index.json';

@@ -14,6 +14,7 @@ import {
 } from '../../lib/collecting';
 import {openDataset} from '../../lib/datasets';
 import {LockHeld} from '../../lib/storage';
+import {atEnd} from '../ending';
 import {manifestOf, newFolder, photosIn, quick, withKey} from './folder';
 import {jpegOf, photosFrom, pictureOf, servePhotos} from './server';
 
@@ -200,7 +201,7 @@ for (const [what, changes, message] of [
 
 test('nothing is asked while LAB_OFFLINE is set', async (t) => {
   process.env.LAB_OFFLINE = '1';
-  t.after(() => delete process.env.LAB_OFFLINE);
+  atEnd(t, () => delete process.env.LAB_OFFLINE);
   const options = {...quick, folder: newFolder(t), classes: {cats: theCatApi}, perClass: 1};
   await assert.rejects(collectPhotos(options), /LAB_OFFLINE is set\. Unset it, or open a set/);
 });

@@ -10,6 +10,7 @@ import test, {type TestContext} from 'node:test';
 import {collectPhotos, type CollectOptions, manifestName} from '../../lib/collecting';
 import {LabError} from '../../lib/errors';
 import {serve} from '../downloads/server';
+import {atEnd} from '../ending';
 import {newFolder, photosIn, quick, withKey} from './folder';
 import {type Answering, jpegOf, keyVariable, type Listed, photosFrom, servePhotos} from './server';
 
@@ -114,7 +115,7 @@ test('no redirect takes the key along, and none that holds it is followed', asyn
     if (request.url === '/photo') response.end(photo);
     else response.end(JSON.stringify([{id: 1, url: `${other.url}/photo`}]));
   });
-  t.after(other.close);
+  atEnd(t, other.close);
   const elsewhere = status(302, {location: `${other.url}/list`});
   const {result, server} = await collectFrom(t, {search: elsewhere}, {perClass: 1});
   assert.ok('photos' in result && result.photos.length === 1);
@@ -236,7 +237,7 @@ test('single photos that fail are listed and left out, and what may pass is aske
   const page = status(200, {'content-type': 'text/html'}, '<!DOCTYPE html><html>gone</html>');
   const goodOnes = await photosFrom(840, 2);
   const elsewhere = await serve((_, response) => response.end(goodOnes[1].content));
-  t.after(elsewhere.close);
+  atEnd(t, elsewhere.close);
   const jpeg = await jpegOf(850, 200);
   const large = (_: IncomingMessage, response: ServerResponse) => {
     response.writeHead(200, {'content-length': 10_000_000});
@@ -339,15 +340,15 @@ test('a redirect from https to http is not followed', async (t) => {
   ];
   if (spawnSync('openssl', [...made, ...subject]).status !== 0) return t.skip('needs openssl');
   process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; // this certificate is nobody's
-  t.after(() => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED);
+  atEnd(t, () => delete process.env.NODE_TLS_REJECT_UNAUTHORIZED);
   const plain = await serve((_, response) => response.end('[]'));
-  t.after(plain.close);
+  atEnd(t, plain.close);
   const options = {key: fs.readFileSync(key), cert: fs.readFileSync(certificate)};
   const secure = createServer(options, (_, response) => {
     response.writeHead(302, {location: `${plain.url}/list`}).end();
   });
   await new Promise<void>((ready) => secure.listen(0, '127.0.0.1', ready));
-  t.after(() => secure.close());
+  atEnd(t, () => secure.close());
   const {port} = secure.address() as AddressInfo;
   withKey(t, 'secret');
   const api = {title: 'TestAPI', address: `https://127.0.0.1:${port}`, keyVariable};

@@ -1,9 +1,9 @@
 /** Collecting into a folder that a test looks at. */
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type {TestContext} from 'node:test';
 import {type CollectedPhoto, type CollectOptions, manifestName} from '../../lib/collecting';
+import {atEnd, temporaryFolder} from '../ending';
 import {keyVariable} from './server';
 
 /** No waiting, but for the slowest machine. */
@@ -14,17 +14,13 @@ export const quick: Partial<CollectOptions> = {
   timeLimit: 30_000,
 };
 
-export function newFolder(t: TestContext): string {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-collect-'));
-  t.after(() => fs.rmSync(folder, {recursive: true}));
-  return folder;
-}
+export const newFolder = (t: TestContext) => temporaryFolder(t, 'lab-collect-');
 
 /** Sets the key until the test ends; none when undefined. */
 export function withKey(t: TestContext, key: string | undefined): void {
   if (key === undefined) delete process.env[keyVariable];
   else process.env[keyVariable] = key;
-  t.after(() => delete process.env[keyVariable]);
+  atEnd(t, () => delete process.env[keyVariable]);
 }
 
 /** The manifest's lines of photos; `torn` where the last line may be cut off. */

@@ -1,12 +1,12 @@
 /** A kernel killed while it collects, a disk that fills up, a manifest that others have had their hands on. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'node:test';
 import {setTimeout} from 'node:timers/promises';
 import {collectPhotos, manifestName} from '../../lib/collecting';
 import {mulberry32} from '../../lib/random';
+import {temporaryFolder} from '../ending';
 import {inMountNamespace, startOther} from '../processes';
 import {manifestOf, newFolder, photosIn, quick} from './folder';
 import {photosFrom, servePhotos} from './server';
@@ -73,8 +73,7 @@ test('killed before and after a line was written: the photo takes its place, or 
 });
 
 test('a disk that fills up is told in words, and what came before is kept', (t) => {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-full-'));
-  t.after(() => fs.rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab-full-');
   const mount = 'mount -t tmpfs -o size=256k none "$1"';
   if (inMountNamespace(mount, folder).status !== 0) return t.skip('needs the right to mount a tmpfs');
 

@@ -4,6 +4,7 @@ import sharp, {type Sharp} from 'sharp';
 import type {PhotoApi} from '../../lib/collecting';
 import {mulberry32} from '../../lib/random';
 import {serve} from '../downloads/server';
+import {atEnd, type Ending} from '../ending';
 
 /** What is asked of a host, as it came. */
 export interface Asked {
@@ -46,11 +47,7 @@ export interface PhotoServer {
 /** The environment's variable that the tests' keys stand in. */
 export const keyVariable = 'TEST_PHOTO_API_KEY';
 
-interface Test {
-  after: (action: () => Promise<void>) => void;
-}
-
-export async function servePhotos(t: Test, options: ServerOptions): Promise<PhotoServer> {
+export async function servePhotos(t: Ending, options: ServerOptions): Promise<PhotoServer> {
   const {photos, key, perPage = 100, search} = options;
   const [searches, fetches]: [Asked[], Asked[]] = [[], []];
   let [open, most] = [0, 0];
@@ -87,8 +84,8 @@ export async function servePhotos(t: Test, options: ServerOptions): Promise<Phot
     });
     response.writeHead(200, {'content-type': 'application/json'}).end(JSON.stringify(entries));
   });
-  t.after(server.close);
-  t.after(host.close);
+  atEnd(t, server.close);
+  atEnd(t, host.close);
   const api = {title: 'TestAPI', address: server.url, keyVariable, keysFrom: 'https://example.org/keys'};
   return {api, searches, fetches, most: () => most};
 }

@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
-import {access, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {access, readdir, readFile, writeFile} from 'node:fs/promises';
 import * as path from 'node:path';
-import {after, before, describe, test} from 'node:test';
+import {describe, test} from 'node:test';
 
 import {unzip} from '../../lib/datasets';
 import {crc32} from '../../lib/datasets/crc32';
+import {temporaryFolder, wholeFile} from '../ending';
 import {zip, type ZipEntry} from './zip-writer';
 
-let root = '';
+const root = temporaryFolder(wholeFile, 'archives ');
 let count = 0;
-before(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'archives '));
-});
-after(() => rm(root, {recursive: true}));
 
 /** Writes the archive into a folder of its own and unpacks it to `out` beside it. */
 async function unpack(bytes: Buffer, options: Parameters<typeof unzip>[2] = {}): Promise<string> {

@@ -1,21 +1,16 @@
 /** The cats and dogs by name, from each of their archives: the parts of the official one are put together. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {mkdtemp, rm} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
 import * as path from 'node:path';
-import {after, before, test} from 'node:test';
+import {test} from 'node:test';
 import {catalogued, type Dataset, openDataset, partNames, splitPhotos, verifySplit} from '../../lib/datasets';
 import {jpegOf} from '../collecting/server';
 import {serve} from '../downloads/server';
+import {atEnd, temporaryFolder, wholeFile} from '../ending';
 import {zip} from './zip-writer';
 
 const [ofMirror, official] = catalogued('cats-dogs')!.archives;
-let root = '';
-before(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'cats-dogs-'));
-});
-after(() => rm(root, {recursive: true}));
+const root = temporaryFolder(wholeFile, 'cats-dogs-');
 
 /** `folders` of an archive with `count` photos each. */
 async function archive(folders: string[], count: number): Promise<Buffer> {
@@ -47,10 +42,10 @@ test('the official archive: training and validation put together, and three part
     20,
   );
   const server = await serve((_, response) => response.end(bytes));
-  t.after(server.close);
+  atEnd(t, server.close);
   const {addresses} = official;
   Object.assign(official, {addresses: [`${server.url}/${official.file}`]});
-  t.after(() => Object.assign(official, {addresses}));
+  atEnd(t, () => Object.assign(official, {addresses}));
 
   const dataset = await openDataset('cats-dogs', {dataFolder: path.join(root, 'official'), mirror: ''});
   assert.deepEqual([dataset.classes, dataset.photos.length], [['cats', 'dogs'], 80]);

@@ -1,23 +1,22 @@
 import assert from 'node:assert/strict';
 import {existsSync} from 'node:fs';
-import {mkdir, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {mkdir, mkdtemp, readdir, readFile, writeFile} from 'node:fs/promises';
 import * as path from 'node:path';
-import {after, before, test} from 'node:test';
+import {before, test} from 'node:test';
 import {openDataset, storedSplit} from '../../lib/datasets';
 import {catalogue, catalogued} from '../../lib/datasets/catalogue';
 import {unpackRecords} from '../../lib/datasets/cifar';
 import {openStandIn} from '../../lib/datasets/open';
 import {scanRecords} from '../../lib/datasets/records';
+import {temporaryFolder, wholeFile} from '../ending';
 import {recordsArchive, sheetsArchive} from './cifar';
 
 const layout = catalogued('cifar10')!.records!;
 const options = {title: 'CIFAR-10', layout};
-let root = '';
+const root = temporaryFolder(wholeFile, 'cifar ');
 let dataFolder = '';
 
 before(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'cifar '));
   dataFolder = path.join(root, 'data');
   await mkdir(path.join(dataFolder, 'cifar10'), {recursive: true});
   await unpackRecords(await recordsArchive(root), path.join(dataFolder, 'cifar10', 'records'), {
@@ -25,7 +24,6 @@ before(async () => {
     form: 'records',
   });
 });
-after(() => rm(root, {recursive: true}));
 
 test('both archives give the same files of records', async () => {
   const to = path.join(root, 'from sheets');

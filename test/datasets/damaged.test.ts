@@ -1,7 +1,6 @@
 /** What the scan accepts, training decodes: files of many codecs, damaged in many places. */
 import assert from 'node:assert/strict';
-import {mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {mkdir, writeFile} from 'node:fs/promises';
 import * as path from 'node:path';
 import test from 'node:test';
 import sharp, {type Sharp} from 'sharp';
@@ -10,6 +9,7 @@ import {scanFolder} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
 import {decodeView, imagenet, photoAugmentation} from '../../lib/pictures';
 import {mulberry32} from '../../lib/random';
+import {temporaryFolder} from '../ending';
 import {bitmap, pixelMap} from '../pictures/odd-files';
 
 const size = {width: 100, height: 85};
@@ -43,8 +43,7 @@ function damaged(bytes: Buffer, kind: number, share: number): Buffer {
 }
 
 test('every damaged file that passes the scan is decoded in every view', async (t) => {
-  const root = await mkdtemp(path.join(tmpdir(), 'damaged '));
-  t.after(() => rm(root, {recursive: true}));
+  const root = temporaryFolder(t, 'damaged ');
   const drawing = sharp(await renderDrawing('metal', 3)).resize({...size, fit: 'fill'});
   const rgb = await drawing.clone().raw().toBuffer();
   const files: [string, Buffer][] = [

@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import {mkdtemp, rm} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
-import * as path from 'node:path';
 import {test} from 'node:test';
 
 import {
@@ -12,11 +9,11 @@ import {
   splitPhotos,
   verifySplit,
 } from '../../lib/datasets';
+import {temporaryFolder} from '../ending';
 
 test('the real garbage photos: all read, three under two labels, split without leaks', async (t) => {
   if (!process.env.LAB_MIRROR) return t.skip('LAB_MIRROR names no mirror with datasets/dataset-resized.zip');
-  const dataFolder = await mkdtemp(path.join(tmpdir(), 'garbage-'));
-  t.after(() => rm(dataFolder, {recursive: true}));
+  const dataFolder = temporaryFolder(t, 'garbage-');
   const dataset = await openDataset('garbage', {dataFolder});
   const perClass = dataset.classes.map(
     (_, label) => dataset.photos.filter((photo) => photo.label === label).length,
@@ -60,8 +57,7 @@ test('the real garbage photos: all read, three under two labels, split without l
 test('CIFAR-100 and the ants and bees of a mirror: as their authors split them', async (t) => {
   const mirror = process.env.LAB_MIRROR;
   if (!mirror) return t.skip('LAB_MIRROR names no mirror');
-  const dataFolder = await mkdtemp(path.join(tmpdir(), 'given-'));
-  t.after(() => rm(dataFolder, {recursive: true}));
+  const dataFolder = temporaryFolder(t, 'given-');
   const cifar = await openDataset('cifar100', {dataFolder});
   assert.deepEqual([cifar.classes.length, cifar.groups!.names.length], [100, 20]);
   assert.equal(cifar.groups!.names[cifar.groups!.ofClass[cifar.classes.indexOf('bee')]], 'insects');

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import {mkdtemp, readdir, readFile, rename, rm, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {mkdtemp, readdir, readFile, rename, writeFile} from 'node:fs/promises';
 import * as path from 'node:path';
-import {after, before, beforeEach, describe, test} from 'node:test';
+import {beforeEach, describe, test} from 'node:test';
 
 import {
   type Dataset,
@@ -16,12 +15,9 @@ import {
 } from '../../lib/datasets';
 import {PhotoFile} from '../../lib/pictures';
 import {mulberry32} from '../../lib/random';
+import {temporaryFolder, wholeFile} from '../ending';
 
-let root = '';
-before(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'growing '));
-});
-after(() => rm(root, {recursive: true}));
+const root = temporaryFolder(wholeFile, 'growing ');
 
 let folder = '';
 beforeEach(async () => {

@@ -3,9 +3,8 @@ import {createHash} from 'node:crypto';
 import {cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {createServer, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
-import {tmpdir} from 'node:os';
 import * as path from 'node:path';
-import {after, before, beforeEach, describe, test} from 'node:test';
+import {before, beforeEach, describe, test} from 'node:test';
 
 import {
   catalogue,
@@ -21,15 +20,15 @@ import {
 import {drawingSvg, renderDrawing} from '../../lib/datasets/drawings';
 import {LabError} from '../../lib/errors';
 import {mulberry32} from '../../lib/random';
+import {atEnd, temporaryFolder, wholeFile} from '../ending';
 import {zip, type ZipEntry} from './zip-writer';
 
 const {classes} = catalogue[0].folders!;
-let root = '';
+const root = temporaryFolder(wholeFile, 'data sets ');
 let options: OpenOptions;
 const pictures: ZipEntry[] = [];
 
 before(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'data sets '));
   for (const name of classes) {
     for (let i = 1; i <= 4; i++) {
       const content = await renderDrawing(name as 'glass', i);
@@ -37,7 +36,6 @@ before(async () => {
     }
   }
 });
-after(() => rm(root, {recursive: true}));
 beforeEach(async () => {
   options = {dataFolder: await mkdtemp(path.join(root, 'data-')), mirror: ''};
 });
@@ -96,7 +94,7 @@ describe('a data set of the catalogue', () => {
       else response.writeHead(404).end();
     });
     await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
-    t.after(() => server.close());
+    atEnd(t, () => server.close());
     const mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const reports: DatasetProgress[] = [];
     const dataset = await openDataset('garbage', {

@@ -1,28 +1,26 @@
 /** Each error about a folder or an archive of photos, met as a user would, and what it says done: the data set then opens. */
 import assert from 'node:assert/strict';
-import {cp, mkdir, mkdtemp, rename, rm, symlink, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {cp, mkdir, mkdtemp, rename, symlink, writeFile} from 'node:fs/promises';
 import * as path from 'node:path';
-import {after, before, describe, test} from 'node:test';
+import {before, describe, test} from 'node:test';
 import sharp from 'sharp';
 
 import {catalogue, type Dataset, openDataset, type OpenOptions, storedSplit, unzip} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
 import {LabError} from '../../lib/errors';
 import {decodeView, imagenet} from '../../lib/pictures';
+import {temporaryFolder, wholeFile} from '../ending';
 import {zip} from './zip-writer';
 
 const {classes: garbage} = catalogue[0].folders!;
 const drawn = new Map<string, Buffer>();
-let root = '';
+const root = temporaryFolder(wholeFile, 'remedies ');
 
 before(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'remedies '));
   for (const name of garbage) {
     for (let i = 1; i <= 6; i++) drawn.set(`${name}/${i}.jpg`, await renderDrawing(name as 'glass', i));
   }
 });
-after(() => rm(root, {recursive: true}));
 
 /** A folder of the user's, and where it is opened. */
 interface Case {

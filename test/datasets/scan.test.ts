@@ -1,21 +1,20 @@
 import assert from 'node:assert/strict';
 import {chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
 import * as path from 'node:path';
-import {after, before, beforeEach, describe, test} from 'node:test';
+import {before, beforeEach, describe, test} from 'node:test';
 import sharp, {type Sharp} from 'sharp';
 
 import {duplicateGroups, hashDistance, nearDuplicateBits, type Photo, scanFolder} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
 import {decodeView, imagenet} from '../../lib/pictures';
+import {temporaryFolder, wholeFile} from '../ending';
 import {bitmap, pixelMap} from '../pictures/odd-files';
 
-let root = '';
+const root = temporaryFolder(wholeFile, 'scans ');
 let sample = '';
 let folder = '';
 
 before(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'scans '));
   sample = path.join(root, 'sample');
   for (const name of ['glass', 'metal'] as const) {
     await mkdir(path.join(sample, name), {recursive: true});
@@ -24,7 +23,6 @@ before(async () => {
     }
   }
 });
-after(() => rm(root, {recursive: true}));
 
 /** A fresh copy of two classes of three photos each. */
 beforeEach(async () => {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import {createHash} from 'node:crypto';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type TestContext} from 'node:test';
 import {catalogue} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
+import {temporaryFolder} from '../ending';
 import {noNamespace, type Other, startOther} from '../processes';
 import {zip} from './zip-writer';
 
@@ -13,8 +13,7 @@ const opener = join(__dirname, 'fixtures', 'opener.ts');
 
 /** A mirror with an archive of the garbage classes. */
 async function newMirror(t: TestContext): Promise<{dataFolder: string; mirror: string}> {
-  const root = fs.mkdtempSync(join(tmpdir(), 'lab-together-'));
-  t.after(() => fs.rmSync(root, {recursive: true}));
+  const root = temporaryFolder(t, 'lab-together-');
   const pictures = catalogue[0].folders!.classes.flatMap((name) =>
     Array.from({length: 40}, (_, i) => ({name, i})),
   );

@@ -13,33 +13,29 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import {tmpdir} from 'node:os';
 import * as path from 'node:path';
-import {after, before, beforeEach, describe, test} from 'node:test';
+import {beforeEach, describe, test} from 'node:test';
 
 import {fetchFile, FileUnavailable, type DownloadProgress, type FileRequest} from '../../lib/downloads';
 import {LabError} from '../../lib/errors';
 import {mulberry32} from '../../lib/random';
+import {atEnd, temporaryFolder, wholeFile} from '../ending';
 import {sendFile, sendSome, serve, type TestServer} from './server';
 
 const random = mulberry32(1);
 const content = Buffer.from(Array.from({length: 300_000}, () => Math.floor(256 * random())));
 const sha256 = createHash('sha256').update(content).digest('hex');
 
-let root = '';
+const root = temporaryFolder(wholeFile, 'downloads ');
 let folder = '';
 let servers: TestServer[] = [];
 
-before(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'downloads '));
-});
-after(() => rm(root, {recursive: true}));
 beforeEach(async () => {
   await Promise.all(servers.map((server) => server.close()));
   servers = [];
   folder = await mkdtemp(path.join(root, 'case-'));
 });
-after(() => Promise.all(servers.map((server) => server.close())));
+atEnd(wholeFile, () => Promise.all(servers.map((server) => server.close())));
 
 async function started(...parameters: Parameters<typeof serve>): Promise<TestServer> {
   const server = await serve(...parameters);
@@ -289,7 +285,7 @@ describe('from a public address', () => {
 
   test('asks no public address where LAB_OFFLINE is set, but a mirror', async (t) => {
     process.env.LAB_OFFLINE = '1';
-    t.after(() => delete process.env.LAB_OFFLINE);
+    atEnd(t, () => delete process.env.LAB_OFFLINE);
     const server = await started((call, response) => sendFile(call, response, content));
     await assert.rejects(fetchFile(request({addresses: [server.url]})), (error: FileUnavailable) => {
       assert.deepEqual(error.tried, [{place: server.url, reason: 'not tried, because LAB_OFFLINE is set'}]);
@@ -427,7 +423,7 @@ describe('from a mirror', () => {
 
   test('a folder is named by LAB_MIRROR', async (t) => {
     const before = process.env.LAB_MIRROR;
-    t.after(() => {
+    atEnd(t, () => {
       if (before === undefined) delete process.env.LAB_MIRROR;
       else process.env.LAB_MIRROR = before;
     });

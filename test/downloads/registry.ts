@@ -1,6 +1,7 @@
 /** A server that answers pip and npm as the registries do, and the environment in which they ask it. */
 import {createHash} from 'node:crypto';
 import type {TestContext} from 'node:test';
+import {atEnd} from '../ending';
 import {serve, type TestServer} from './server';
 
 export interface Published {
@@ -48,7 +49,7 @@ export async function publish(
   };
   const before = Object.keys(settings).map((name) => [name, process.env[name]] as const);
   Object.assign(process.env, settings);
-  t.after(async () => {
+  atEnd(t, async () => {
     for (const [name, value] of before) {
       if (value === undefined) delete process.env[name];
       else process.env[name] = value;

@@ -1,12 +1,12 @@
 /** Each error about a download, met as a user would, and what it says done: the file is then there. */
 import assert from 'node:assert/strict';
 import {createHash} from 'node:crypto';
-import {mkdir, mkdtemp, readFile, rename, rm, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {mkdir, mkdtemp, readFile, rename, writeFile} from 'node:fs/promises';
 import * as path from 'node:path';
-import {after, before, type TestContext, test} from 'node:test';
+import {type TestContext, test} from 'node:test';
 
 import {fetchFile, type FileRequest} from '../../lib/downloads';
+import {atEnd, temporaryFolder, wholeFile} from '../ending';
 import {told} from '../told';
 import {sendFile, serve} from './server';
 
@@ -14,18 +14,14 @@ const good = Buffer.from('the content that is wanted');
 const other = Buffer.from('other content');
 const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-let root = '';
-before(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'remedies of downloads '));
-});
-after(() => rm(root, {recursive: true}));
+const root = temporaryFolder(wholeFile, 'remedies of downloads ');
 
 /** A request to a server whose content can be set, and what moves a file aside. */
 async function newCase(t: TestContext) {
   const home = await mkdtemp(path.join(root, 'case-'));
   const served = {content: good};
   const server = await serve((asked, response) => sendFile(asked, response, served.content));
-  t.after(() => server.close());
+  atEnd(t, () => server.close());
   const wanted: FileRequest = {
     name: 'The file',
     addresses: [server.url],

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import {createHash} from 'node:crypto';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type TestContext} from 'node:test';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {fetchFile, type FetchedFile} from '../../lib/downloads';
 import {mulberry32} from '../../lib/random';
+import {atEnd, temporaryFolder} from '../ending';
 import {noNamespace, type Other, startOther} from '../processes';
 import {sendFile, serve, type TestServer} from './server';
 
@@ -17,7 +17,7 @@ const sha256 = createHash('sha256').update(content).digest('hex');
 
 /** A server that takes a second and a half for the file, and a place for it. */
 async function newCase(t: TestContext): Promise<{server: TestServer; to: string}> {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-fetch-'));
+  const folder = temporaryFolder(t, 'lab-fetch-');
   const server = await serve((request, response) => {
     if (request.headers.range) return sendFile(request, response, content);
     response.writeHead(200, {etag: '"v1"', 'content-length': content.length});
@@ -29,10 +29,7 @@ async function newCase(t: TestContext): Promise<{server: TestServer; to: string}
       response.end();
     })();
   });
-  t.after(async () => {
-    await server.close();
-    fs.rmSync(folder, {recursive: true});
-  });
+  atEnd(t, server.close);
   return {server, to: join(folder, 'kept', 'file.bin')};
 }
 

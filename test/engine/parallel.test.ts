@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
-import {mkdtempSync, rmSync} from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import test from 'node:test';
 import {findCompiler} from '../../setup/compiler.mjs';
+import {temporaryFolder} from '../ending';
 
 const project = resolve(__dirname, '..', '..');
 
 test('what a thread of a kernel throws reaches the caller, and the next job is as if nothing had been', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'parallel '));
-  t.after(() => rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'parallel ');
   const {command, args} = await findCompiler(process.env.LAB_COMPILER || undefined);
   const program = join(folder, 'parallel');
   const sources = ['test/engine/parallel.cc', 'lib/engine/kernels/parallel.cc'].map((file) =>

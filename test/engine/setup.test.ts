@@ -7,6 +7,7 @@ import test, {type TestContext} from 'node:test';
 import {pathToFileURL} from 'node:url';
 import util from 'node:util';
 import {engineReport, peakMemory} from '../../lib/engine';
+import {temporaryFolder} from '../ending';
 
 const project = resolve(__dirname, '..', '..');
 
@@ -27,8 +28,7 @@ test('peak memory is at least what is resident now, and below what the machine c
 
 /** Loads the engine from a copy of its folder that has the given packages alone; what the error says. */
 function loadCopy(t: TestContext, packages: Record<string, string>): string {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab engine '));
-  t.after(() => fs.rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab engine ');
   fs.cpSync(join(project, 'lib', 'engine'), join(folder, 'lib', 'engine'), {recursive: true});
   fs.copyFileSync(join(project, 'lib', 'errors.ts'), join(folder, 'lib', 'errors.ts'));
   for (const [name, main] of Object.entries(packages)) {

@@ -20,6 +20,7 @@ import {recordsArchive, sheetsArchive} from '../datasets/cifar';
 import {zip} from '../datasets/zip-writer';
 import {publish} from '../downloads/registry';
 import {serve} from '../downloads/server';
+import {atEnd} from '../ending';
 import {root, run} from './workspace';
 
 const nowhere = 'http://127.0.0.1:1';
@@ -29,7 +30,7 @@ const digest = (file: string) => createHash('sha256').update(fs.readFileSync(fil
 function comesFrom(t: TestContext, archive: Archive, changes: Partial<Archive>): void {
   const before = {...archive};
   Object.assign(archive, changes);
-  t.after(() => Object.assign(archive, before));
+  atEnd(t, () => Object.assign(archive, before));
 }
 
 /** Cuts every public address off, and sets npm and pip to registries that hold nothing, until the test ends. */
@@ -48,7 +49,7 @@ const open = (folder: string, mirror = ''): Promise<Workspace> =>
 
 async function serveFile(t: TestContext, bytes: Buffer): Promise<string> {
   const server = await serve((_, response) => response.end(bytes));
-  t.after(server.close);
+  atEnd(t, server.close);
   return server.url;
 }
 
@@ -123,7 +124,7 @@ test('a network whose weights cannot be had: its stand-in with its own, or its o
     const {source} = findArchitecture(name).weights!;
     const before = {...source};
     Object.assign(source, {url: `${nowhere}/weights.pth`});
-    t.after(() => Object.assign(source, before));
+    atEnd(t, () => Object.assign(source, before));
   }
   const backbone = Backbone.random(findArchitecture('efficientnet_lite1'), 3);
   const tensors = backbone.weights.names().map((name) => backbone.weights.read(name));

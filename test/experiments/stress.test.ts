@@ -1,8 +1,6 @@
 /** A little of `npm run bench -- stress`: two kernels at once, and kills, against what nobody disturbs. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
-import {join} from 'node:path';
 import {test, type TestContext} from 'node:test';
 import {Faults} from '../../bench/stress/faults';
 import {Kernel} from '../../bench/stress/kernels';
@@ -11,10 +9,10 @@ import {drawArchive} from '../../bench/stress/photos';
 import {serve} from '../../bench/stress/server';
 import {round, undisturbed} from '../../bench/stress/together';
 import {mulberry32} from '../../lib/random';
+import {atEnd, temporaryFolder} from '../ending';
 
 async function newCase(t: TestContext) {
-  const root = fs.mkdtempSync(join(tmpdir(), 'lab-stress-'));
-  t.after(() => fs.rmSync(root, {recursive: true}));
+  const root = temporaryFolder(t, 'lab-stress-');
   return {root, archive: await drawArchive(root, 8), faults: new Faults(() => undefined)};
 }
 
@@ -22,9 +20,9 @@ test('two kernels that do all at once get what one gets alone', async (t) => {
   const {root, archive, faults} = await newCase(t);
   const random = mulberry32(1);
   const server = await serve(fs.readFileSync(archive), random);
-  t.after(server.close);
+  atEnd(t, server.close);
   const kernels = await Promise.all([Kernel.start(), Kernel.start()]);
-  t.after(() => Promise.all(kernels.map((kernel) => kernel.kill())));
+  atEnd(t, () => Promise.all(kernels.map((kernel) => kernel.kill())));
   const around = {root, archive, server, faults};
   const alone = await undisturbed(kernels[0], 0, around);
   await round(kernels, 'round', 0, around, alone, random);

@@ -1,9 +1,7 @@
 /** Drawn photos and empty folders, in which tiny experiments run without weights and without a network. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {after} from 'node:test';
 import {openDrawings, storedSplit} from '../../lib/datasets';
 import {tf} from '../../lib/engine';
 import {
@@ -14,9 +12,9 @@ import {
   type Workspace,
 } from '../../lib/experiments';
 import {type EpochRecord, RunStore} from '../../lib/runs';
+import {temporaryFolder, wholeFile} from '../ending';
 
-export const root = fs.mkdtempSync(join(tmpdir(), 'lab-experiments-'));
-after(() => fs.rmSync(root, {recursive: true}));
+export const root = temporaryFolder(wholeFile, 'lab-experiments-');
 
 /** A workspace on the drawings that all tests of a file share, with runs and features of its own. */
 export async function drawnWorkspace(): Promise<Workspace> {

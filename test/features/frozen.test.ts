@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import test, {after, before, beforeEach} from 'node:test';
+import test, {before, beforeEach} from 'node:test';
 import {Backbone, smallRelative} from '../../lib/backbones';
 import {type BatchItem, batches} from '../../lib/batches';
 import {openDrawings} from '../../lib/datasets';
@@ -10,9 +9,9 @@ import {tf} from '../../lib/engine';
 import {LabError} from '../../lib/errors';
 import {featureFolders, type FeatureStore, frozenFeatures, type FrozenOptions} from '../../lib/features';
 import {photoAugmentation, PhotoFile, type View} from '../../lib/pictures';
+import {temporaryFolder, wholeFile} from '../ending';
 
-const root = fs.mkdtempSync(join(tmpdir(), 'lab-frozen-'));
-after(() => fs.rmSync(root, {recursive: true}));
+const root = temporaryFolder(wholeFile, 'lab-frozen-');
 
 let photos: BatchItem[];
 let folder: string;

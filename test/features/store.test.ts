@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
-import test, {after, beforeEach} from 'node:test';
+import test, {beforeEach} from 'node:test';
 import {LabError} from '../../lib/errors';
 import {type FeatureKey, featureFolders, folderOf, prune} from '../../lib/features/folders';
 import {FeatureStore} from '../../lib/features/store';
+import {temporaryFolder, wholeFile} from '../ending';
 
-const root = fs.mkdtempSync(join(tmpdir(), 'lab-features-'));
-after(() => fs.rmSync(root, {recursive: true}));
+const root = temporaryFolder(wholeFile, 'lab-features-');
 
 const key: FeatureKey = {weights: 'f00d', stage: 'layer3', preprocessing: {resize: 256, crop: 224}};
 const shape = [2, 2, 3];

@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type TestContext} from 'node:test';
 import {featureFolders, prune} from '../../lib/features/folders';
 import {FeatureStore} from '../../lib/features/store';
+import {temporaryFolder} from '../ending';
 import {noNamespace, startOther} from '../processes';
 
 const adder = join(__dirname, 'fixtures', 'adder.ts');
 
-function newFolder(t: TestContext): string {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-together-'));
-  t.after(() => fs.rmSync(folder, {recursive: true}));
-  return folder;
-}
+const newFolder = (t: TestContext) => temporaryFolder(t, 'lab-together-');
 
 /** Asserts that every record of a store is the one that its name tells. */
 async function assertUnmixed(folder: string, round: string, writers: number): Promise<void> {

@@ -1,17 +1,16 @@
 /** Photos of a folder and a file of labels become a data set. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
-import {after, before, test} from 'node:test';
+import {before, test} from 'node:test';
 import {openDataset, type PhotoLabels, withLabels} from '../../lib/datasets';
 import {renderDrawing} from '../../lib/datasets/drawings';
 import {openWorkspace} from '../../lib/experiments';
+import {temporaryFolder, wholeFile} from '../ending';
 
-const root = fs.mkdtempSync(join(tmpdir(), 'lab labelled '));
+const root = temporaryFolder(wholeFile, 'lab labelled ');
 const folder = join(root, 'my photos');
 const options = {dataFolder: join(root, 'data'), mirror: '', unlabelled: true};
-after(() => fs.rmSync(root, {recursive: true}));
 
 /** Three flat photos of each of two kinds and two in sub-folders, which say nothing true. */
 before(async () => {

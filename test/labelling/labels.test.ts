@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {describe, test, type TestContext} from 'node:test';
 import {LabError} from '../../lib/errors';
 import {isByModel, Labels, modelGiver} from '../../lib/labelling';
+import {temporaryFolder} from '../ending';
 import {inMountNamespace, startOther} from '../processes';
 
 const fixture = (name: string) => join(__dirname, 'fixtures', `${name}.ts`);
 
 function newFile(t: TestContext): string {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-labels-'));
-  t.after(() => fs.rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab-labels-');
   return join(folder, 'labels.jsonl');
 }
 

@@ -13,6 +13,7 @@ import {
   pretrainedNetwork,
 } from '../../lib/labelling';
 import {judge} from '../../lib/labelling/offline';
+import {atEnd} from '../ending';
 import {drawnWorkspace} from '../experiments/workspace';
 
 test('118 breeds of dogs and five domestic cats, whatever the class is called', () => {
@@ -93,7 +94,7 @@ test('drawings are labelled by no network, and photos by none where no weights c
   const workspace = await drawnWorkspace();
   assert.equal(await pretrainedNetwork(workspace), null);
   process.env.LAB_OFFLINE = '1';
-  t.after(() => delete process.env.LAB_OFFLINE);
+  atEnd(t, () => delete process.env.LAB_OFFLINE);
   const photos = {...workspace, dataset: {...workspace.dataset, standIn: null}};
   assert.equal(await pretrainedNetwork(photos), null);
 });

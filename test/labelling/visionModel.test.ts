@@ -1,21 +1,20 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {after, before, describe, test, type TestContext} from 'node:test';
+import {before, describe, test, type TestContext} from 'node:test';
 import sharp from 'sharp';
 import {LabError} from '../../lib/errors';
 import {labelByVisionModel, Labels, modelOfEnvironment, type VisionOptions} from '../../lib/labelling';
 import {PhotoFile, type Picture} from '../../lib/pictures';
+import {atEnd, temporaryFolder, wholeFile} from '../ending';
 import {type Asked, type Behaviour, drawPhotos, indexOf, json, refuse, say, startModel} from './model';
 
-const root = fs.mkdtempSync(join(tmpdir(), 'lab-vision-'));
+const root = temporaryFolder(wholeFile, 'lab-vision-');
 const key = 'sk-very-secret-0123456789';
 let photos: Picture[] = [];
 before(async () => {
   photos = await drawPhotos(join(root, 'photos'), 25);
 });
-after(() => fs.rmSync(root, {recursive: true}));
 
 const truth = (asked: Asked) => (indexOf(asked) % 2 === 0 ? 'cat' : 'dog');
 const right: Behaviour = (asked, response) => say(response, {label: truth(asked), confidence: 0.9});
@@ -23,7 +22,7 @@ const right: Behaviour = (asked, response) => say(response, {label: truth(asked)
 /** A model and what asks it, in a folder of its own. */
 async function setUp(t: TestContext, behave: Behaviour, changes: Partial<VisionOptions> = {}) {
   const model = await startModel(behave);
-  t.after(model.close);
+  atEnd(t, model.close);
   const folder = fs.mkdtempSync(join(root, 'case-'));
   const labels = new Labels(join(folder, 'labels.jsonl'), ['cat', 'dog']);
   const options: VisionOptions = {
@@ -333,7 +332,7 @@ describe('an address that does not take a question', () => {
 
   test('never gets the key at another place that it sends on to', async (t) => {
     const other = await startModel(right);
-    t.after(other.close);
+    atEnd(t, other.close);
     const {ask} = await setUp(t, (_, response) => {
       response.writeHead(307, {location: `${other.url}/chat/completions`}).end();
     });
@@ -387,7 +386,7 @@ test('what cannot be asked is refused before anything is sent', async (t) => {
   await assert.rejects(ask({limit: {requests: NaN}}), /limit\.requests is NaN/);
   await assert.rejects(ask({concurrency: 0}), /concurrency is 0\. Give 1 or more/);
   process.env.LAB_OFFLINE = '1';
-  t.after(() => delete process.env.LAB_OFFLINE);
+  atEnd(t, () => delete process.env.LAB_OFFLINE);
   await assert.rejects(
     ask(address({url: 'https://example.com/v1'})),
     /example\.com is not asked, because LAB_OFFLINE is set/,

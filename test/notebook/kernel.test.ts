@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import {spawnSync} from 'node:child_process';
 import {existsSync} from 'node:fs';
-import {mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {mkdir, writeFile} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
-import test from 'node:test';
+import test, {type TestContext} from 'node:test';
 import {kernelSpec} from '../../setup/jupyter.mjs';
+import {temporaryFolder} from '../ending';
 
 const root = resolve(__dirname, '../..');
 const python = join(root, '.venv', 'bin', 'python');
@@ -23,22 +23,22 @@ interface Message {
 }
 
 /** Runs the cells in a new tslab kernel that can `require` TypeScript from `lib`; it works in the folder `cwd`. */
-async function runCells(cells: Cell[], cwd = root): Promise<{status: string; messages: Message[]}[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'lab-kernel-'));
-  try {
-    await mkdir(join(folder, 'kernels', 'tslab'), {recursive: true});
-    const spec = JSON.stringify(kernelSpec(process.execPath));
-    await writeFile(join(folder, 'kernels', 'tslab', 'kernel.json'), spec);
-    const {stdout, stderr, status} = spawnSync(python, [join(__dirname, 'kernel.py')], {
-      cwd,
-      input: JSON.stringify({kernels: folder, cells}),
-      encoding: 'utf8',
-    });
-    assert.equal(status, 0, stderr);
-    return JSON.parse(stdout) as {status: string; messages: Message[]}[];
-  } finally {
-    await rm(folder, {recursive: true});
-  }
+async function runCells(
+  t: TestContext,
+  cells: Cell[],
+  cwd = root,
+): Promise<{status: string; messages: Message[]}[]> {
+  const folder = temporaryFolder(t, 'lab-kernel-');
+  await mkdir(join(folder, 'kernels', 'tslab'), {recursive: true});
+  const spec = JSON.stringify(kernelSpec(process.execPath));
+  await writeFile(join(folder, 'kernels', 'tslab', 'kernel.json'), spec);
+  const {stdout, stderr, status} = spawnSync(python, [join(__dirname, 'kernel.py')], {
+    cwd,
+    input: JSON.stringify({kernels: folder, cells}),
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout) as {status: string; messages: Message[]}[];
 }
 
 const load = (module: string) => `require(${JSON.stringify(join(root, 'lib', 'notebook', module))})`;
@@ -69,7 +69,7 @@ test('display and stop button in a real tslab kernel', async (t) => {
   if (!existsSync(python)) return t.skip('needs .venv: npm run setup');
   const obedient = endless.replace('STOPS', '!stop');
   const stubborn = endless.replace('STOPS', 'true').replace('(stop = true)', `console.log('first press')`);
-  const [, shown, stopped, after, broken] = await runCells([
+  const [, shown, stopped, after, broken] = await runCells(t, [
     prepare,
     {
       code: `display.showFigure({data: [{y: [1, 2]}], layout: {title: {text: 'Loss'}}});
@@ -123,7 +123,7 @@ const chart = "display.raw('application/vnd.plotly.v1+json', {data: [{y: [1, 2]}
 test('a kernel loses no output, however fast a cell prints, and keeps its order', async (t) => {
   if (!existsSync(python)) return t.skip('needs .venv: npm run setup');
   const counts = [600, 3_000, 20_000];
-  const results = await runCells([
+  const results = await runCells(t, [
     {code: "import {display} from 'tslab';"},
     ...counts.map((count) => ({
       code: `for (let i = 0; i < ${count}; i++) (i % 1000 === 999 ? console.error : console.log)('line ' + i);
@@ -155,11 +155,11 @@ test('a kernel loses no output, however fast a cell prints, and keeps its order'
 
 test('files that come and go beside a notebook disturb no cell', async (t) => {
   if (!existsSync(python)) return t.skip('needs .venv: npm run setup');
-  const folder = await mkdtemp(join(tmpdir(), 'lab-beside-'));
-  t.after(() => rm(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab-beside-');
   const write = (name: string, text: string) => `fs.writeFileSync('${name}.ts', '${text}');`;
   const wait = 'await new Promise((next) => setTimeout(next, 600));';
   const results = await runCells(
+    t,
     [
       {code: `import * as fs from 'node:fs'; ${write('there', 'export const one = 1;')}`},
       {code: `import {one} from './there'; console.log(one);`},

@@ -1,15 +1,15 @@
 /** Labelling as cells call it; outside a kernel it prints what it would show. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {after, before, test} from 'node:test';
+import {before, test} from 'node:test';
 import {renderDrawing} from '../../lib/datasets/drawings';
 import {labelByModel, openLab, openLabels, openPhotos} from '../../lib/notebook';
+import {atEnd, temporaryFolder, wholeFile} from '../ending';
 import {say, startModel} from '../labelling/model';
 import {startOther} from '../processes';
 
-const root = fs.mkdtempSync(join(tmpdir(), 'lab-by-hand-'));
+const root = temporaryFolder(wholeFile, 'lab-by-hand-');
 const folder = join(root, 'photos');
 const classes = ['glass', 'metal'];
 const earlier = {home: process.env.LAB_HOME, url: process.env.LABEL_API_URL, model: process.env.LABEL_MODEL};
@@ -22,13 +22,12 @@ before(async () => {
       fs.writeFileSync(join(folder, `${name}${i}.jpg`), await renderDrawing(name, i));
   }
 });
-after(() => {
+atEnd(wholeFile, () => {
   const names = {LAB_HOME: earlier.home, LABEL_API_URL: earlier.url, LABEL_MODEL: earlier.model};
   for (const [name, value] of Object.entries(names)) {
     if (value === undefined) delete process.env[name];
     else process.env[name] = value;
   }
-  fs.rmSync(root, {recursive: true});
 });
 
 test('a flat folder is labelled and opened as a lab; one giver can be put before another', async () => {
@@ -57,7 +56,7 @@ test('without a model nothing is asked; with one that the environment names its 
   delete process.env.LABEL_MODEL;
   assert.equal(await labelByModel({photos, classes, labels}), null);
   const model = await startModel((_, response) => say(response, {label: 'glass', confidence: 0.5}));
-  t.after(model.close);
+  atEnd(t, model.close);
   process.env.LABEL_API_URL = model.url;
   process.env.LABEL_MODEL = 'vision-1';
   const outcome = await labelByModel({photos, classes, labels});

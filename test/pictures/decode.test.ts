@@ -6,11 +6,12 @@ import sharp, {type Sharp} from 'sharp';
 import {denormalise} from '../../lib/batches';
 import {LabError} from '../../lib/errors';
 import {type View, imagenet, photoAugmentation, PhotoFile, thumbnail} from '../../lib/pictures';
-import {draw, temporaryFolder, texture} from './photos';
+import {temporaryFolder, wholeFile} from '../ending';
+import {draw, texture} from './photos';
 import {seen} from './seen';
 import reference from './torchvision-views.json';
 
-const folder = temporaryFolder();
+const folder = temporaryFolder(wholeFile);
 const small = imagenet({resize: 32, crop: 32});
 const plain = photoAugmentation({brightness: 0, contrast: 0, saturation: 0, hue: 0});
 

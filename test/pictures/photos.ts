@@ -1,15 +1,4 @@
-import {mkdtempSync, rmSync} from 'node:fs';
-import {tmpdir} from 'node:os';
-import {join} from 'node:path';
-import {after} from 'node:test';
 import sharp, {type Sharp} from 'sharp';
-
-/** A folder that is removed after the tests of the file that asks for it. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'lab-pictures-'));
-  after(() => rmSync(folder, {recursive: true}));
-  return folder;
-}
 
 /** A picture of the given size and channels, its 8-bit values from a function of the place. */
 export function draw(

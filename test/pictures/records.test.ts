@@ -16,9 +16,10 @@ import {
   thumbnail,
   type View,
 } from '../../lib/pictures';
-import {temporaryFolder, texture} from './photos';
+import {temporaryFolder, wholeFile} from '../ending';
+import {texture} from './photos';
 
-const folder = temporaryFolder();
+const folder = temporaryFolder(wholeFile);
 const planesOf = (record: number) =>
   Uint8Array.from({length: 3072}, (_, i) => texture(Math.floor(i / 1024) + record, i % 32, (i >> 5) % 32));
 

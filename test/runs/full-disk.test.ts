@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'node:test';
+import {temporaryFolder} from '../ending';
 import {inMountNamespace} from '../processes';
 
 test('a full disk costs no stored epoch', (t) => {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-full-'));
-  t.after(() => fs.rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab-full-');
   const mount = 'mount -t tmpfs -o size=256k none "$1"';
   if (inMountNamespace(mount, folder).status !== 0) return t.skip('needs the right to mount a tmpfs');
 

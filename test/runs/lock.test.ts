@@ -1,21 +1,18 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {hostname, tmpdir} from 'node:os';
+import {hostname} from 'node:os';
 import {join} from 'node:path';
 import test, {type TestContext} from 'node:test';
 import {setImmediate} from 'node:timers/promises';
 import {runId, RunStore} from '../../lib/runs';
+import {temporaryFolder} from '../ending';
 import {noNamespace, startOther} from '../processes';
 import {configuration, finish, trainEpoch} from './fixtures/runs';
 
 const id = runId(configuration);
 const trainer = join(__dirname, 'fixtures', 'trainer.ts');
 
-function newFolder(t: TestContext): string {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-lock-'));
-  t.after(() => fs.rmSync(folder, {recursive: true}));
-  return folder;
-}
+const newFolder = (t: TestContext) => temporaryFolder(t, 'lab-lock-');
 
 /** A folder that holds a complete run of one epoch. */
 function withCompleteRun(t: TestContext): {folder: string; store: RunStore} {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import {createHash} from 'node:crypto';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type TestContext} from 'node:test';
 import {canonicalJson} from '../../lib/canonical-json';
 import {openCheckpoint, writeSafetensors} from '../../lib/checkpoints';
 import {LabError} from '../../lib/errors';
 import {runId, runName, RunStore, type RunIdentity} from '../../lib/runs';
+import {temporaryFolder} from '../ending';
 import {
   configuration,
   epochRecord,
@@ -22,8 +22,7 @@ const id = runId(configuration);
 
 /** A store in a new folder, and what it warned of. */
 function newStore(t: TestContext) {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-runs-'));
-  t.after(() => fs.rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab-runs-');
   const warnings: string[] = [];
   return {folder, warnings, store: new RunStore(folder, (message) => warnings.push(message))};
 }

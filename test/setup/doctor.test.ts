@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict';
 import {spawnSync} from 'node:child_process';
 import {existsSync} from 'node:fs';
-import {mkdtemp, readdir, rm, symlink, writeFile} from 'node:fs/promises';
+import {readdir, rm, symlink, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {type TestContext, test} from 'node:test';
 import {engineFolder} from '../../setup/engine.mjs';
 import {root, venv} from '../../setup/project.mjs';
+import {temporaryFolder} from '../ending';
 
 /** The copy shares its files with the project (hard links), so what is broken in it is removed, never written into. */
-async function copyOfProject(t: TestContext): Promise<string> {
-  const copy = await mkdtemp(path.join(path.dirname(root), 'lab doctor '));
-  t.after(() => rm(copy, {recursive: true, force: true}));
+function copyOfProject(t: TestContext): string {
+  const copy = temporaryFolder(t, 'lab doctor ', path.dirname(root));
   const parts = ['package.json', 'package-lock.json', 'tsconfig.json', 'setup', 'lib', 'dist', 'notebooks'];
   for (const part of [...parts, 'node_modules', '.venv']) {
     const {status, stderr} = spawnSync('cp', ['-a', '-l', path.join(root, part), copy], {encoding: 'utf8'});
@@ -31,7 +31,7 @@ function doctor(copy: string): {status: number | null; text: string} {
 
 test('the doctor finds what was broken by hand', {timeout: 300_000}, async (t) => {
   if (process.platform !== 'linux' || !existsSync(venv)) return t.skip('needs Linux and .venv');
-  const copy = await copyOfProject(t);
+  const copy = copyOfProject(t);
   const remove = (...parts: string[]) => rm(path.join(copy, ...parts), {recursive: true});
   const lib = path.join('.venv', 'lib');
   const [python] = await readdir(path.join(copy, lib));

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {mkdirSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {test} from 'node:test';
 import {missingOfCuda} from '../../setup/engine.mjs';
+import {temporaryFolder} from '../ending';
 
 test("the CUDA build misses a companion's wheel, another version of it, or a library that was removed", (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'lab cuda '));
-  t.after(() => rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab cuda ');
   const write = (file: string, text = '') => {
     mkdirSync(path.dirname(path.join(folder, file)), {recursive: true});
     writeFileSync(path.join(folder, file), text);

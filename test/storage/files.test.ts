@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type TestContext} from 'node:test';
 import {createFile, replaceFile, setAside, writeJson} from '../../lib/storage';
+import {temporaryFolder} from '../ending';
 import {inMountNamespace, startOther} from '../processes';
 
-function newFolder(t: TestContext): string {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-storage-'));
-  t.after(() => fs.rmSync(folder, {recursive: true}));
-  return folder;
-}
+const newFolder = (t: TestContext) => temporaryFolder(t, 'lab-storage-');
 
 const fixture = (name: string) => join(__dirname, 'fixtures', `${name}.ts`);
 

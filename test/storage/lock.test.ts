@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {hostname, tmpdir} from 'node:os';
+import {hostname} from 'node:os';
 import {join} from 'node:path';
 import test, {type TestContext} from 'node:test';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -14,14 +14,14 @@ import {
   waitForLock,
   withLock,
 } from '../../lib/storage';
+import {temporaryFolder} from '../ending';
 import {noNamespace, startOther} from '../processes';
 
 const locker = join(__dirname, 'fixtures', 'locker.ts');
 const purpose = 'The test is being run';
 
 function newLock(t: TestContext): string {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-lock-'));
-  t.after(() => fs.rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab-lock-');
   return join(folder, 'deeper', 'x.lock');
 }
 

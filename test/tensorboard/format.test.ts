@@ -1,7 +1,6 @@
 /** The bytes of event files, against values that others have published. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type TestContext} from 'node:test';
 import {crc32c} from '../../lib/tensorboard/crc32c';
@@ -9,12 +8,9 @@ import {EventWriter, record, recordsOf, scalarsIn} from '../../lib/tensorboard/e
 import {readEvent, scalar, summaryEvent, versionEvent} from '../../lib/tensorboard/events';
 import {bucketsOf, someOf} from '../../lib/tensorboard/histogram';
 import {folderName, plainMarkdown, tsvCell} from '../../lib/tensorboard/names';
+import {temporaryFolder} from '../ending';
 
-function folder(t: TestContext): string {
-  const made = fs.mkdtempSync(join(tmpdir(), 'lab-events-'));
-  t.after(() => fs.rmSync(made, {recursive: true}));
-  return made;
-}
+const folder = (t: TestContext) => temporaryFolder(t, 'lab-events-');
 
 test('CRC-32C gives the check values of RFC 3720, and of the nine digits', () => {
   const bytes = (of: (index: number) => number) => Uint8Array.from({length: 32}, (_, index) => of(index));

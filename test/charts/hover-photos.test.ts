@@ -72,8 +72,7 @@ test('pointing at a dot shows its photo, in each figure of a page', {timeout: 12
     })),
     {classes: ['a', 'b'], labels: [0, 0, 1, 1, 0, 1, 0], title: 'Photos', photos: photosId(photos)},
   );
-  const browser = await openBrowser(program);
-  t.after(() => browser.close());
+  const browser = await openBrowser(t, program);
   const page = await browser.newPage({viewport: {width: 1000, height: 1400}});
   await page.setContent(`<!doctype html><div id="first"></div><div id="second"></div>${hoverPhotos(photos)}`);
   await page.addScriptTag({path: join(root, 'node_modules', 'plotly.js-dist', 'plotly.js')});

@@ -2,19 +2,18 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
 import {request} from 'node:http';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {text} from 'node:stream/consumers';
-import {after, describe, test, type TestContext} from 'node:test';
+import {describe, test, type TestContext} from 'node:test';
 import type {Browser, Page} from 'playwright-core';
 import {classKeys, Labels, openLabellingPage, type PageOptions} from '../../lib/labelling';
 import {PhotoFile, type Picture} from '../../lib/pictures';
+import {atEnd, temporaryFolder, wholeFile} from '../ending';
 import {findBrowser, openBrowser} from '../notebook/jupyterlab';
 import {startOther} from '../processes';
 import {drawPhotos} from './model';
 
-const root = fs.mkdtempSync(join(tmpdir(), 'lab-page-'));
-after(() => fs.rmSync(root, {recursive: true}));
+const root = temporaryFolder(wholeFile, 'lab-page-');
 
 async function setUp(t: TestContext, changes: Partial<PageOptions> = {}) {
   const folder = fs.mkdtempSync(join(root, 'case-'));
@@ -22,7 +21,7 @@ async function setUp(t: TestContext, changes: Partial<PageOptions> = {}) {
   const classes = changes.classes ?? ['cat', 'dog'];
   const labels = new Labels(join(folder, 'labels.jsonl'), classes);
   const page = await openLabellingPage({photos, classes, labels, by: 'Anna', ...changes});
-  t.after(() => page.close());
+  atEnd(t, () => page.close());
   return {folder, photos, labels, page};
 }
 
@@ -220,13 +219,12 @@ const program = findBrowser();
 describe('in a browser', {skip: program === null && 'needs Chromium'}, () => {
   let browser: Browser;
   const open = async (t: TestContext, address: string): Promise<Page> => {
-    browser ??= await openBrowser(program!);
+    browser ??= await openBrowser(wholeFile, program!);
     const page = await browser.newPage();
-    t.after(() => page.close());
+    atEnd(t, () => page.close());
     await page.goto(address);
     return page;
   };
-  after(() => browser?.close());
   const shows = (page: Page, wanted: string) => page.getByText(wanted).first().waitFor({timeout: 15_000});
 
   test('keys label, skip and undo; progress follows; Enter finishes', async (t) => {

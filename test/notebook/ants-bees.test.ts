@@ -25,7 +25,7 @@ test(
   {timeout: 900_000},
   async (t) => {
     if (!process.env.LAB_MIRROR) return t.skip('needs LAB_MIRROR with ants, bees and Inception v3');
-    const lab = await runLab('ants-bees', await temporaryHome(t), {});
+    const lab = await runLab(t, 'ants-bees', temporaryHome(t), {});
     t.diagnostic(`${lab.seconds.toFixed(0)} s, notebook ${(lab.notebookSize / 1e6).toFixed(2)} MB`);
     checkExecuted(lab, /^const settings/);
 

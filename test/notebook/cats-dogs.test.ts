@@ -38,8 +38,8 @@ test(
   {timeout: 900_000},
   async (t) => {
     if (!process.env.LAB_MIRROR) return t.skip('needs LAB_MIRROR with cats, dogs, MobileNetV2 and DeiT-Tiny');
-    const home = await temporaryHome(t);
-    const lab = await runLab('cats-dogs', home, alone);
+    const home = temporaryHome(t);
+    const lab = await runLab(t, 'cats-dogs', home, alone);
     t.diagnostic(`${lab.seconds.toFixed(0)} s, notebook ${(lab.notebookSize / 1e6).toFixed(2)} MB`);
     checkExecuted(
       lab,

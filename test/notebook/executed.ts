@@ -1,11 +1,11 @@
 /** A notebook run from first cell to last by `npm run lab`'s own script in the real kernel, in the smoke profile, and read. */
 import assert from 'node:assert/strict';
-import {spawn} from 'node:child_process';
-import {mkdtemp, readFile, rm, stat} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {readFile, stat} from 'node:fs/promises';
 import {basename, join, resolve} from 'node:path';
 import type {TestContext} from 'node:test';
 import {findNotebook} from '../../setup/project.mjs';
+import {temporaryFolder} from '../ending';
+import {startProgram} from '../processes';
 
 const root = resolve(__dirname, '../..');
 const plotlyType = 'application/vnd.plotly.v1+json';
@@ -35,17 +35,17 @@ export interface Lab {
   page: string;
 }
 
-export async function runLab(name: string, home: string, environment: NodeJS.ProcessEnv): Promise<Lab> {
+export async function runLab(
+  t: TestContext,
+  name: string,
+  home: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<Lab> {
   const start = performance.now();
-  const child = spawn(process.execPath, [join(root, 'setup', 'lab.mjs'), name], {
-    env: {...process.env, LAB_PROFILE: 'smoke', LAB_HOME: home, ...environment},
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let terminal = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (part: string) => (terminal += part));
-  }
-  const code = await new Promise<number | null>((done) => child.on('close', done));
+  const env = {...process.env, LAB_PROFILE: 'smoke', LAB_HOME: home, ...environment};
+  const program = startProgram(t, process.execPath, [join(root, 'setup', 'lab.mjs'), name], env);
+  const [code] = await program.ended;
+  const terminal = program.printed();
   const seconds = (performance.now() - start) / 1000;
   assert.equal(code, 0, terminal);
   const notebook = join(home, 'reports', basename(findNotebook(name, root)));
@@ -54,11 +54,7 @@ export async function runLab(name: string, home: string, environment: NodeJS.Pro
   return {code, terminal, seconds, cells, notebookSize: (await stat(notebook)).size, page};
 }
 
-export async function temporaryHome(t: TestContext): Promise<string> {
-  const home = await mkdtemp(join(tmpdir(), 'lab home '));
-  t.after(() => rm(home, {recursive: true}));
-  return home;
-}
+export const temporaryHome = (t: TestContext) => temporaryFolder(t, 'lab home ');
 
 export const outputs = (cells: Cell[]) => cells.flatMap((cell) => cell.outputs ?? []);
 const html = (output: Output) => text(output.data?.['text/html'] as string | string[] | undefined);

@@ -52,9 +52,9 @@ test(
   'offline and without a mirror: drawings and small networks, as every title says; a second run shows what is stored',
   {timeout: 900_000},
   async (t) => {
-    const home = await temporaryHome(t);
+    const home = temporaryHome(t);
     const offline = {LAB_OFFLINE: '1', LAB_MIRROR: ''};
-    const first = await runLab('garbage', home, offline);
+    const first = await runLab(t, 'garbage', home, offline);
     t.diagnostic(
       `first run ${first.seconds.toFixed(0)} s, notebook ${(first.notebookSize / 1e6).toFixed(2)} MB`,
     );
@@ -77,7 +77,7 @@ test(
     );
     for (const line of summaries(first.cells)) assert.match(line, / · trained in /);
 
-    const second = await runLab('garbage', home, offline);
+    const second = await runLab(t, 'garbage', home, offline);
     t.diagnostic(`second run ${second.seconds.toFixed(0)} s`);
     checkWhole(second, small);
     assert.equal(summaries(second.cells).length, 8);
@@ -91,7 +91,7 @@ test(
   {timeout: 900_000},
   async (t) => {
     if (!process.env.LAB_MIRROR) return t.skip('needs LAB_MIRROR with the garbage photos and four weights');
-    const lab = await runLab('garbage', await temporaryHome(t), {LAB_OFFLINE: '1'});
+    const lab = await runLab(t, 'garbage', temporaryHome(t), {LAB_OFFLINE: '1'});
     t.diagnostic(`${lab.seconds.toFixed(0)} s, notebook ${(lab.notebookSize / 1e6).toFixed(2)} MB`);
     checkWhole(lab, backbones);
     assert.deepEqual(names(lab.cells).slice(0, 6), chartTitles);

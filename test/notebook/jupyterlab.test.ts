@@ -1,9 +1,9 @@
 /** Notebooks as a student uses them: in JupyterLab, in a browser. */
 import assert from 'node:assert/strict';
-import {copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {copyFile, mkdir, readFile, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {type TestContext, test} from 'node:test';
+import {temporaryFolder} from '../ending';
 import {type Cell, text} from './executed';
 import {findBrowser, NotebookPage, openBrowser, root, startJupyterLab} from './jupyterlab';
 
@@ -20,8 +20,7 @@ const cells = {
 
 /** A project folder of its own, so that nothing is saved into the repository. */
 async function project(t: TestContext, write: (file: string) => Promise<void>): Promise<string> {
-  const home = await mkdtemp(join(tmpdir(), 'jupyter lab '));
-  t.after(() => rm(home, {recursive: true}));
+  const home = temporaryFolder(t, 'jupyter lab ');
   await mkdir(join(home, 'notebooks'));
   await write(join(home, 'notebooks', notebook));
   await symlink(join(root, 'node_modules'), join(home, 'node_modules'));
@@ -35,16 +34,14 @@ async function openNotebook(
   write = (file: string) => copyFile(join(root, 'notebooks', notebook), file),
 ): Promise<NotebookPage> {
   const home = await project(t, write);
-  const server = await startJupyterLab(home, {
+  const address = await startJupyterLab(t, home, {
     LAB_PROFILE: 'smoke',
     LAB_HOME: home,
     LAB_OFFLINE: '1',
     LAB_MIRROR: '',
   });
-  t.after(() => server.stop());
-  const browser = await openBrowser(program);
-  t.after(() => browser.close());
-  return NotebookPage.open(browser, server.address(`notebooks/${notebook}`));
+  const browser = await openBrowser(t, program);
+  return NotebookPage.open(browser, address(`notebooks/${notebook}`));
 }
 
 /** How many points each line of the F1 chart has that a browser has drawn. */

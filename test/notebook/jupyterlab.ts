@@ -1,10 +1,11 @@
 /** JupyterLab as `npm start` starts it, and a notebook open in it in headless Chromium. */
-import {spawn} from 'node:child_process';
 import {randomUUID} from 'node:crypto';
 import {existsSync} from 'node:fs';
 import {createServer} from 'node:net';
 import {join, resolve} from 'node:path';
 import {chromium, type Browser, type Locator, type Page} from 'playwright-core';
+import {atEnd, type Ending} from '../ending';
+import {startProgram, untilReady} from '../processes';
 
 export const root = resolve(__dirname, '../..');
 
@@ -14,24 +15,25 @@ export function findBrowser(): string | null {
   return existsSync(program) ? program : null;
 }
 
-export async function openBrowser(program: string): Promise<Browser> {
-  return chromium.launch({
+/** Opens a browser, which is closed at the end, even when that comes while it still starts. */
+export async function openBrowser(of: Ending, program: string): Promise<Browser> {
+  const launched = chromium.launch({
     executablePath: program,
     args: [
       ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
     ],
   });
+  atEnd(of, async () => (await launched).close());
+  return launched;
 }
 
-export interface JupyterLab {
-  /** The address of a file in it, token included. */
-  address(file: string): string;
-  stop(): Promise<void>;
-}
-
-/** Starts JupyterLab in a folder, on a free port; resolves once it answers. What is set in it is forgotten. */
-export async function startJupyterLab(folder: string, environment: NodeJS.ProcessEnv): Promise<JupyterLab> {
+/** Starts JupyterLab in a folder, on a free port, until the end, and waits until it answers; gives the address of a file in it. */
+export async function startJupyterLab(
+  of: Ending,
+  folder: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<(file: string) => string> {
   const port = await freePort();
   const token = randomUUID();
   const options = [
@@ -40,36 +42,20 @@ export async function startJupyterLab(folder: string, environment: NodeJS.Proces
     '--ServerApp.port_retries=0',
     `--ServerApp.root_dir=${folder}`,
   ];
-  const server = spawn(
+  const server = startProgram(
+    of,
     process.execPath,
     [join(root, 'setup', 'start.mjs'), ...options, `--IdentityProvider.token=${token}`],
     {
-      env: {
-        ...process.env,
-        JUPYTERLAB_WORKSPACES_DIR: join(folder, '.jupyterlab', 'workspaces'),
-        JUPYTERLAB_SETTINGS_DIR: join(folder, '.jupyterlab', 'settings'),
-        ...environment,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      ...process.env,
+      JUPYTERLAB_WORKSPACES_DIR: join(folder, '.jupyterlab', 'workspaces'),
+      JUPYTERLAB_SETTINGS_DIR: join(folder, '.jupyterlab', 'settings'),
+      ...environment,
     },
   );
-  let log = '';
-  for (const stream of [server.stdout, server.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => (log += text));
-  }
-  const ended = new Promise<void>((done) => server.on('close', () => done()));
   const base = `http://127.0.0.1:${port}`;
-  while (!(await answers(`${base}/api/status?token=${token}`))) {
-    if (server.exitCode !== null) throw new Error(`JupyterLab ended:\n${log}`);
-    await new Promise((next) => setTimeout(next, 200));
-  }
-  return {
-    address: (file) => `${base}/lab/tree/${file}?token=${token}`,
-    async stop() {
-      server.kill('SIGTERM');
-      await ended;
-    },
-  };
+  await untilReady(server, async (signal) => (await fetch(`${base}/api/status?token=${token}`, {signal})).ok);
+  return (file) => `${base}/lab/tree/${file}?token=${token}`;
 }
 
 export async function freePort(): Promise<number> {
@@ -78,13 +64,6 @@ export async function freePort(): Promise<number> {
   const {port} = server.address() as {port: number};
   await new Promise((closed) => server.close(closed));
   return port;
-}
-
-async function answers(address: string): Promise<boolean> {
-  return fetch(address).then(
-    ({ok}) => ok,
-    () => false,
-  );
 }
 
 /** An open notebook, used as a person would. */

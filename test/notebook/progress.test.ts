@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import {spawn} from 'node:child_process';
-import {once} from 'node:events';
 import {join} from 'node:path';
-import test from 'node:test';
+import test, {type TestContext} from 'node:test';
 import {escapeHtml} from '../../lib/html';
 import {plainText, type LiveDisplay} from '../../lib/notebook/display';
 import {
@@ -12,6 +10,7 @@ import {
   type AmountProgress,
   type Progress,
 } from '../../lib/notebook/progress';
+import {startProgram} from '../processes';
 
 const features: AmountProgress = {title: 'Features of deit_tiny', unit: 'images', done: 1200, total: 2527};
 
@@ -113,54 +112,57 @@ test('plain text of HTML', () => {
 
 /** Runs a script that listens with `onInterrupt`, sends SIGINT whenever it prints 'ready', and gives what it printed. */
 async function interrupt(
+  t: TestContext,
   script: string,
 ): Promise<{printed: string; code: number | null; signal: string | null}> {
   const prepare = `const {onInterrupt} = require(${JSON.stringify(join(__dirname, '../../lib/notebook/interrupt'))});`;
   const wait = `const tick = () => new Promise((next) => setTimeout(next, 5));`;
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', '-e', `${prepare}${wait}(async () => {${script}})();`],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  let printed = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    printed += text;
+  const code = `${prepare}${wait}(async () => {${script}})();`;
+  const {child, printed, ended} = startProgram(t, process.execPath, ['--import', 'tsx', '-e', code]);
+  child.stdout.on('data', (text: string) => {
     if (text.includes('ready')) child.kill('SIGINT');
   });
-  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
-  return {printed, code, signal};
+  const [status, signal] = await ended;
+  return {printed: printed(), code: status, signal};
 }
 
-test('an interrupt is answered once, at the next batch, and other listeners are held back', async () => {
-  const outcome = await interrupt(`
+test('an interrupt is answered once, at the next batch, and other listeners are held back', async (t) => {
+  const outcome = await interrupt(
+    t,
+    `
     process.on('SIGINT', () => console.log('kernel'));
     let stop = false;
     await onInterrupt(() => (stop = true));
     console.log('ready');
     while (!stop) await tick();
     console.log('ended', process.listenerCount('SIGINT'));
-    process.exit();`);
+    process.exit();`,
+  );
   assert.deepEqual(outcome, {printed: 'ready\nended 1\n', code: 0, signal: null});
 });
 
-test('after the work the process listens as before', async () => {
-  const outcome = await interrupt(`
+test('after the work the process listens as before', async (t) => {
+  const outcome = await interrupt(
+    t,
+    `
     process.once('SIGINT', () => { console.log('kernel'); process.exit(); });
     const stopListening = await onInterrupt(() => console.log('not called'));
     stopListening();
     stopListening();
     console.log('ready');
-    while (true) await tick();`);
+    while (true) await tick();`,
+  );
   assert.deepEqual(outcome, {printed: 'ready\nkernel\n', code: 0, signal: null});
 });
 
-test('a second interrupt ends a process that heeds only the first', async () => {
-  const outcome = await interrupt(`
+test('a second interrupt ends a process that heeds only the first', async (t) => {
+  const outcome = await interrupt(
+    t,
+    `
     await onInterrupt(() => console.log('ready again'));
     console.log('ready');
-    while (true) await tick();`);
+    while (true) await tick();`,
+  );
   assert.equal(outcome.signal, 'SIGINT');
   assert.equal(outcome.printed, 'ready\nready again\n');
 });

@@ -8,7 +8,7 @@ test(
   {timeout: 900_000},
   async (t) => {
     if (!process.env.LAB_MIRROR) return t.skip('needs LAB_MIRROR with CIFAR-100');
-    const lab = await runLab('resnext', await temporaryHome(t), {});
+    const lab = await runLab(t, 'resnext', temporaryHome(t), {});
     t.diagnostic(`${lab.seconds.toFixed(0)} s, notebook ${(lab.notebookSize / 1e6).toFixed(2)} MB`);
     checkExecuted(lab, /^(const plain|const analyse)/);
     for (const title of titles(lab.cells)) {

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import {spawn} from 'node:child_process';
-import {once} from 'node:events';
 import * as fs from 'node:fs';
-import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import test from 'node:test';
+import test, {type TestContext} from 'node:test';
 import {setTimeout} from 'node:timers/promises';
 import {openCheckpoint} from '../../lib/checkpoints';
 import {mulberry32} from '../../lib/random';
 import {RunStore} from '../../lib/runs';
+import {temporaryFolder} from '../ending';
+import {startOther} from '../processes';
 import {configuration} from './fixtures/runs';
 
 /** After how many lines of the trainer (the first when it has opened the run, then one an epoch) each session is killed. */
@@ -17,15 +16,17 @@ const kills = sessions.length;
 const valuesPerTensor = 100_000;
 
 /** Trains in another process, which is killed some milliseconds after it has printed so many lines. */
-async function trainAndKill(folder: string, lines: number, milliseconds: number): Promise<void> {
+async function trainAndKill(
+  t: TestContext,
+  folder: string,
+  lines: number,
+  milliseconds: number,
+): Promise<void> {
   const trainer = join(__dirname, 'fixtures', 'trainer.ts');
-  const args = ['--import', 'tsx', trainer, folder, '1000000', String(valuesPerTensor)];
-  const child = spawn(process.execPath, args, {stdio: ['ignore', 'pipe', 'inherit']});
-  let printed = 0;
-  while (printed < lines) printed += String(await once(child.stdout, 'data')).split('\n').length - 1;
+  const other = startOther(t, trainer, [folder, '1000000', String(valuesPerTensor)]);
+  for (let line = 1; line <= lines; line++) await other.line();
   await setTimeout(milliseconds);
-  child.kill('SIGKILL');
-  await once(child, 'close');
+  await other.kill();
 }
 
 function valuesIn(tensors: Iterable<Float32Array>): number[] {
@@ -33,13 +34,12 @@ function valuesIn(tensors: Iterable<Float32Array>): number[] {
 }
 
 test(`a run killed ${kills} times at random moments stays consistent and goes on`, async (t) => {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'lab-kill-'));
-  t.after(() => fs.rmSync(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab-kill-');
   const store = new RunStore(folder, (warning) => assert.fail(warning));
   const random = mulberry32(1);
   let epochs = 0;
   for (const lines of sessions) {
-    await trainAndKill(folder, lines, 60 * random());
+    await trainAndKill(t, folder, lines, 60 * random());
     assert.equal(store.find(configuration)?.status, 'interrupted');
 
     const run = store.open(configuration);

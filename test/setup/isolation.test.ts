@@ -1,21 +1,19 @@
 /** The set-up under settings of the user's own, in throw-away folders. */
 import assert from 'node:assert/strict';
-import {spawn, spawnSync} from 'node:child_process';
+import {spawnSync} from 'node:child_process';
 import {once} from 'node:events';
-import {chmod, mkdtemp, readdir, rm, writeFile} from 'node:fs/promises';
-import {devNull, tmpdir} from 'node:os';
+import {chmod, readdir, writeFile} from 'node:fs/promises';
+import {devNull} from 'node:os';
 import path from 'node:path';
 import {type TestContext, test} from 'node:test';
 import {lockFolder} from '../../setup/lock.mjs';
 import {environment} from '../../setup/processes.mjs';
 import {findPython, pip, pythonVersion, wayOut} from '../../setup/python.mjs';
 import {bring} from '../../setup/steps.mjs';
+import {temporaryFolder} from '../ending';
+import {startProgram} from '../processes';
 
-async function folder(t: TestContext): Promise<string> {
-  const made = await mkdtemp(path.join(tmpdir(), 'lab set-up '));
-  t.after(() => rm(made, {recursive: true, force: true}));
-  return made;
-}
+const folder = (t: TestContext) => temporaryFolder(t, 'lab set-up ');
 
 test("of the user's settings of Python and pip only the way to packages reaches the project's", () => {
   const own = environment({
@@ -72,10 +70,9 @@ with zipfile.ZipFile(sys.argv[1] + "/probe_of_the_lab-1.0-py3-none-any.whl", "w"
 `;
 
 test('pip told by its settings to install elsewhere still installs into the environment', async (t) => {
-  const home = await folder(t);
+  const home = folder(t);
   const venv = path.join(home, 'venv');
-  const wheels = await mkdtemp(path.join(tmpdir(), 'lab-wheels-')); // pip parts links at blanks
-  t.after(() => rm(wheels, {recursive: true}));
+  const wheels = temporaryFolder(t, 'lab-wheels-'); // pip parts links at blanks
   const elsewhere = path.join(home, 'elsewhere');
   const python = path.join(venv, 'bin', 'python');
   assert.equal(spawnSync(findPython(), ['-m', 'venv', venv]).status, 0);
@@ -104,16 +101,13 @@ test(
   'two set-ups at once wait for each other, and one that is killed lets go',
   {timeout: 60_000},
   async (t) => {
-    const project = await folder(t);
+    const project = folder(t);
     const lock = path.resolve('setup/lock.mjs');
     const python = findPython();
     const code = `import {lockFolder} from ${JSON.stringify(lock)};
     await lockFolder(${JSON.stringify(project)}, ${JSON.stringify(python)});
     console.log('held'); setInterval(() => {}, 1000);`;
-    const other = spawn(process.execPath, ['--input-type=module', '-e', code], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    t.after(() => other.kill('SIGKILL'));
+    const {child: other} = startProgram(t, process.execPath, ['--input-type=module', '-e', code]);
     await once(other.stdout, 'data');
     const told: string[] = [];
     let held = false;
@@ -133,7 +127,7 @@ test(
 
 test('a project folder that cannot be written to is named', async (t) => {
   if (process.getuid?.() === 0) return t.skip('root may write everywhere');
-  const project = await folder(t);
+  const project = folder(t);
   await chmod(project, 0o555);
   await assert.rejects(
     lockFolder(project, findPython()),

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import {spawn} from 'node:child_process';
-import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
+import {readFile, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {type TestContext, test} from 'node:test';
 import {jupyterEnvironment} from '../../setup/jupyter.mjs';
 import {nodeModules, setupFolder, venvPython} from '../../setup/project.mjs';
+import {temporaryFolder} from '../ending';
+import {startProgram} from '../processes';
 
 const plotly = path.join(nodeModules, 'plotly.js-dist', 'plotly.js');
 
@@ -41,35 +41,37 @@ async function runCells(
   onText: (text: string, stop: () => void) => void = () => {},
   environment: NodeJS.ProcessEnv = {},
 ): Promise<Run> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
-  t.after(() => rm(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab notebook ');
   const notebook = path.join(folder, 'tiny.ipynb');
   await writeFile(notebook, notebookOf(cells));
   const reports = path.join(folder, 'reports');
-  const {code, text} = await runFile(notebook, reports, onText, environment);
+  const {code, text} = await runFile(t, notebook, reports, onText, environment);
   const read = (name: string) => readFile(path.join(reports, name), 'utf8');
   return {code, text, page: await read('tiny.html'), executed: await read('tiny.ipynb')};
 }
 
 async function runFile(
+  t: TestContext,
   notebook: string,
   reports: string,
   onText: (text: string, stop: () => void) => void = () => {},
   environment: NodeJS.ProcessEnv = {},
 ): Promise<{code: number | null; text: string}> {
   const runner = path.join(setupFolder, 'run_notebook.py');
-  const child = spawn(venvPython, [runner, notebook, '--reports', reports, '--plotly', plotly], {
-    env: {...jupyterEnvironment(process.env), ...environment},
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
-      onText(text, () => child.kill('SIGINT'));
-    });
+  const {child, printed, ended} = startProgram(
+    t,
+    venvPython,
+    [runner, notebook, '--reports', reports, '--plotly', plotly],
+    {
+      ...jupyterEnvironment(process.env),
+      ...environment,
+    },
+  );
+  for (const output of [child.stdout, child.stderr]) {
+    output.on('data', () => onText(printed(), () => child.kill('SIGINT')));
   }
-  return {code: await new Promise<number | null>((resolve) => child.on('close', resolve)), text};
+  const [code] = await ended;
+  return {code, text: printed()};
 }
 
 test(
@@ -156,22 +158,20 @@ test(
 );
 
 test('a notebook with a byte order mark and the line ends of Windows runs', {timeout: 180_000}, async (t) => {
-  const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
-  t.after(() => rm(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab notebook ');
   const notebook = path.join(folder, 'windows.ipynb');
   const pretty = JSON.stringify(JSON.parse(notebookOf(["console.log('a');\r\nconsole.log('b');"])), null, 1);
   await writeFile(notebook, `\ufeff${pretty.replaceAll('\n', '\r\n')}`);
-  const {code, text} = await runFile(notebook, path.join(folder, 'reports'));
+  const {code, text} = await runFile(t, notebook, path.join(folder, 'reports'));
   assert.equal(code, 0, text);
   assert.match(text, /a\n *b\n/);
 });
 
 test('reports that cannot be written are named, with what to do', {timeout: 180_000}, async (t) => {
-  const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
-  t.after(() => rm(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab notebook ');
   const notebook = path.join(folder, 'tiny.ipynb');
   await writeFile(notebook, notebookOf([]));
-  const {code, text} = await runFile(notebook, path.join(notebook, 'reports'));
+  const {code, text} = await runFile(t, notebook, path.join(notebook, 'reports'));
   assert.equal(code, 1);
   assert.match(
     text,
@@ -181,8 +181,7 @@ test('reports that cannot be written are named, with what to do', {timeout: 180_
 });
 
 test('a file that is no notebook is named for what it is', {timeout: 180_000}, async (t) => {
-  const folder = await mkdtemp(path.join(tmpdir(), 'lab notebook '));
-  t.after(() => rm(folder, {recursive: true}));
+  const folder = temporaryFolder(t, 'lab notebook ');
   const cases: [string | Buffer, RegExp][] = [
     [
       notebookOf([]).replace('"cells"', '\n<<<<<<< HEAD\n"cells"'),
@@ -199,7 +198,7 @@ test('a file that is no notebook is named for what it is', {timeout: 180_000}, a
   for (const [content, message] of cases) {
     const notebook = path.join(folder, 'odd.ipynb');
     await writeFile(notebook, content);
-    const {code, text} = await runFile(notebook, path.join(folder, 'reports'));
+    const {code, text} = await runFile(t, notebook, path.join(folder, 'reports'));
     assert.equal(code, 1);
     assert.match(text, message);
     assert.doesNotMatch(text, /Traceback/);

@@ -19,6 +19,7 @@ import {runId, type RunIdentity} from '../../lib/runs';
 import {projector, tensorBoard} from '../../lib/tensorboard';
 import {folderName} from '../../lib/tensorboard/names';
 import {constant, train} from '../../lib/training';
+import {wholeFile} from '../ending';
 import {drawnWorkspace, root, run} from '../experiments/workspace';
 import {findBrowser, openBrowser} from '../notebook/jupyterlab';
 import {startOther} from '../processes';
@@ -153,9 +154,9 @@ for (const fast of [true, false]) {
   describe(`TensorBoard, load_fast=${fast}`, () => {
     let board: TensorBoard;
     before(async () => {
-      board = await startTensorBoard(root, {fast});
+      board = await startTensorBoard(wholeFile, root, {fast});
     });
-    after(() => board.stop());
+    after(() => board?.stop());
 
     const scalars = async (name: string, tag: string) =>
       (await board.json<[number, number, number][]>('plugin/scalars/scalars', {run: name, tag})).map(
@@ -329,9 +330,7 @@ for (const fast of [true, false]) {
       test('a browser shows the points of the projector, and no error', {timeout: 300_000}, async (t) => {
         const program = findBrowser();
         if (!program) return t.skip('needs Chromium: install it, or set CHROMIUM to its path');
-        const browser = await openBrowser(program);
-        t.after(() => browser.close());
-        await seesPoints(browser, board.address);
+        await seesPoints(await openBrowser(t, program), board.address);
       });
     }
   });

@@ -24,6 +24,7 @@ export interface EngineReport {
  */
 function prepareProcess(): void {
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
+  process.env.TF_ONEDNN_THREADPOOL_USE_CALLER_THREAD ??= '1';
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   Object.assign(util, {
     isArray: Array.isArray,

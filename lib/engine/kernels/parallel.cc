@@ -15,12 +15,13 @@ namespace {
 
 using Work = std::function<void(int64_t, int64_t, int64_t)>;
 
-// Threads that wait for work as long as the process lives. One job runs at a time.
+// Threads that wait for work as long as the process lives. One job runs at a time. A thread that wakes too late to find
+// a piece is not waited for.
 class Pool {
  public:
   Pool() {
     try {
-      for (; helpers_ < threadCount() - 1; ++helpers_) std::thread(&Pool::serve, this).detach();
+      for (int helper = 1; helper < threadCount(); ++helper) std::thread(&Pool::serve, this).detach();
     } catch (const std::system_error&) {
       // Where the system gives no more threads, those there are do the work.
     }
@@ -33,12 +34,13 @@ class Pool {
       work_ = &work;
       pieces_ = &pieces;
       next_ = 0;
-      busy_ = helpers_;
+      open_ = true;
       ++generation_;
     }
     wake_.notify_all();
     takePieces();
     std::unique_lock<std::mutex> lock(mutex_);
+    open_ = false;
     done_.wait(lock, [this] { return busy_ == 0; });
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
@@ -46,14 +48,14 @@ class Pool {
  private:
   void serve() {
     uint64_t seen = 0;
+    std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
-      {
-        std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait(lock, [&] { return generation_ != seen; });
-        seen = generation_;
-      }
+      wake_.wait(lock, [&] { return open_ && generation_ != seen; });
+      seen = generation_;
+      ++busy_;
+      lock.unlock();
       takePieces();
-      std::lock_guard<std::mutex> lock(mutex_);
+      lock.lock();
       if (--busy_ == 0) done_.notify_one();
     }
   }
@@ -80,7 +82,8 @@ class Pool {
   const Pieces* pieces_ = nullptr;
   std::atomic<int64_t> next_{0};
   std::exception_ptr error_;
-  int helpers_ = 0, busy_ = 0;
+  bool open_ = false;
+  int busy_ = 0;
   uint64_t generation_ = 0;
 };
 

@@ -57,7 +57,7 @@ abstract class TensorNet {
   }
 
   add(a: Value, b: Value, activation?: Activation): Value {
-    const sum = tf.add(tensor(a), tensor(b));
+    const sum = engine.add(tensor(a), tensor(b));
     return activation ? engine.activate(sum, activation) : sum;
   }
 
@@ -70,11 +70,11 @@ abstract class TensorNet {
   }
 
   concat(values: Value[], axis: number): Value {
-    return tf.concat(values.map(tensor), axis);
+    return engine.concat(values.map(tensor), axis);
   }
 
   slice(x: Value, begin: number[], size: number[]): Value {
-    return tf.slice(tensor(x), begin, size);
+    return engine.slice(tensor(x), begin, size);
   }
 
   pad(x: Value, padding: [number, number, number, number]): Value {
@@ -82,7 +82,7 @@ abstract class TensorNet {
   }
 
   reshape(x: Value, shape: number[]): Value {
-    return tf.reshape(tensor(x), shape);
+    return engine.reshape(tensor(x), shape);
   }
 
   transpose(x: Value, order: number[]): Value {

@@ -2,13 +2,17 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
   activate,
+  add,
   batchNorm,
   biasAdd,
+  concat,
   conv2d,
   gradients,
   inDoublePrecision,
   linear,
   maxPool,
+  reshape,
+  slice,
   tf,
   type Tensor,
   type Variable,
@@ -103,4 +107,38 @@ test('an error in double precision leaves single precision behind it, and no ten
     });
     assert.deepEqual(numbersOf(variables), before);
   });
+});
+
+/** A part of a network whose gradients need no values, some of tfjs's own operations among them. */
+function part(x: Tensor): Tensor {
+  const [rows, columns] = x.shape;
+  const halves = [0, columns / 2].map((begin) => slice(x, [0, begin], [-1, columns / 2]));
+  const joined = tf.transpose(reshape(concat(halves, 1), [columns, rows])).reshape([rows, columns]);
+  return add(x, joined);
+}
+
+/** The bytes held when the gradient of the first of many parts is computed. */
+function bytesAtTheFirst(parts: number): number {
+  let bytes = 0;
+  const probe = tf.customGrad((x) => ({
+    value: (x as Tensor).clone(),
+    gradFunc: (dy) => {
+      bytes = tf.memory().numBytes;
+      return dy.clone();
+    },
+  }));
+  const variable = tf.tidy(() => tf.variable(tensor([64, 256], 1)));
+  const {value, grads} = gradients(() => {
+    let x = probe(variable);
+    for (let i = 0; i < parts; i++) x = tf.tidy(() => part(x));
+    return tf.sum(x);
+  }, [variable]);
+  tf.dispose([value, grads, variable]);
+  return bytes;
+}
+
+test('a backward pass holds no more the longer it is, where gradients need no values', () => {
+  const few = bytesAtTheFirst(4);
+  assert.ok(few > 64 * 256 * 4, 'at least one slope is there');
+  assert.equal(bytesAtTheFirst(40), few);
 });

@@ -9,6 +9,7 @@
  * in float32 and rounded then: the same numbers up to the order of sums, without the gain.
  */
 import type {Tensor} from '@tensorflow/tfjs-node';
+import {releasedAfterNext} from '../gradients';
 import {inDouble} from '../precision';
 import {type Attribute, backend, tf} from '../tensorflow';
 import {
@@ -17,7 +18,6 @@ import {
   hasBfloat16,
   integerType,
   operation,
-  releasedAfterNext,
   shapeTensor,
   T,
   type TypeAttribute,

@@ -1,4 +1,5 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
+import {releasedAfterNext} from '../gradients';
 import {tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
 import {alike, executeAlike, reshaped, slopeAlike, widen} from './bfloat16';
@@ -15,6 +16,7 @@ import {
   T,
   text,
 } from './native';
+import {concat, reshape} from './shaping';
 
 const plainBias = operation<object>('PlainBias', {
   forward: ({x, bias}) => execute('BiasAdd', [T, text('data_format', 'NHWC')], [x, bias]),
@@ -24,13 +26,30 @@ const plainBias = operation<object>('PlainBias', {
   }),
 });
 
-const biasInOnePass = operation<{activation?: Activation}>('AddBias', {
+function biasSlopes(dy: Tensor, x: Tensor, bias: Tensor, activation?: Activation) {
+  const [dx, dBias] = execute('LabAddBiasGrad', [activationNamed(activation)], [dy, x, bias], 2);
+  return {x: () => dx, bias: () => dBias};
+}
+
+interface Activated {
+  activation?: Activation;
+}
+
+const biasInOnePass = operation<Activated>('AddBias', {
   saves: {inputs: ['x', 'bias']},
   forward: ({x, bias}, {activation}) => addedBias(x, bias, activation),
-  gradient: ([dy], [x, bias], {activation}) => {
-    const [dx, dBias] = execute('LabAddBiasGrad', [activationNamed(activation)], [dy, x, bias], 2);
-    return {x: () => dx, bias: () => dBias};
-  },
+  gradient: ([dy], [x, bias], {activation}) => biasSlopes(dy, x, bias, activation),
+});
+
+/** Activations that have the same slope at their output as at what they were given. */
+const slopesAtOutput: ReadonlySet<Activation> = new Set(['relu', 'relu6']);
+
+/** Keeps the output, which the next layer keeps anyway, in place of x. */
+const biasByOutput = operation<Activated>('AddBiasByOutput', {
+  saves: {outputs: [true]},
+  forward: ({x, bias}, {activation}) => addedBias(x, bias, activation),
+  gradient: ([dy], [y], {activation}) =>
+    biasSlopes(dy, y, releasedAfterNext(tf.zeros([y.shape[y.rank - 1]])), activation),
 });
 
 function addedBias(x: Tensor, bias: Tensor, activation?: Activation, factor?: Tensor): Tensor[] {
@@ -41,7 +60,7 @@ function addedBias(x: Tensor, bias: Tensor, activation?: Activation, factor?: Te
 /** Adds a vector to the last axis, with an activation after it. */
 export function biasAdd(x: Tensor, bias: Tensor, activation?: Activation): Tensor {
   if (!activation || !hasLabKernels()) return activate(plainBias({x, bias}, {})[0], activation);
-  return biasInOnePass({x, bias}, {activation})[0];
+  return (slopesAtOutput.has(activation) ? biasByOutput : biasInOnePass)({x, bias}, {activation})[0];
 }
 
 /** x * factor + shift over the last axis with an activation after it, for inference (no gradient). */
@@ -59,7 +78,7 @@ export function joinedAffine(
   activation?: Activation,
 ): {joined: Tensor; y: Tensor} {
   if (!hasLabKernels()) {
-    const joined = tf.concat([first, second], first.rank - 1);
+    const joined = concat([first, second], first.rank - 1);
     return {joined, y: affine(joined, factor, shift, activation)};
   }
   const given = [first, second, factor, shift];
@@ -97,10 +116,10 @@ const denseLayer = operation<object>('Linear', {
  * computed in bfloat16.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation?: Activation): Tensor {
-  const rows = x.reshape([-1, x.shape[x.rank - 1]]);
+  const rows = x.rank === 2 ? x : reshape(x, [-1, x.shape[x.rank - 1]]);
   const [product] = denseLayer({x: alike(rows, weight), weight}, {});
   const y = bias ? biasAdd(product, bias, activation) : activate(product, activation);
-  return y.reshape([...x.shape.slice(0, -1), weight.shape[0]]);
+  return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), weight.shape[0]]);
 }
 
 /** Activations that oneDNN computes inside a matrix product, under TensorFlow's names for them. */

@@ -73,26 +73,6 @@ export const binary = (name: string, a: Tensor, b: Tensor): Tensor => execute(na
 export const scalar = (value: number): Tensor => tf.scalar(value);
 export const shapeTensor = (shape: readonly number[]): Tensor => tf.tensor1d([...shape], 'int32');
 
-/** What the gradient of a pass's last operation needed, by the pass's scope: gone with it, however the pass ends. */
-const spent = new WeakMap<object, Tensor[]>();
-
-/**
- * tfjs keeps everything that a backward pass has touched until its end. An operation's gradient is complete when the
- * next one's begins, so what only it needed is released then; that halves the memory of a training step. A slope that
- * the pass was given is its caller's and stays.
- */
-function releaseAfterNext(slopes: Tensor[], saved: Tensor[]): void {
-  const {activeScope} = tf.engine().state;
-  tf.dispose(spent.get(activeScope) ?? []);
-  spent.set(activeScope, [...slopes.filter(({scopeId}) => scopeId === activeScope.id), ...saved]);
-}
-
-/** What a gradient made for itself: it is released as what the gradient was given. */
-export function releasedAfterNext(made: Tensor): Tensor {
-  spent.get(tf.engine().state.activeScope)?.push(made);
-  return made;
-}
-
 export interface Kernel<Options> {
   /** Which inputs and outputs the gradient needs. */
   saves?: {inputs?: string[]; outputs?: boolean[]};
@@ -118,9 +98,7 @@ export function operation<Options extends object>(
       inputsToSave: saves?.inputs ?? [],
       outputsToSave: saves?.outputs ?? [],
       gradFunc: (dy, saved, attrs) => {
-        const slopes = Array.isArray(dy) ? dy : [dy];
-        releaseAfterNext(slopes, saved);
-        return gradient(slopes, saved, attrs as unknown as Options);
+        return gradient([dy].flat(), saved, attrs as unknown as Options);
       },
     });
   }
@@ -142,9 +120,7 @@ export function operationWithMemory<Options>({forward, gradient}: Required<Omit<
       const [value, ...memory] = forward(inputs, options);
       save([...(given as Tensor[]), ...memory]);
       const gradFunc = (dy: Tensor | Tensor[], saved: Tensor[]) => {
-        const slopes = [dy].flat();
-        releaseAfterNext(slopes, saved);
-        const found = gradient(slopes, saved, options);
+        const found = gradient([dy].flat(), saved, options);
         return names.map((name) => found[name]());
       };
       return {value, gradFunc};

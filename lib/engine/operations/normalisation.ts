@@ -17,6 +17,7 @@ import {
   text,
   unary,
 } from './native';
+import {add, concat} from './shaping';
 
 interface StatisticsOptions {
   epsilon: number;
@@ -159,7 +160,7 @@ export function joinedBatchNorm(
   options: Omit<BatchNormOptions, 'residual'>,
 ): BatchNormResult & {joined: Tensor} {
   if (!hasLabKernels()) {
-    const joined = tf.concat([first, second], first.rank - 1);
+    const joined = concat([first, second], first.rank - 1);
     return {joined, ...batchNorm(joined, parameters, options)};
   }
   const settings = {...options, first: first.shape[first.rank - 1]};
@@ -171,7 +172,7 @@ export function joinedBatchNorm(
 
 /** What follows a normalisation. */
 const finish = (y: Tensor, residual?: Tensor, activation?: Activation): Tensor =>
-  activate(residual ? tf.add(y, residual) : y, activation);
+  activate(residual ? add(y, residual) : y, activation);
 
 /** The same put together from elementary operations, which TensorFlow has in float64 too. */
 export function composedBatchNorm(

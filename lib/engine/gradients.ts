@@ -20,30 +20,32 @@ export function releasedAfterNext(made: Tensor): Tensor {
 
 /**
  * tfjs keeps everything that a backward pass has touched until its end. An operation's gradient is complete when the
- * next one's begins, so what only it needed is released then; that halves the memory of a training step.
+ * next one's begins, so what only it needed is released then; that halves the memory of a training step. What it hands
+ * on as it is stays.
  */
 function releaseEarly(tape: TapeNode[]): void {
   const reached = new Set<number>();
+  const handedOn = new Set<Tensor>();
+
+  const passedOn = (slope: Tensor, input: Tensor): Tensor => {
+    if (spent?.includes(slope)) handedOn.add(slope);
+    // tfjs adds the second slope in a tensor to the first.
+    else if (reached.has(input.id)) releasedAfterNext(slope);
+    reached.add(input.id);
+    return slope;
+  };
+
   for (const node of tape) {
     const {gradient, inputs, saved = []} = node;
-    node.gradient =
-      gradient &&
-      ((slopes) => {
-        tf.dispose(spent);
-        spent = [...slopes.filter((slope) => slope !== null), ...saved];
-        const found = Object.entries(gradient(slopes)).map(([name, compute]): [string, () => Tensor] => [
-          name,
-          () => {
-            const slope = compute();
-            const {id} = inputs[name];
-            // The second slope in a tensor is added to the first.
-            if (reached.has(id)) releasedAfterNext(slope);
-            else reached.add(id);
-            return slope;
-          },
-        ]);
-        return Object.fromEntries(found);
-      });
+    if (!gradient) continue;
+    node.gradient = (slopes) => {
+      tf.dispose(spent?.filter((tensor) => !handedOn.has(tensor)) ?? []);
+      spent = [...slopes.filter((slope) => slope !== null), ...saved];
+      const found = Object.entries(gradient(slopes));
+      return Object.fromEntries(
+        found.map(([name, compute]) => [name, () => passedOn(compute(), inputs[name])]),
+      );
+    };
   }
 }
 

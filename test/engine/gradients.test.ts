@@ -142,3 +142,32 @@ test('a backward pass holds no more the longer it is, where gradients need no va
   assert.ok(few > 64 * 256 * 4, 'at least one slope is there');
   assert.equal(bytesAtTheFirst(40), few);
 });
+
+test('what a gradient hands on as it is stays until it is used', () => {
+  const same = tf.customGrad((...given) => {
+    const [a, b] = given as Tensor[];
+    return {value: tf.add(a, b), gradFunc: (dy) => [dy, dy]};
+  });
+  const product = tf.customGrad((...given) => {
+    const save = given.pop() as (tensors: Tensor[]) => void;
+    const [a, b] = given as Tensor[];
+    save([a, b]);
+    return {value: tf.sum(tf.mul(a, b)), gradFunc: (_, saved) => saved.toReversed()};
+  });
+  withoutLeaks(() => {
+    const variables = [1, 2].map((seed) => tf.tidy(() => tf.variable(tensor([2, 3], seed))));
+    const [a, b] = variables;
+    const {value, grads} = gradients(() => {
+      const sum = same(tf.square(a), add(b, same(b, a)));
+      return product(sum, tf.relu(sum));
+    }, variables);
+    const plainly = tf.grads((a: Tensor, b: Tensor) => {
+      const sum = tf.add(tf.square(a), tf.add(b, tf.add(b, a)));
+      return tf.sum(tf.mul(sum, tf.relu(sum)));
+    })([a, b]);
+    for (const [i, {name}] of variables.entries()) {
+      assert.deepEqual(grads[name].dataSync(), plainly[i].dataSync());
+    }
+    tf.dispose([value, grads, plainly, variables]);
+  });
+});

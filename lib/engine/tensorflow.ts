@@ -19,8 +19,9 @@ export interface EngineReport {
 }
 
 /**
- * TensorFlow switches oneDNN on by itself only on AVX-512 machines, and both settings count only before the binding
- * is loaded. tfjs-node 4.22 calls two functions of `util` that Node 22 warns of and Node 23 began to remove.
+ * TensorFlow switches oneDNN on by itself only on AVX-512 machines, and has the thread that calls it idle while others
+ * work; settings count only before the binding is loaded. tfjs-node 4.22 calls two functions of `util` that Node 22 warns
+ * of and Node 23 began to remove.
  */
 function prepareProcess(): void {
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';

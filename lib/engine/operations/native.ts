@@ -97,9 +97,7 @@ export function operation<Options extends object>(
       kernelName,
       inputsToSave: saves?.inputs ?? [],
       outputsToSave: saves?.outputs ?? [],
-      gradFunc: (dy, saved, attrs) => {
-        return gradient([dy].flat(), saved, attrs as unknown as Options);
-      },
+      gradFunc: (dy, saved, attrs) => gradient([dy].flat(), saved, attrs as unknown as Options),
     });
   }
   return (inputs, options) => {

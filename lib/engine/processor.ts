@@ -8,7 +8,9 @@ import {existsSync, readFileSync} from 'node:fs';
 export const multipliesBfloat16 = (cpuinfo: string): boolean =>
   /^flags\s*:.*\b(avx512_bf16|amx_bf16)\b/m.test(cpuinfo);
 
-/** The same of this machine; where there is no such file, it does not. */
-export function hasBfloat16Instructions(file = '/proc/cpuinfo'): boolean {
-  return existsSync(file) && multipliesBfloat16(readFileSync(file, 'utf8'));
-}
+/** Whether a processor has AVX-512, by the same text. */
+export const hasAvx512 = (cpuinfo: string): boolean => /^flags\s*:.*\bavx512f\b/m.test(cpuinfo);
+
+/** What Linux tells of this machine's processor; nothing where there is no such file. */
+export const processorText = (file = '/proc/cpuinfo'): string =>
+  existsSync(file) ? readFileSync(file, 'utf8') : '';

@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import util from 'node:util';
 import {LabError} from '../errors';
 import {whyNoCard} from './device';
-import {hasBfloat16Instructions} from './processor';
+import {hasAvx512, multipliesBfloat16, processorText} from './processor';
 
 /** What the engine is: versions, the device that computes and the threads it has. */
 export interface EngineReport {
@@ -116,8 +116,10 @@ function loadedLibraries(): string {
   return existsSync(maps) ? readFileSync(maps, 'utf8') : '';
 }
 
+const processor = processorText();
+
 /** What is found out of the machine; a trial may find that its bfloat16 is not to be relied on. */
-export const machine = {bfloat16: hasBfloat16Instructions()};
+export const machine = {bfloat16: multipliesBfloat16(processor), avx512: hasAvx512(processor)};
 
 /** Versions, device and threads of the engine, for a notebook's first cell and for `npm run doctor`. */
 export function engineReport(): EngineReport {

@@ -8,7 +8,9 @@ import {
   inDoublePrecision,
   isNarrow,
   linear,
+  hasAvx512,
   multipliesBfloat16,
+  processorText,
   narrow,
   tf,
   type Tensor,
@@ -136,6 +138,12 @@ test('the processor says whether it multiplies bfloat16', () => {
     assert.equal(multipliesBfloat16(processor(flags)), false, flags);
   }
   assert.equal(multipliesBfloat16(''), false);
+});
+
+test('the processor says whether it has AVX-512', () => {
+  assert.equal(hasAvx512('flags\t\t: fpu avx2 avx512f rdpid\n'), true);
+  assert.equal(hasAvx512('model name\t: avx512f\nflags\t\t: fpu avx2 avx512\n'), false);
+  assert.equal(hasAvx512(processorText('/there/is/no/such/file')), false);
 });
 
 test('products in bfloat16 are tried before anything relies on them', () => {

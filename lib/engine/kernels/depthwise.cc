@@ -2,20 +2,10 @@
 #include "activations.h"
 #include "kernel.h"
 #include "rows.h"
+#include "window.h"
 
 namespace lab {
 namespace {
-
-struct Window {
-  int64_t strideY, strideX, top, bottom, left, right;
-
-  explicit Window(Attributes& attributes) {
-    const std::vector<int64_t> strides = attributes.integers("strides", 2, 1);
-    const std::vector<int64_t> padding = attributes.integers("padding", 4, 0);
-    strideY = strides[0], strideX = strides[1];
-    top = padding[0], bottom = padding[1], left = padding[2], right = padding[3];
-  }
-};
 
 // The sizes of an image, a filter and what the filter makes of the image.
 struct Sizes {

@@ -8,6 +8,7 @@ import {
   execute,
   flag,
   floatTypes,
+  hasLabFilterGradient,
   hasLabKernels,
   hasOneDNN,
   integer,
@@ -72,6 +73,22 @@ function crop(x: Tensor, [top, , left]: Padding, shape: readonly number[]): Tens
   return tf.slice(x, [0, top, left, 0], [...shape]);
 }
 
+const labWindow = ({strides, padding}: WindowMoves): Attribute[] => [
+  integer('strides', strides),
+  integer('padding', padding),
+];
+
+const runsFilterGradientInLab = ({dilations}: WindowMoves, x: Tensor, filter: Tensor): boolean =>
+  hasLabFilterGradient() &&
+  !isNarrow(filter) &&
+  filter.shape[2] === x.shape[3] &&
+  dilations.every((dilation) => dilation === 1);
+
+function labFilterGradient(x: Tensor, filter: Tensor, dy: Tensor, window: WindowMoves): Tensor {
+  const attributes = [...labWindow(window), integer('filter', filter.shape.slice(0, 2))];
+  return execute('LabConvolutionGradFilter', attributes, [dy, x])[0];
+}
+
 /**
  * oneDNN's gradients know the paddings SAME and VALID alone (and only they know groups). What is padded otherwise is
  * padded beforehand.
@@ -98,6 +115,8 @@ function convolutionKernel(native: string, gradientName: string, extra: Attribut
         filter: () => {
           if (native === 'Conv2D' && isPointwise(window, x, filter))
             return pointwiseFilterGradient(x, filter, dy);
+          if (native === 'Conv2D' && runsFilterGradientInLab(window, x, filter))
+            return labFilterGradient(x, filter, dy, window);
           const inputs = [same ? x : padOperand(x, window.padding), shapeTensor(filter.shape), dy];
           return widen(executeAlike(`${gradientName}Filter`, attributes, inputs));
         },
@@ -114,11 +133,6 @@ const nativeDepthwise = operation(
   'NativeDepthwiseConvolution',
   convolutionKernel('DepthwiseConv2dNative', 'DepthwiseConv2dNativeBackprop', []),
 );
-
-const labWindow = ({strides, padding}: WindowMoves): Attribute[] => [
-  integer('strides', strides),
-  integer('padding', padding),
-];
 
 const labDepthwise = operation<WindowMoves>('DepthwiseConvolution', {
   saves: {inputs: ['x', 'filter']},

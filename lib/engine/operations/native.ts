@@ -48,6 +48,12 @@ export const hasBfloat16 = (): boolean => hasOneDNN() && machine.bfloat16;
 /** Whether the kernels of `lib/engine/kernels` can be called: they run on the CPU and know float32 alone. */
 export const hasLabKernels = (): boolean => device === 'CPU' && !inDouble();
 
+/**
+ * Whether this project's gradient of filters is to be taken: oneDNN's is as quick as its convolution on AVX-512 machines
+ * alone, and half as quick on others.
+ */
+export const hasLabFilterGradient = (): boolean => hasLabKernels() && !(hasOneDNN() && machine.avx512);
+
 /** A list of inputs of a kernel that may be there or not, and the attribute that tells. */
 export const optional = (name: string, tensor?: Tensor): {inputs: Tensor[]; count: Attribute} => ({
   inputs: tensor ? [tensor] : [],

@@ -8,6 +8,7 @@ import {
   integer,
   oneDNNKernel,
   operation,
+  operationWithMemory,
   scalar,
   shapeTensor,
   T,
@@ -38,9 +39,11 @@ const maxPooling = operation<PoolOptions>('MaxPool', {
 });
 
 /** oneDNN notes where each maximum stood, which makes its gradient four times as fast as TensorFlow's own. */
-const notedMaxPooling = operation<PoolOptions>('NotedMaxPool', {
-  saves: {inputs: ['x'], outputs: [true, true]},
-  forward: ({x}, options) => execute('_MklNativeMaxPool', notedAttributes(options), [x], 2),
+const notedMaxPooling = operationWithMemory<PoolOptions>({
+  forward: ({x}, options) => {
+    const [y, places] = execute('_MklNativeMaxPool', notedAttributes(options), [x], 2);
+    return [y, y, places];
+  },
   gradient: ([dy], [x, y, places], options) => ({
     x: () => execute('_MklNativeMaxPoolGrad', notedAttributes(options), [x, y, dy, places])[0],
   }),
@@ -71,10 +74,8 @@ export function maxPool(
 ): Tensor {
   checkWindow(x, size, {strides, padding});
   const padded = pad(x, padding, -Infinity);
-  if (!hasOneDNN() || !gradient) return maxPooling({x: padded}, {size, strides})[0];
-  const [y, places] = notedMaxPooling({x: padded}, {size, strides});
-  places.dispose();
-  return y;
+  if (hasOneDNN() && gradient) return notedMaxPooling({x: padded}, {size, strides});
+  return maxPooling({x: padded}, {size, strides})[0];
 }
 
 /**

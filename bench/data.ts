@@ -10,12 +10,12 @@ import {tf, type Tensor} from '../lib/engine';
 import {photoAugmentation, type View} from '../lib/pictures';
 import {type Peer, startPeer} from './peer';
 import {report} from './results';
-import {type Comparison, median} from './tables';
+import type {Comparison} from './tables';
+import {inTurns, roundsInWords} from './turns';
 
 const project = join(__dirname, '..');
 const batch = 32;
 const count = 512;
-const rounds = 3;
 const sizes = [224, 380];
 const architecture = findArchitecture('mobilenet_v2');
 
@@ -39,16 +39,6 @@ async function pass(photos: Photo[], size: number, view: View, use: (x: Tensor) 
   return (performance.now() - began) / 1000;
 }
 
-/** Seconds of each side for the same work, in turns. */
-async function inTurns(ours: () => Promise<number>, theirs: () => Promise<number>) {
-  const [mine, yours]: number[][] = [[], []];
-  for (let round = 0; round < rounds; round++) {
-    mine.push(await ours());
-    yours.push(await theirs());
-  }
-  return {ours: median(mine), theirs: median(yours)};
-}
-
 async function compare(photos: Photo[], size: number, peer: Peer, done: (each: Comparison) => void) {
   const backbone = Backbone.formula(architecture);
   const net = backbone.inference();
@@ -68,7 +58,7 @@ async function compare(photos: Photo[], size: number, peer: Peer, done: (each: C
       () => {
         const began = performance.now();
         for (let i = 0; i < repeats; i++) compute(x);
-        return Promise.resolve((performance.now() - began) / 1000);
+        return (performance.now() - began) / 1000;
       },
       () => peer.measure({...common, work: 'inference', repeats}),
     );
@@ -113,7 +103,7 @@ export async function data(): Promise<void> {
   }
   report(
     'data',
-    `${photos.length} photos from JPEG files to batches of ${batch} normalised tensors, photos per second, the median of ${rounds} rounds in turn with ` +
+    `${photos.length} photos from JPEG files to batches of ${batch} normalised tensors, photos per second, the median of ${roundsInWords} in turn with ` +
       `PyTorch ${peer.version}'s DataLoader with 2 workers, which start in the measured time. Training views are random crops and ` +
       `mirror images. What computes is ${architecture.title}'s inference; decoding and computing share the cores, so together they ` +
       `take at least the sum of what each takes alone where both use all of them.`,

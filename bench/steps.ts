@@ -9,10 +9,10 @@ import {sgd, Stepper} from '../lib/training';
 import {precisionsAtHand} from './precisions';
 import {type Peer, startPeer} from './peer';
 import {report} from './results';
-import {type Comparison, median} from './tables';
+import type {Comparison} from './tables';
+import {inTurns, roundsInWords} from './turns';
 
 const batch = 16;
-const rounds = 3;
 
 /** Seconds a round should take at least, so that a short step is repeated. */
 const leastSeconds = 1;
@@ -60,12 +60,12 @@ async function compare(
     const repeats = Math.max(1, Math.ceil(leastSeconds / once));
     const request = {work, arch: architecture.name, size, batch, repeats, precision};
     await peer.measure({...request, repeats: 1});
-    const [ours, theirs]: number[][] = [[], []];
-    for (let round = 0; round < rounds; round++) {
-      ours.push((batch * repeats) / time(step, repeats));
-      theirs.push((batch * repeats) / (await peer.measure(request)));
-    }
-    return {name: architecture.name, work, size, precision, ours: median(ours), theirs: median(theirs)};
+    const {ours, theirs} = await inTurns(
+      () => time(step, repeats),
+      () => peer.measure(request),
+    );
+    const images = batch * repeats;
+    return {name: architecture.name, work, size, precision, ours: images / ours, theirs: images / theirs};
   } finally {
     dispose();
     x.dispose();
@@ -95,7 +95,7 @@ export async function steps(names: string[]): Promise<void> {
   }
   report(
     'steps',
-    `One step of ${batch} random photos at each network's own size, images per second, median of ${rounds} rounds in turn with PyTorch ${peer.version} (channels_last; bfloat16: autocast).`,
+    `One step of ${batch} random photos at each network's own size, images per second, median of ${roundsInWords} in turn with PyTorch ${peer.version} (channels_last; bfloat16: autocast).`,
     comparisons,
   );
 }

@@ -20,8 +20,8 @@ constexpr int stripWidth = 6, panelWidth = 2 * lanes<Wide>;
 // Positions over which sums stay in registers.
 constexpr int64_t positionsAtOnce = 400;
 
-// What all pieces of work may keep for their sums besides the first, in bytes.
-constexpr int64_t most = 8 << 20;
+// Sums that all pieces of work together may keep besides the first one's.
+constexpr int64_t sumsAtMost = 2 << 20;
 
 struct Sizes {
   int64_t batch, height, width, channels, outHeight, outWidth, out, filterHeight, filterWidth, strideY, strideX, top, left;
@@ -124,7 +124,7 @@ class Chunk {
   void packPhotoRow(const float* x, int64_t photo, int64_t y, int64_t to) {
     const bool isInside = y >= 0 && y < s.height;
     const int64_t columns = std::max<int64_t>(0, std::min(s.width, s.paddedWidth() - s.left));
-    if (isInside) {
+    if (isInside && columns > 0) {
       std::memcpy(&line_[s.left * s.channels], x + (photo * s.height + y) * s.width * s.channels,
                   sizeof(float) * columns * s.channels);
     }
@@ -211,7 +211,7 @@ struct ConvolutionGradFilter {
     const int64_t size = s.filterSize();
     if (s.batch == 0 || size == 0) return std::fill(dFilter, dFilter + size, 0.0f);
     const Chunks chunks(s);
-    const int64_t piecesAtMost = std::max<int64_t>(threadCount(), 1 + most / (size * static_cast<int64_t>(sizeof(float))));
+    const int64_t piecesAtMost = std::max<int64_t>(threadCount(), 1 + sumsAtMost / size);
     const Pieces pieces(chunks.number, (chunks.number + piecesAtMost - 1) / piecesAtMost);
     std::vector<float> sums((pieces.number - 1) * size);
     parallel(pieces, [&](int64_t piece, int64_t begin, int64_t end) {

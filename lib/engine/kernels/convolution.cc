@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "kernel.h"
+#include "products.h"
 #include "rows.h"
 #include "vector.h"
 #include "window.h"
@@ -15,7 +16,7 @@
 namespace lab {
 namespace {
 
-constexpr int stripWidth = 6, panelWidth = 2 * lanes<Wide>;
+constexpr int stripWidth = 6;
 
 // Positions over which sums stay in registers.
 constexpr int64_t positionsAtOnce = 400;
@@ -50,7 +51,6 @@ struct Sizes {
   int64_t paddedWidth() const { return reach(outWidth, strideX, filterWidth); }
   int64_t moves() const { return isFolded() ? 1 : filterWidth; }
   int64_t strips() const { return (values() + stripWidth - 1) / stripWidth; }
-  int64_t panels() const { return (out + panelWidth - 1) / panelWidth; }
   int64_t filterSize() const { return filterHeight * filterWidth * channels * out; }
 
   static int64_t reach(int64_t outputs, int64_t stride, int64_t filter) { return (outputs - 1) * stride + filter; }
@@ -79,9 +79,10 @@ class Chunk {
     const int64_t rows = std::min(chunks.rows, s.outHeight - firstRow);
     const int64_t packedRows = Sizes::reach(rows, s.strideY, s.filterHeight);
     stripSize_ = photos * packedRows * s.packedWidth() * stripWidth;
-    positions_ = photos * rows * s.outWidth;
     strips_.resize(stripSize_ * s.strips());
-    panels_.resize(positions_ * panelWidth * s.panels());
+    // These rows follow one another in memory, whether they are of one photo or of several.
+    const float* slope = dy + (firstPhoto * s.outHeight + firstRow) * s.outWidth * s.out;
+    slopes_.pack({slope, s.out, 1}, photos * rows * s.outWidth, s.out);
     line_.assign(s.paddedWidth() * s.channels + stripWidth, 0.0f);
     starts_.clear();
     for (int64_t photo = 0; photo < photos; ++photo) {
@@ -91,8 +92,6 @@ class Chunk {
       }
       for (int64_t row = 0; row < rows; ++row) {
         starts_.push_back((photo * packedRows + row * s.strideY) * s.packedWidth() * stripWidth);
-        packSlopeRow(dy + ((firstPhoto + photo) * s.outHeight + firstRow + row) * s.outWidth * s.out,
-                     (photo * rows + row) * s.outWidth * panelWidth);
       }
     }
   }
@@ -102,13 +101,13 @@ class Chunk {
     for (int64_t strip = 0; strip < s.strips(); ++strip) {
       const int64_t firstValue = strip * stripWidth;
       const int64_t values = std::min<int64_t>(stripWidth, s.values() - firstValue);
-      for (int64_t panel = 0; panel < s.panels(); ++panel) {
-        const int64_t column = panel * panelWidth, columns = std::min<int64_t>(panelWidth, s.out - column);
+      for (int64_t column = 0; column < s.out; column += Panels::width) {
+        const float* right = slopes_.panel(column);
+        const int64_t columns = std::min<int64_t>(Panels::width, s.out - column);
         for (int64_t y = 0; y < s.filterHeight; ++y) {
           for (int64_t x = 0; x < s.moves(); ++x) {
             const float* left = strips_.data() + strip * stripSize_ + (y * s.packedWidth() + x) * stripWidth;
             float* to = filter + ((y * s.moves() + x) * s.values() + firstValue) * s.out + column;
-            const float* right = panels_.data() + panel * positions_ * panelWidth;
             if (columns > lanes<Wide>) {
               tile<2>(left, right, to, values, columns, isFirst);
             } else {
@@ -143,29 +142,13 @@ class Chunk {
     }
   }
 
-  void packSlopeRow(const float* from, int64_t to) {
-    for (int64_t panel = 0; panel < s.panels(); ++panel) {
-      float* place = &panels_[panel * positions_ * panelWidth + to];
-      const float* slope = from + panel * panelWidth;
-      const int64_t count = std::min<int64_t>(panelWidth, s.out - panel * panelWidth);
-      for (int64_t i = 0; i < s.outWidth; ++i, place += panelWidth, slope += s.out) {
-        if (count == panelWidth) {
-          std::memcpy(place, slope, sizeof(float) * panelWidth);
-        } else {
-          std::copy(slope, slope + count, place);
-          std::fill(place + count, place + panelWidth, 0.0f);
-        }
-      }
-    }
-  }
-
   template <int vectors>
   void tile(const float* strip, const float* panel, float* to, int64_t values, int64_t columns, bool isFirst) const {
     const int64_t step = (s.isFolded() ? 1 : s.strideX) * stripWidth;
     Wide sums[stripWidth][2] = {};
     for (const int64_t start : starts_) {
       const float* left = strip + start;
-      for (int64_t i = 0; i < s.outWidth; ++i, left += step, panel += panelWidth) {
+      for (int64_t i = 0; i < s.outWidth; ++i, left += step, panel += Panels::width) {
         Wide first = load<Wide>(panel), second{};
         keep(first);
         if constexpr (vectors > 1) {
@@ -180,7 +163,7 @@ class Chunk {
       }
     }
     for (int64_t j = 0; j < values; ++j, to += s.out) {
-      float line[panelWidth];
+      float line[Panels::width];
       store(line, sums[j][0]);
       store(line + lanes<Wide>, sums[j][1]);
       forEach(columns, [&](auto v, int64_t c) {
@@ -192,8 +175,9 @@ class Chunk {
   }
 
   const Sizes& s;
-  int64_t stripSize_ = 0, positions_ = 0;
-  std::vector<float> strips_, panels_, line_;
+  int64_t stripSize_ = 0;
+  std::vector<float> strips_, line_;
+  Panels slopes_;
   std::vector<int64_t> starts_;
 };
 

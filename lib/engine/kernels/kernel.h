@@ -1,10 +1,10 @@
 // How the kernels of this folder become operations of TensorFlow.
 //
 // They do in one pass over memory what TensorFlow's own operations need several for: a normalisation with its activation,
-// a depthwise convolution with its padding, an optimizer's update; or what these are slow at. Everything goes through TensorFlow's C interface, so
-// any C++17 compiler will do, whatever standard library it brings. The set-up compiles them into the binding; their
-// operations are registered when it is loaded. Numbers are float32 unless an input names another type, all images
-// [batch, height, width, channel].
+// a depthwise convolution with its padding, an optimizer's update; or what these are slow at. Everything goes through
+// TensorFlow's C interface, so any C++17 compiler will do, whatever standard library it brings. The set-up compiles them
+// into the binding; their operations are registered when it is loaded. Numbers are float32 unless an input names another
+// type, all images [batch, height, width, channel].
 #pragma once
 
 #include <cstdint>

@@ -42,14 +42,17 @@ class Panels {
     }
   }
 
+  // The panel that begins with this column.
+  const float* panel(int64_t column) const { return values_.data() + column * rows_; }
+
   // target = factor * left * this, where `left` has `rows` rows, and rows of the target are `stride` apart.
   void multiply(const Matrix& left, int64_t rows, float factor, float* target, int64_t stride) const {
     for (int64_t first = 0; first < columns_; first += width) {
-      const float* panel = values_.data() + first * rows_;
       const int64_t count = std::min<int64_t>(width, columns_ - first);
       for (int64_t row = 0; row < rows; row += most) {
         const Matrix part{left.data + row * left.rowStride, left.rowStride, left.columnStride};
-        tileOf<most>(std::min<int64_t>(most, rows - row), part, panel, factor, target + row * stride + first, stride, count);
+        tileOf<most>(std::min<int64_t>(most, rows - row), part, panel(first), factor, target + row * stride + first, stride,
+                     count);
       }
     }
   }

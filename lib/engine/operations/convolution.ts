@@ -78,11 +78,10 @@ const labWindow = ({strides, padding}: WindowMoves): Attribute[] => [
   integer('padding', padding),
 ];
 
-const runsFilterGradientInLab = ({dilations}: WindowMoves, x: Tensor, filter: Tensor): boolean =>
-  hasLabFilterGradient() &&
-  !isNarrow(filter) &&
-  filter.shape[2] === x.shape[3] &&
-  dilations.every((dilation) => dilation === 1);
+const isDilated = ({dilations}: WindowMoves): boolean => dilations.some((dilation) => dilation > 1);
+
+const runsFilterGradientInLab = (window: WindowMoves, x: Tensor, filter: Tensor): boolean =>
+  hasLabFilterGradient() && !isNarrow(filter) && filter.shape[2] === x.shape[3] && !isDilated(window);
 
 function labFilterGradient(x: Tensor, filter: Tensor, dy: Tensor, window: WindowMoves): Tensor {
   const attributes = [...labWindow(window), integer('filter', filter.shape.slice(0, 2))];
@@ -154,8 +153,6 @@ function runDepthwise(
   const attributes = [...labWindow(window), activationNamed(activation), count];
   return execute('LabDepthwise', attributes, [x, filter, ...inputs]);
 }
-
-const isDilated = ({dilations}: WindowMoves): boolean => dilations.some((dilation) => dilation > 1);
 
 /** The filter with zeros between its places: without dilation it does what the given one does with it. */
 function spread(filter: Tensor, [dilationY, dilationX]: readonly number[]): Tensor {

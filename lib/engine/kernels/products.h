@@ -27,11 +27,11 @@ class Panels {
   void pack(const Matrix& matrix, int64_t rows, int64_t columns) {
     rows_ = rows, columns_ = columns;
     values_.resize((columns + width - 1) / width * width * rows);
-    float* to = values_.data();
-    for (int64_t first = 0; first < columns; first += width) {
-      const int64_t count = std::min<int64_t>(width, columns - first);
-      const float* from = matrix.data + first * matrix.columnStride;
-      for (int64_t row = 0; row < rows; ++row, to += width, from += matrix.rowStride) {
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t first = 0; first < columns; first += width) {
+        const int64_t count = std::min<int64_t>(width, columns - first);
+        const float* from = matrix.data + row * matrix.rowStride + first * matrix.columnStride;
+        float* to = values_.data() + first * rows + row * width;
         if (matrix.columnStride == 1 && count == width) {
           std::memcpy(to, from, sizeof(float) * width);
         } else {

@@ -101,9 +101,9 @@ class Chunk {
     for (int64_t strip = 0; strip < s.strips(); ++strip) {
       const int64_t firstValue = strip * stripWidth;
       const int64_t values = std::min<int64_t>(stripWidth, s.values() - firstValue);
-      for (int64_t column = 0; column < s.out; column += Panels::width) {
+      for (int64_t column = 0; column < s.out; column += panelWidth) {
         const float* right = slopes_.panel(column);
-        const int64_t columns = std::min<int64_t>(Panels::width, s.out - column);
+        const int64_t columns = std::min<int64_t>(panelWidth, s.out - column);
         for (int64_t y = 0; y < s.filterHeight; ++y) {
           for (int64_t x = 0; x < s.moves(); ++x) {
             const float* left = strips_.data() + strip * stripSize_ + (y * s.packedWidth() + x) * stripWidth;
@@ -148,13 +148,14 @@ class Chunk {
     Wide sums[stripWidth][2] = {};
     for (const int64_t start : starts_) {
       const float* left = strip + start;
-      for (int64_t i = 0; i < s.outWidth; ++i, left += step, panel += Panels::width) {
+      for (int64_t i = 0; i < s.outWidth; ++i, left += step, panel += panelWidth) {
         Wide first = load<Wide>(panel), second{};
         keep(first);
         if constexpr (vectors > 1) {
           second = load<Wide>(panel + lanes<Wide>);
           keep(second);
         }
+#pragma GCC unroll 6
         for (int j = 0; j < stripWidth; ++j) {
           const float by = left[j];
           sums[j][0] += first * by;
@@ -163,7 +164,7 @@ class Chunk {
       }
     }
     for (int64_t j = 0; j < values; ++j, to += s.out) {
-      float line[Panels::width];
+      float line[panelWidth];
       store(line, sums[j][0]);
       store(line + lanes<Wide>, sums[j][1]);
       forEach(columns, [&](auto v, int64_t c) {

@@ -18,25 +18,61 @@ struct Matrix {
   Matrix transposed() const { return {data, columnStride, rowStride}; }
 };
 
-// A matrix as the right factor of products: cut into panels of a few columns, in each of which the rows lie one after
-// another. The last panel is filled up with zeros.
+// Columns of the right factor that are worked on at once, a panel; in memory its rows lie one after another.
+constexpr int panelWidth = 2 * lanes<Wide>;
+
+// Rows of the left factor that are: their sums leave registers for what they are made from.
+constexpr int64_t rowsAtOnce = 6;
+
+template <int rows, class Finish>
+inline void multiplyRows(int64_t wanted, const Matrix& left, const float* panel, int64_t depth, const Finish& finish) {
+  if constexpr (rows > 1) {
+    if (wanted < rows) return multiplyRows<rows - 1>(wanted, left, panel, depth, finish);
+  }
+  // Loops over the sums are unrolled: these go through memory else.
+  Wide sums[rows][2] = {};
+  for (int64_t k = 0; k < depth; ++k, panel += panelWidth) {
+    Wide first = load<Wide>(panel), second = load<Wide>(panel + lanes<Wide>);
+    keep(first);
+    keep(second);
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; ++i) {
+      const float by = left.data[i * left.rowStride + k * left.columnStride];
+      sums[i][0] += first * by;
+      sums[i][1] += second * by;
+    }
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < rows; ++i) finish(i, sums[i][0], sums[i][1]);
+}
+
+// The product of `left`, of `rows` rows and `depth` columns, and a panel: calls `finish(row, first, second)` with every row's
+// two vectors.
+template <class Finish>
+inline void multiplyPanel(const Matrix& left, int64_t rows, const float* panel, int64_t depth, const Finish& finish) {
+  for (int64_t row = 0; row < rows; row += rowsAtOnce) {
+    const Matrix part{left.data + row * left.rowStride, left.rowStride, left.columnStride};
+    multiplyRows<rowsAtOnce>(std::min(rowsAtOnce, rows - row), part, panel, depth,
+                             [&](int i, Wide first, Wide second) { finish(row + i, first, second); });
+  }
+}
+
+// A matrix as the right factor of products: cut into panels, the last of which is filled up with zeros.
 class Panels {
  public:
-  static constexpr int width = 2 * lanes<Wide>;
-
   void pack(const Matrix& matrix, int64_t rows, int64_t columns) {
     rows_ = rows, columns_ = columns;
-    values_.resize((columns + width - 1) / width * width * rows);
+    values_.resize((columns + panelWidth - 1) / panelWidth * panelWidth * rows);
     for (int64_t row = 0; row < rows; ++row) {
-      for (int64_t first = 0; first < columns; first += width) {
-        const int64_t count = std::min<int64_t>(width, columns - first);
+      for (int64_t first = 0; first < columns; first += panelWidth) {
+        const int64_t count = std::min<int64_t>(panelWidth, columns - first);
         const float* from = matrix.data + row * matrix.rowStride + first * matrix.columnStride;
-        float* to = values_.data() + first * rows + row * width;
-        if (matrix.columnStride == 1 && count == width) {
-          std::memcpy(to, from, sizeof(float) * width);
+        float* to = values_.data() + first * rows + row * panelWidth;
+        if (matrix.columnStride == 1 && count == panelWidth) {
+          std::memcpy(to, from, sizeof(float) * panelWidth);
         } else {
           for (int64_t i = 0; i < count; ++i) to[i] = from[i * matrix.columnStride];
-          std::fill(to + count, to + width, 0.0f);
+          std::fill(to + count, to + panelWidth, 0.0f);
         }
       }
     }
@@ -47,48 +83,21 @@ class Panels {
 
   // target = factor * left * this, where `left` has `rows` rows, and rows of the target are `stride` apart.
   void multiply(const Matrix& left, int64_t rows, float factor, float* target, int64_t stride) const {
-    for (int64_t first = 0; first < columns_; first += width) {
-      const int64_t count = std::min<int64_t>(width, columns_ - first);
-      for (int64_t row = 0; row < rows; row += most) {
-        const Matrix part{left.data + row * left.rowStride, left.rowStride, left.columnStride};
-        tileOf<most>(std::min<int64_t>(most, rows - row), part, panel(first), factor, target + row * stride + first, stride,
-                     count);
-      }
+    for (int64_t column = 0; column < columns_; column += panelWidth) {
+      const int64_t count = std::min<int64_t>(panelWidth, columns_ - column);
+      multiplyPanel(left, rows, panel(column), rows_, [&](int64_t row, Wide first, Wide second) {
+        const Wide pair[2] = {first * factor, second * factor};
+        float* to = target + row * stride + column;
+        if (count == panelWidth) {
+          std::memcpy(to, pair, sizeof pair);
+        } else {
+          std::memcpy(to, pair, sizeof(float) * count);
+        }
+      });
     }
   }
 
  private:
-  // Rows of a tile: with two vectors each they leave registers for what they are made from.
-  static constexpr int most = 6;
-
-  template <int rows>
-  void tileOf(int64_t wanted, const Matrix& left, const float* panel, float factor, float* target, int64_t stride,
-              int64_t columns) const {
-    if constexpr (rows > 1) {
-      if (wanted < rows) return tileOf<rows - 1>(wanted, left, panel, factor, target, stride, columns);
-    }
-    Wide sums[rows][2] = {};
-    for (int64_t k = 0; k < rows_; ++k, panel += width) {
-      Wide first = load<Wide>(panel), second = load<Wide>(panel + lanes<Wide>);
-      keep(first);
-      keep(second);
-      for (int i = 0; i < rows; ++i) {
-        const float by = left.data[i * left.rowStride + k * left.columnStride];
-        sums[i][0] += first * by;
-        sums[i][1] += second * by;
-      }
-    }
-    for (int i = 0; i < rows; ++i, target += stride) {
-      const Wide pair[2] = {sums[i][0] * factor, sums[i][1] * factor};
-      if (columns == width) {
-        store(target, pair[0]);
-        store(target + lanes<Wide>, pair[1]);
-      } else {
-        std::memcpy(target, pair, sizeof(float) * columns);
-      }
-    }
-  }
-
   int64_t rows_ = 0, columns_ = 0;
   std::vector<float> values_;
 };

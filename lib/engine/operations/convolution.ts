@@ -8,7 +8,7 @@ import {
   execute,
   flag,
   floatTypes,
-  hasLabFilterGradient,
+  hasLabConvolutions,
   hasLabKernels,
   hasOneDNN,
   integer,
@@ -80,12 +80,55 @@ const labWindow = ({strides, padding}: WindowMoves): Attribute[] => [
 
 const isDilated = ({dilations}: WindowMoves): boolean => dilations.some((dilation) => dilation > 1);
 
-const runsFilterGradientInLab = (window: WindowMoves, x: Tensor, filter: Tensor): boolean =>
-  hasLabFilterGradient() && !isNarrow(filter) && filter.shape[2] === x.shape[3] && !isDilated(window);
+/** Whether the kernels of `lib/engine/kernels` for convolutions without groups and dilation are to be taken. */
+const runsInLab = (window: WindowMoves, x: Tensor, filter: Tensor): boolean =>
+  hasLabConvolutions() && !isNarrow(filter) && filter.shape[2] === x.shape[3] && !isDilated(window);
 
 function labFilterGradient(x: Tensor, filter: Tensor, dy: Tensor, window: WindowMoves): Tensor {
   const attributes = [...labWindow(window), integer('filter', filter.shape.slice(0, 2))];
   return execute('LabConvolutionGradFilter', attributes, [dy, x])[0];
+}
+
+/**
+ * Whether minimal filtering is to be taken. With fewer channels its transformations cost more than they save, and with
+ * fewer tiles of 4x4 places of output the filter's does.
+ */
+function isMinimal(window: WindowMoves, x: Tensor, filter: Tensor): boolean {
+  const [height, width, channels, out] = filter.shape;
+  const [batch, rows, columns] = x.shape;
+  const {strides, padding} = window;
+  if (height !== 3 || width !== 3 || strides[0] !== 1 || strides[1] !== 1) return false;
+  if (Math.min(channels, out!) < 32 || padding.some((amount) => amount > 2)) return false;
+  const across = (length: number, around: number): number => Math.ceil((length + around - 2) / 4);
+  const tiles = batch * across(rows, padding[0] + padding[1]) * across(columns!, padding[2] + padding[3]);
+  return tiles >= 16 && runsInLab(window, x, filter);
+}
+
+interface MinimalOptions extends Pick<FusedOptions, 'residual' | 'activation'> {
+  bias?: Tensor;
+  /** Whether the filter is turned and its channels are for one another, which gives the gradient of the input. */
+  turned?: boolean;
+}
+
+function minimal(x: Tensor, filter: Tensor, padding: Padding, options: MinimalOptions = {}): Tensor {
+  const biases = optional('biases', options.bias);
+  const residuals = optional('residuals', options.residual);
+  const attributes = [
+    integer('padding', padding),
+    integer('turned', options.turned ? 1 : 0),
+    activationNamed(options.activation),
+    biases.count,
+    residuals.count,
+  ];
+  return execute('LabWinograd', attributes, [x, filter, ...biases.inputs, ...residuals.inputs])[0];
+}
+
+function minimalGradients(x: Tensor, filter: Tensor, dy: Tensor, padding: Padding): Record<string, () => Tensor> {
+  const around = padding.map((amount) => 2 - amount) as Padding;
+  return {
+    x: () => minimal(dy, filter, around, {turned: true}),
+    filter: () => execute('LabWinogradGradFilter', [integer('padding', padding)], [dy, x])[0],
+  };
 }
 
 /**
@@ -96,10 +139,14 @@ function convolutionKernel(native: string, gradientName: string, extra: Attribut
   return {
     saves: {inputs: ['x', 'filter']},
     forward: ({x, filter}, window) => [
-      widen(executeAlike(native, [...windowAttributes(window), ...extra], [x, filter])),
+      native === 'Conv2D' && isMinimal(window, x, filter)
+        ? minimal(x, filter, window.padding)
+        : widen(executeAlike(native, [...windowAttributes(window), ...extra], [x, filter])),
     ],
     gradient: ([slope], [x, filter], window) => {
       const dy = slopeAlike(slope, filter);
+      if (native === 'Conv2D' && isMinimal(window, x, filter))
+        return minimalGradients(x, filter, dy, window.padding);
       const same = isSame(window, x, filter);
       const attributes = [...windowAttributes(window, same ? 'SAME' : 'VALID'), ...extra];
       const [top, bottom, left, right] = window.padding;
@@ -114,7 +161,7 @@ function convolutionKernel(native: string, gradientName: string, extra: Attribut
         filter: () => {
           if (native === 'Conv2D' && isPointwise(window, x, filter))
             return pointwiseFilterGradient(x, filter, dy);
-          if (native === 'Conv2D' && runsFilterGradientInLab(window, x, filter))
+          if (native === 'Conv2D' && runsInLab(window, x, filter))
             return labFilterGradient(x, filter, dy, window);
           const inputs = [same ? x : padOperand(x, window.padding), shapeTensor(filter.shape), dy];
           return widen(executeAlike(`${gradientName}Filter`, attributes, inputs));
@@ -183,8 +230,8 @@ export function conv2d(x: Tensor, filter: Tensor, window: WindowMoves, isDepthwi
     return conv2d(x, spread(filter, window.dilations), undilated, isDepthwise);
   }
   if (!isDepthwise) return grouped(x, filter, window);
-  const runsInLab = hasLabKernels() && filter.shape[3] === 1;
-  return (runsInLab ? labDepthwise : nativeDepthwise)({x, filter}, window)[0];
+  const isSingle = hasLabKernels() && filter.shape[3] === 1;
+  return (isSingle ? labDepthwise : nativeDepthwise)({x, filter}, window)[0];
 }
 
 function grouped(x: Tensor, filter: Tensor, window: WindowMoves): Tensor {
@@ -228,6 +275,8 @@ export function fusedConv2d(
     if (isDepthwise && !isDilated(window) && hasLabKernels() && filter.shape[3] === 1 && !residual) {
       return runDepthwise(x, filter, window, bias, activation)[0];
     }
+    if (!isDepthwise && isMinimal(window, x, filter))
+      return minimal(x, filter, window.padding, {bias, residual: residual && widen(residual), activation});
     if (!hasOneDNN() || isDepthwise) {
       const y = biasAdd(conv2d(x, filter, window, isDepthwise), bias, residual ? undefined : activation);
       return residual ? activate(binary('AddV2', y, widen(residual)), activation) : y;

@@ -1,6 +1,7 @@
 /** What the tests of operations share: tensors without structure, and the comparison with a composition of plain tfjs. */
 import assert from 'node:assert/strict';
 import {type Activation, tf, type Tensor} from '../../lib/engine';
+import {type Attribute, backend} from '../../lib/engine/tensorflow';
 import {mulberry32} from '../../lib/random';
 
 export type Function = (...inputs: Tensor[]) => Tensor;
@@ -67,4 +68,20 @@ export function assertSameValue(operation: Function, reference: Function, inputs
     assertClose(actual, expected, 'value');
     tf.dispose([actual, expected]);
   });
+}
+
+/** Asserts that an operation fails with a message, and that the process and the engine live on. */
+export function assertRefused(
+  operation: string,
+  attributes: Attribute[],
+  shapes: number[][],
+  message: RegExp,
+  outputs = 1,
+): void {
+  withoutLeaks(() =>
+    tf.tidy(() => {
+      const inputs = shapes.map((shape) => tensor(shape));
+      assert.throws(() => backend.executeMultipleOutputs(operation, attributes, inputs, outputs), message);
+    }),
+  );
 }

@@ -15,6 +15,7 @@ const windows: Record<string, WindowMoves> = {
 /** Each kind of convolution: the channels that come in, and the filter's shape. */
 const kinds: [string, number, number[]][] = [
   ['convolution', 3, [3, 3, 3, 8]],
+  ['convolution of many channels', 33, [3, 3, 33, 40]],
   ['pointwise convolution', 4, [1, 1, 4, 8]],
   ['grouped convolution', 8, [3, 3, 2, 8]],
   ['depthwise convolution', 8, [3, 3, 8, 1]],
@@ -24,7 +25,8 @@ for (const [kind, channels, filterShape] of kinds) {
   const isDepthwise = kind.startsWith('depthwise');
   for (const [name, window] of Object.entries(windows)) {
     test(`fused ${kind}, ${name}: with every activation, with and without a residual`, () => {
-      const [x, filter, bias] = [tensor([2, 7, 6, channels]), tensor(filterShape, 2), tensor([8], 3)];
+      const x = tensor([2, 7, channels > 32 ? 22 : 6, channels]);
+      const [filter, bias] = [tensor(filterShape, 2), tensor([isDepthwise ? channels : filterShape[3]], 3)];
       const convolve = (image: Tensor) => (isDepthwise ? depthwise : convolution)(image, filter, window);
       const shape = tf.tidy(() => convolve(x).shape);
       const residual = tensor(shape, 4);

@@ -13,9 +13,8 @@ import {
   type Tensor,
 } from '../../lib/engine';
 import {float, flag, floatType, integer, text} from '../../lib/engine/operations/native';
-import {type Attribute, backend} from '../../lib/engine/tensorflow';
-import {assertClose, tensor, withoutLeaks} from './compare';
-import {convolution, plain, type WindowMoves} from './windows';
+import {type Attribute} from '../../lib/engine/tensorflow';
+import {assertRefused, tensor, withoutLeaks} from './compare';
 
 const skip = engineReport().device === 'CPU' ? false : "this project's kernels run on the CPU";
 
@@ -56,22 +55,6 @@ const depthwise = {
   activation: text('activation', 'none'),
   biases: integer('biases', 0),
 };
-
-/** Asserts that an operation fails with a message, and that the process and the engine live on. */
-function assertRefused(
-  operation: string,
-  attributes: Attribute[],
-  shapes: number[][],
-  message: RegExp,
-  outputs = 1,
-): void {
-  withoutLeaks(() =>
-    tf.tidy(() => {
-      const inputs = shapes.map((shape) => tensor(shape));
-      assert.throws(() => backend.executeMultipleOutputs(operation, attributes, inputs, outputs), message);
-    }),
-  );
-}
 
 /** An image, and a filter for it. */
 const [image, filter] = [
@@ -130,62 +113,6 @@ test(
     assertRefused('LabDepthwise', Object.values(depthwise), [image, [0, 3, 4, 1]], /the filter is empty/);
     assertRefused('LabDepthwise', Object.values(depthwise), [image, [4, 4, 4, 1]], /larger than the image/);
     assertRefused('LabDepthwise', Object.values(depthwise), [image, [3, 3, 5, 1]], /not one of 4 channels/);
-  },
-);
-
-/** For filters of these sizes on photos of these, [height, width, in, out]; the last ones are worked on in several pieces. */
-const gradients: [number[], number[], Partial<WindowMoves>][] = [
-  [[2, 9, 8, 3], [3, 3, 3, 5], {strides: [2, 2], padding: [1, 1, 1, 1]}],
-  [[2, 9, 8, 2], [2, 4, 2, 16], {strides: [3, 1], padding: [0, 2, 3, 0]}],
-  [[3, 5, 5, 19], [3, 3, 19, 24], {padding: [1, 1, 1, 1]}],
-  [[2, 8, 7, 12], [1, 1, 12, 33], {strides: [2, 2]}],
-  [[2, 4, 4, 7], [4, 4, 7, 40], {}],
-  [[2, 3, 2, 6], [5, 7, 6, 8], {strides: [2, 3], padding: [2, 2, 4, 4]}],
-  [[25, 12, 12, 8], [3, 1, 8, 17], {padding: [1, 1, 0, 0]}],
-  [[2, 70, 33, 6], [3, 3, 6, 9], {padding: [1, 0, 0, 1]}],
-];
-
-for (const [photo, filterShape, changes] of gradients) {
-  test(`the gradient of a filter [${filterShape.join(', ')}] on photos [${photo.join(', ')}]`, {skip}, () => {
-    const window = {...plain, ...changes};
-    withoutLeaks(() =>
-      tf.tidy(() => {
-        const x = tensor(photo);
-        const dy = tensor(convolution(x, tensor(filterShape), window).shape, 2);
-        const attributes = [
-          integer('strides', window.strides),
-          integer('padding', window.padding),
-          integer('filter', filterShape.slice(0, 2)),
-        ];
-        const [found] = backend.executeMultipleOutputs('LabConvolutionGradFilter', attributes, [dy, x], 1);
-        const expected = tf.grad((given) => convolution(x, given, window))(tensor(filterShape), dy);
-        assertClose(found, expected, 'gradient');
-      }),
-    );
-  });
-}
-
-test(
-  'the gradient of a filter: an empty batch gives zeros, what does not belong together is refused',
-  {skip},
-  () => {
-    const attributes = [depthwise.strides, depthwise.padding, integer('filter', [3, 3])];
-    const run = (slope: number[], photo: number[]) =>
-      backend.executeMultipleOutputs(
-        'LabConvolutionGradFilter',
-        attributes,
-        [tensor(slope), tensor(photo)],
-        1,
-      )[0];
-    tf.tidy(() => assertClose(run([0, 2, 2, 5], [0, 4, 4, 3]), tf.zeros([3, 3, 3, 5]), 'zeros'));
-    for (const [slope, photo, message] of [
-      [[2, 2, 2, 5], [2, 5, 4, 3], /slope is not one of this convolution/],
-      [[1, 2, 2, 5], [2, 4, 4, 3], /slope is not one of this convolution/],
-      [[2, 1, 1, 5], [2, 2, 2, 3], /slope is not one of this convolution/],
-      [[2, 2, 5], [2, 4, 4, 3], /four axes/],
-    ] as const) {
-      assertRefused('LabConvolutionGradFilter', attributes, [[...slope], [...photo]], message);
-    }
   },
 );
 

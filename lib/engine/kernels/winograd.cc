@@ -30,14 +30,16 @@ int64_t tilesAtOnce(const Grid& grid, int64_t channels) {
 }
 
 struct Sizes {
-  int64_t batch, height, width, channels, top, left, outHeight, outWidth;
+  int64_t batch, height, width, channels, out, top, left, outHeight, outWidth;
 
-  Sizes(const Shape& image, const std::vector<int64_t>& padding) : top(padding[0]), left(padding[2]) {
+  Sizes(const Shape& image, int64_t out, const std::vector<int64_t>& padding)
+      : out(out), top(padding[0]), left(padding[2]) {
     if (image.size() != 4) throw std::invalid_argument("an image must have four axes");
     batch = image[0], height = image[1], width = image[2], channels = image[3];
     outHeight = height + padding[0] + padding[1] - filterSide + 1;
     outWidth = width + padding[2] + padding[3] - filterSide + 1;
     if (outHeight < 1 || outWidth < 1) throw std::invalid_argument("the filter is larger than the image");
+    if (channels < 1 || out < 1) throw std::invalid_argument("there are no channels");
   }
 
   Grid grid() const { return {batch, outHeight, outWidth}; }
@@ -54,17 +56,17 @@ struct Finish {
 class Columns {
  public:
   // A filter that is `turned`, by half a turn and its channels for one another, gives the gradient of the input.
-  Columns(const Sizes& sizes, const float* filter, bool turned, int64_t out, int64_t column)
-      : s(sizes), out_(out), column_(column), count_(std::min<int64_t>(panelWidth, out - column)),
+  Columns(const Sizes& sizes, const float* filter, bool turned, int64_t column)
+      : s(sizes), column_(column), count_(std::min<int64_t>(panelWidth, sizes.out - column)),
         filter_(new float[places * sizes.channels * panelWidth]), products_(new float[places * productsOfPlace]) {
     for (int64_t channel = 0; channel < s.channels; ++channel) {
       float lines[taps][panelWidth] = {};
       for (int tap = 0; tap < taps; ++tap) {
         if (turned) {
-          const float* from = filter + ((taps - 1 - tap) * out + column) * s.channels + channel;
+          const float* from = filter + ((taps - 1 - tap) * s.out + column) * s.channels + channel;
           for (int64_t i = 0; i < count_; ++i) lines[tap][i] = from[i * s.channels];
         } else {
-          std::memcpy(lines[tap], filter + (tap * s.channels + channel) * out + column, sizeof(float) * count_);
+          std::memcpy(lines[tap], filter + (tap * s.channels + channel) * s.out + column, sizeof(float) * count_);
         }
       }
       for (int half = 0; half < panelWidth; half += lanes<Wide>) {
@@ -113,7 +115,7 @@ class Columns {
         const int64_t position = (tile.photo * s.outHeight + tile.y + row) * s.outWidth + tile.x + place;
         float line[lanes<Wide>];
         store(line, all[row * outSide + place]);
-        const int64_t at = position * out_ + column;
+        const int64_t at = position * s.out + column;
         forEach(columns, [&](auto v, int64_t i) {
           using V = decltype(v);
           V value = load<V>(line + i);
@@ -128,7 +130,7 @@ class Columns {
   static constexpr int64_t productsOfPlace = (tilesOfBlock + 1) * panelWidth;
 
   const Sizes& s;
-  int64_t out_, column_, count_;
+  int64_t column_, count_;
   std::unique_ptr<float[]> filter_, products_;
 };
 
@@ -144,14 +146,14 @@ struct Convolution {
 
   void compute(Call& call) const {
     const Input x = call.input(0), filter = call.input(1);
-    const Sizes s(x.shape, padding);
-    if (filter.shape.size() != 4 || filter.shape[0] != filterSide || filter.shape[1] != filterSide ||
-        filter.shape[turned ? 3 : 2] != s.channels) {
+    if (filter.shape.size() != 4) throw std::invalid_argument("the filter must have four axes");
+    const int64_t after = biases ? 3 : 2;
+    const Sizes s(x.shape, filter.shape[turned ? 2 : 3], padding);
+    if (filter.shape[0] != filterSide || filter.shape[1] != filterSide || filter.shape[turned ? 3 : 2] != s.channels) {
       throw std::invalid_argument("the filter is not one of 3x3 places and " + std::to_string(s.channels) + " channels");
     }
-    const int64_t out = filter.shape[turned ? 2 : 3], after = biases ? 3 : 2;
-    const Shape shape{s.batch, s.outHeight, s.outWidth, out};
-    const float* bias = biases ? call.input(2, out).data : nullptr;
+    const Shape shape{s.batch, s.outHeight, s.outWidth, s.out};
+    const float* bias = biases ? call.input(2, s.out).data : nullptr;
     const float* residual = call.has(after) ? call.input(after, sizeOf(shape)).data : nullptr;
     float* y = call.output(0, shape);
     const Grid grid = s.grid();
@@ -162,11 +164,11 @@ struct Convolution {
       for (int64_t first = 0; first < grid.tiles(); first += most) {
         const int64_t number = std::min(most, grid.tiles() - first);
         tiles.fill(first, number);
-        const Pieces shares = sharesOf(number, panelsOf(out));
-        parallel(Pieces(panelsOf(out) * shares.number, 1), [&](int64_t, int64_t begin, int64_t end) {
+        const Pieces shares = sharesOf(number, panelsOf(s.out));
+        parallel(Pieces(panelsOf(s.out) * shares.number, 1), [&](int64_t, int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i) {
             const int64_t share = i % shares.number * shares.length;
-            Columns columns(s, filter.data, turned, out, i / shares.number * panelWidth);
+            Columns columns(s, filter.data, turned, i / shares.number * panelWidth);
             columns.compute(tiles, first, share, std::min(number, share + shares.length), finish, y);
           }
         });
@@ -191,30 +193,29 @@ struct GradFilter {
 
   void compute(Call& call) const {
     const Input x = call.input(1), dy = call.input(0);
-    const Sizes s(x.shape, padding);
-    if (dy.shape.size() != 4 || dy.shape[0] != s.batch || dy.shape[1] != s.outHeight || dy.shape[2] != s.outWidth) {
+    if (dy.shape.size() != 4) throw std::invalid_argument("the slope must have four axes");
+    const Sizes s(x.shape, dy.shape[3], padding);
+    if (dy.shape[0] != s.batch || dy.shape[1] != s.outHeight || dy.shape[2] != s.outWidth) {
       throw std::invalid_argument("the slope is not one of this convolution's output");
     }
-    const int64_t out = dy.shape[3], panels = panelsOf(out);
-    float* dFilter = call.output(0, {filterSide, filterSide, s.channels, out});
+    float* dFilter = call.output(0, {filterSide, filterSide, s.channels, s.out});
     const Grid grid = s.grid();
-    if (grid.tiles() == 0) return std::fill(dFilter, dFilter + taps * s.channels * out, 0.0f);
+    if (grid.tiles() == 0) return std::fill(dFilter, dFilter + taps * s.channels * s.out, 0.0f);
     const int64_t fitting = sumsAtOnce / static_cast<int64_t>(places * s.channels * panelWidth * sizeof(float));
-    const int64_t parts = (panels - 1) / std::max<int64_t>(1, fitting) + 1;
+    const int64_t panels = panelsOf(s.out), parts = (panels - 1) / std::max<int64_t>(1, fitting) + 1;
     const int64_t width = (panels + parts - 1) / parts * panelWidth;
-    for (int64_t column = 0; column < out; column += width) {
-      columnsOf(s, x.data, dy.data, out, column, std::min(width, out - column), dFilter);
+    for (int64_t column = 0; column < s.out; column += width) {
+      columnsOf(s, x.data, dy.data, column, std::min(width, s.out - column), dFilter);
     }
   }
 
  private:
   // The gradient of `count` of the output's channels.
-  static void columnsOf(const Sizes& s, const float* x, const float* dy, int64_t out, int64_t column, int64_t count,
-                        float* dFilter) {
+  static void columnsOf(const Sizes& s, const float* x, const float* dy, int64_t column, int64_t count, float* dFilter) {
     const Grid grid = s.grid();
     const int64_t panels = panelsOf(count), most = tilesAtOnce(grid, s.channels + count);
     Tiles<OfImage, Layout::panels> images({x, s.height, s.width, s.channels, s.channels}, grid, s.top, s.left, most);
-    Tiles<OfSlope, Layout::panels> slopes({dy + column, s.outHeight, s.outWidth, out, count}, grid, 0, 0, most);
+    Tiles<OfSlope, Layout::panels> slopes({dy + column, s.outHeight, s.outWidth, s.out, count}, grid, 0, 0, most);
     const int64_t distance = panels * s.channels * panelWidth + panelWidth;
     const std::unique_ptr<float[]> sums(new float[places * distance]);
     for (int64_t first = 0; first < grid.tiles(); first += most) {
@@ -245,8 +246,8 @@ struct GradFilter {
         V given[places], all[taps];
         for (int place = 0; place < places; ++place) given[place] = load<V>(&sums[place * distance + row * panelWidth + i]);
         transform<ToFilter>(given, all);
-        float* to = dFilter + channel * out + column + begin + i;
-        for (int tap = 0; tap < taps; ++tap) store(to + tap * s.channels * out, all[tap]);
+        float* to = dFilter + channel * s.out + column + begin + i;
+        for (int tap = 0; tap < taps; ++tap) store(to + tap * s.channels * s.out, all[tap]);
       });
     });
   }

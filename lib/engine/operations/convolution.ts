@@ -123,7 +123,12 @@ function minimal(x: Tensor, filter: Tensor, padding: Padding, options: MinimalOp
   return execute('LabWinograd', attributes, [x, filter, ...biases.inputs, ...residuals.inputs])[0];
 }
 
-function minimalGradients(x: Tensor, filter: Tensor, dy: Tensor, padding: Padding): Record<string, () => Tensor> {
+function minimalGradients(
+  x: Tensor,
+  filter: Tensor,
+  dy: Tensor,
+  padding: Padding,
+): Record<string, () => Tensor> {
   const around = padding.map((amount) => 2 - amount) as Padding;
   return {
     x: () => minimal(dy, filter, around, {turned: true}),

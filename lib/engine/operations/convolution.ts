@@ -98,9 +98,9 @@ function isMinimal(window: WindowMoves, x: Tensor, filter: Tensor): boolean {
   const [batch, rows, columns] = x.shape;
   const {strides, padding} = window;
   if (height !== 3 || width !== 3 || strides[0] !== 1 || strides[1] !== 1) return false;
-  if (Math.min(channels, out!) < 32 || padding.some((amount) => amount > 2)) return false;
+  if (Math.min(channels, out) < 32 || padding.some((amount) => amount > 2)) return false;
   const across = (length: number, around: number): number => Math.ceil((length + around - 2) / 4);
-  const tiles = batch * across(rows, padding[0] + padding[1]) * across(columns!, padding[2] + padding[3]);
+  const tiles = batch * across(rows, padding[0] + padding[1]) * across(columns, padding[2] + padding[3]);
   return tiles >= 16 && runsInLab(window, x, filter);
 }
 

@@ -92,34 +92,37 @@ struct HardSwish {
   }
 };
 
-// x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel 2016, arXiv:1606.08415), the error function to 1.5e-7
-// (Abramowitz and Stegun 1964, 7.1.26).
+// x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel 2016, arXiv:1606.08415).
 struct Gelu {
-  // The normal distribution's density, times sqrt(2 pi), and its cumulative function.
+  // erf(x / sqrt 2): an odd polynomial over an even one, with the coefficients of Eigen and XLA.
   template <class V>
-  static void normal(V x, V& bell, V& cumulative) {
-    const V distance = (x < 0.0f ? -x : x) * 0.70710678f;
-    const V t = 1.0f / (1.0f + 0.3275911f * distance);
-    V p = all<V>(1.061405429f);
-    p = p * t - 1.453152027f;
-    p = p * t + 1.421413741f;
-    p = p * t - 0.284496736f;
-    p = p * t + 0.254829592f;
-    bell = exponential<V>(-distance * distance);
-    const V tail = 0.5f * p * t * bell;
-    cumulative = x < 0.0f ? tail : 1.0f - tail;
+  static V errorFunction(V x) {
+    V z = x * 0.70710678f;
+    z = z < -4.0f ? all<V>(-4.0f) : z;
+    z = z > 4.0f ? all<V>(4.0f) : z;
+    const V s = z * z;
+    V p = all<V>(-2.72614225801306e-10f);
+    p = p * s + 2.77068142495902e-08f;
+    p = p * s - 2.10102402082508e-06f;
+    p = p * s - 5.69250639462346e-05f;
+    p = p * s - 7.34990630326855e-04f;
+    p = p * s - 2.95459980854025e-03f;
+    p = p * s - 1.60960333262415e-02f;
+    V q = all<V>(-1.45660718464996e-05f);
+    q = q * s - 2.13374055278905e-04f;
+    q = q * s - 1.68282697438203e-03f;
+    q = q * s - 7.37332916720468e-03f;
+    q = q * s - 1.42647390514189e-02f;
+    return z * p / q;
   }
   template <class V>
   static V value(V x) {
-    V bell, cumulative;
-    normal(x, bell, cumulative);
-    return x * cumulative;
+    const V half = 0.5f * x;
+    return half + half * errorFunction(x);
   }
   template <class V>
   static V slope(V x) {
-    V bell, cumulative;
-    normal(x, bell, cumulative);
-    return cumulative + x * bell * 0.39894228f;
+    return 0.5f + 0.5f * errorFunction(x) + x * exponential<V>(-0.5f * x * x) * 0.39894228f;
   }
 };
 

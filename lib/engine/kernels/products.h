@@ -24,36 +24,58 @@ constexpr int panelWidth = 2 * lanes<Wide>;
 // Rows of the left factor that are: their sums leave registers for what they are made from.
 constexpr int64_t rowsAtOnce = 6;
 
-template <int rows, class Finish>
+template <int rows, int vectors, class Finish>
 inline void multiplyRows(int64_t wanted, const Matrix& left, const float* panel, int64_t depth, const Finish& finish) {
   if constexpr (rows > 1) {
-    if (wanted < rows) return multiplyRows<rows - 1>(wanted, left, panel, depth, finish);
+    if (wanted < rows) return multiplyRows<rows - 1, vectors>(wanted, left, panel, depth, finish);
   }
   // Loops over the sums are unrolled: these go through memory else.
   Wide sums[rows][2] = {};
   for (int64_t k = 0; k < depth; ++k, panel += panelWidth) {
-    Wide first = load<Wide>(panel), second = load<Wide>(panel + lanes<Wide>);
+    Wide first = load<Wide>(panel), second{};
     keep(first);
-    keep(second);
+    if constexpr (vectors > 1) {
+      second = load<Wide>(panel + lanes<Wide>);
+      keep(second);
+    }
 #pragma GCC unroll 6
     for (int i = 0; i < rows; ++i) {
       const float by = left.data[i * left.rowStride + k * left.columnStride];
       sums[i][0] += first * by;
-      sums[i][1] += second * by;
+      if constexpr (vectors > 1) sums[i][1] += second * by;
     }
   }
 #pragma GCC unroll 6
   for (int i = 0; i < rows; ++i) finish(i, sums[i][0], sums[i][1]);
 }
 
-// The product of `left`, of `rows` rows and `depth` columns, and a panel: calls `finish(row, first, second)` with every row's
-// two vectors.
+// The product of `left`, of `rows` rows and `depth` columns, and the first `columns` columns of a panel: calls
+// `finish(row, first, second)` with every row's two vectors; of columns that are not wanted they hold anything.
 template <class Finish>
-inline void multiplyPanel(const Matrix& left, int64_t rows, const float* panel, int64_t depth, const Finish& finish) {
+inline void multiplyPanel(const Matrix& left, int64_t rows, const float* panel, int64_t depth, int64_t columns,
+                          const Finish& finish) {
   for (int64_t row = 0; row < rows; row += rowsAtOnce) {
     const Matrix part{left.data + row * left.rowStride, left.rowStride, left.columnStride};
-    multiplyRows<rowsAtOnce>(std::min(rowsAtOnce, rows - row), part, panel, depth,
-                             [&](int i, Wide first, Wide second) { finish(row + i, first, second); });
+    const auto finishRow = [&](int i, Wide first, Wide second) { finish(row + i, first, second); };
+    const int64_t wanted = std::min(rowsAtOnce, rows - row);
+    if (columns > lanes<Wide>) {
+      multiplyRows<rowsAtOnce, 2>(wanted, part, panel, depth, finishRow);
+    } else {
+      multiplyRows<rowsAtOnce, 1>(wanted, part, panel, depth, finishRow);
+    }
+  }
+}
+
+// Lays out some columns of a matrix, no more than a panel has, as one.
+inline void packPanel(const Matrix& matrix, int64_t rows, int64_t columns, float* to) {
+  for (int64_t row = 0; row < rows; ++row, to += panelWidth) {
+    const float* from = matrix.data + row * matrix.rowStride;
+    if (matrix.columnStride == 1 && columns == panelWidth) {
+      std::memcpy(to, from, sizeof(float) * panelWidth);
+    } else {
+      for (int64_t i = 0; i < columns; ++i) to[i] = from[i * matrix.columnStride];
+      std::fill(to + columns, to + panelWidth, 0.0f);
+    }
   }
 }
 
@@ -85,7 +107,7 @@ class Panels {
   void multiply(const Matrix& left, int64_t rows, float factor, float* target, int64_t stride) const {
     for (int64_t column = 0; column < columns_; column += panelWidth) {
       const int64_t count = std::min<int64_t>(panelWidth, columns_ - column);
-      multiplyPanel(left, rows, panel(column), rows_, [&](int64_t row, Wide first, Wide second) {
+      multiplyPanel(left, rows, panel(column), rows_, count, [&](int64_t row, Wide first, Wide second) {
         const Wide pair[2] = {first * factor, second * factor};
         float* to = target + row * stride + column;
         if (count == panelWidth) {

@@ -90,7 +90,7 @@ class Columns {
       for (int place = 0; place < places; ++place) {
         float* products = &products_[place * productsOfPlace];
         multiplyPanel({tiles.row(place, block), s.channels, 1}, number, &filter_[place * s.channels * panelWidth], s.channels,
-                      [&](int64_t tile, Wide first, Wide second) {
+                      count_, [&](int64_t tile, Wide first, Wide second) {
                         store(products + tile * panelWidth, first);
                         store(products + tile * panelWidth + lanes<Wide>, second);
                       });
@@ -229,7 +229,7 @@ struct GradFilter {
             for (int64_t channel = 0; channel < s.channels; channel += panelWidth) {
               const Matrix left{images.panel(place, channel / panelWidth), 1, panelWidth};
               multiplyPanel(left, std::min<int64_t>(panelWidth, s.channels - channel), slopes.panel(place, panel), number,
-                            [&](int64_t row, Wide sum, Wide next) {
+                            panelWidth, [&](int64_t row, Wide sum, Wide next) {
                               float* line = to + (channel + row) * panelWidth;
                               store(line, first == 0 ? sum : sum + load<Wide>(line));
                               store(line + lanes<Wide>, first == 0 ? next : next + load<Wide>(line + lanes<Wide>));

@@ -8,7 +8,7 @@ import {
   execute,
   flag,
   floatTypes,
-  hasLabConvolutions,
+  hasLabProducts,
   hasLabKernels,
   hasOneDNN,
   integer,
@@ -82,7 +82,7 @@ const isDilated = ({dilations}: WindowMoves): boolean => dilations.some((dilatio
 
 /** Whether the kernels of `lib/engine/kernels` for convolutions without groups and dilation are to be taken. */
 const runsInLab = (window: WindowMoves, x: Tensor, filter: Tensor): boolean =>
-  hasLabConvolutions() && !isNarrow(filter) && filter.shape[2] === x.shape[3] && !isDilated(window);
+  hasLabProducts() && !isNarrow(filter) && filter.shape[2] === x.shape[3] && !isDilated(window);
 
 function labFilterGradient(x: Tensor, filter: Tensor, dy: Tensor, window: WindowMoves): Tensor {
   const attributes = [...labWindow(window), integer('filter', filter.shape.slice(0, 2))];

@@ -2,12 +2,13 @@ import type {Tensor} from '@tensorflow/tfjs-node';
 import {releasedAfterNext} from '../gradients';
 import {tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
-import {alike, executeAlike, reshaped, slopeAlike, widen} from './bfloat16';
+import {alike, executeAlike, isNarrow, reshaped, slopeAlike, widen} from './bfloat16';
 import {
   binary,
   execute,
   flag,
   hasLabKernels,
+  hasLabProducts,
   hasOneDNN,
   integer,
   oneDNNKernel,
@@ -96,8 +97,32 @@ export const matMul = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: bo
 /** With fewer rows than this TensorFlow's copy of the weights, which turns them, takes longer than the product. */
 const fewRows = 64;
 
+/** With more weights than this oneDNN's products are as quick. */
+const manyWeights = 640 * 1024;
+
+const runsInLab = (x: Tensor, weight: Tensor): boolean =>
+  hasLabProducts() &&
+  !isNarrow(x) &&
+  !isNarrow(weight) &&
+  weight.size <= manyWeights &&
+  x.size / x.shape[x.rank - 1] >= fewRows;
+
+interface ProductOptions extends Activated {
+  /** Whether the weight is [out, in] rather than [in, out]. */
+  transposed: boolean;
+  bias?: Tensor;
+}
+
+/** The last axis of x by a weight, of which all axes but the last are one. */
+function labProduct(x: Tensor, weight: Tensor, {transposed, bias, activation}: ProductOptions): Tensor {
+  const {inputs, count} = optional('biases', bias);
+  const attributes = [integer('transposed', transposed ? 1 : 0), count, activationNamed(activation)];
+  return execute('LabLinear', attributes, [x, weight, ...inputs])[0];
+}
+
 /** Rows [count, in] by weights [out, in]. */
 function rowsByWeight(rows: Tensor, weight: Tensor): Tensor {
+  if (runsInLab(rows, weight)) return labProduct(rows, weight, {transposed: true});
   if (rows.shape[0] >= fewRows) return matMul(rows, weight, false, true);
   return tf.tidy(() => tf.transpose(matMul(weight, rows, false, true)));
 }
@@ -107,7 +132,13 @@ const denseLayer = operation<object>('Linear', {
   forward: ({x, weight}) => [rowsByWeight(x, weight)],
   gradient: ([slope], [x, weight]) => {
     const dy = slopeAlike(slope, weight);
-    return {x: () => matMul(dy, weight, false, false), weight: () => matMul(dy, x, true, false)};
+    return {
+      x: () =>
+        runsInLab(dy, weight)
+          ? labProduct(dy, weight, {transposed: false})
+          : matMul(dy, weight, false, false),
+      weight: () => matMul(dy, x, true, false),
+    };
   },
 });
 
@@ -130,6 +161,7 @@ const fusions: Partial<Record<Activation, string>> = {relu: 'Relu', gelu: 'GeluE
  * and what comes out may be.
  */
 export function fusedLinear(x: Tensor, weight: Tensor, bias: Tensor, activation?: Activation): Tensor {
+  if (runsInLab(x, weight)) return labProduct(x, weight, {transposed: true, bias, activation});
   return tf.tidy(() => {
     const fusion = activation && fusions[activation];
     const width = x.shape[x.rank - 1];

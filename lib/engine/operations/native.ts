@@ -49,10 +49,10 @@ export const hasBfloat16 = (): boolean => hasOneDNN() && machine.bfloat16;
 export const hasLabKernels = (): boolean => device === 'CPU' && !inDouble();
 
 /**
- * Whether this project's convolutions are to be taken where they are quicker than TensorFlow's. On machines with AVX-512
- * oneDNN's gradient of filters is as quick as its convolution, on others half as quick.
+ * Whether this project's convolutions and matrix products are to be taken where they are quicker than TensorFlow's. They
+ * were measured beside oneDNN's on machines without AVX-512.
  */
-export const hasLabConvolutions = (): boolean => hasLabKernels() && !(hasOneDNN() && machine.avx512);
+export const hasLabProducts = (): boolean => hasLabKernels() && !(hasOneDNN() && machine.avx512);
 
 /** A list of inputs of a kernel that may be there or not, and the attribute that tells. */
 export const optional = (name: string, tensor?: Tensor): {inputs: Tensor[]; count: Attribute} => ({

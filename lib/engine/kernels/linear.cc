@@ -1,5 +1,5 @@
-// Rows times a matrix: a linear layer, a convolution of single places, and the gradients of their inputs. Bias and activation are
-// added while a row's sums are in registers.
+// Rows times a matrix: a linear layer, a convolution of single places, and the gradients of their inputs. Bias, residual and
+// activation are added while a row's sums are in registers.
 #include <memory>
 #include <string>
 
@@ -41,7 +41,7 @@ struct Product {
   const float* x;
   int64_t depth, out;
   const Weights& weights;
-  const float* bias;
+  const float *bias, *residual;
   Activation activation;
   float* y;
 
@@ -78,6 +78,7 @@ struct Product {
     if (k > 0) sum += load<V>(y + at);
     if (k + count == depth) {
       if (bias) sum += load<V>(bias + column);
+      if (residual) sum += load<V>(residual + at);
       sum = activation.value(sum);
     }
     store(y + at, sum);
@@ -86,10 +87,11 @@ struct Product {
 
 struct Linear {
   bool transposed;
+  int64_t biases;
   std::string activation;
 
   explicit Linear(Attributes& attributes)
-      : transposed(attributes.integer("transposed", 0) > 0),
+      : transposed(attributes.integer("transposed", 0) > 0), biases(attributes.integer("biases", 0)),
         activation(attributes.text("activation")) {}
 
   void compute(Call& call) const {
@@ -101,19 +103,23 @@ struct Linear {
     }
     Shape shape = x.shape;
     shape.back() = out;
-    const float* bias = call.has(2) ? call.input(2, out).data : nullptr;
+    const int64_t after = biases ? 3 : 2;
+    const float* bias = biases ? call.input(2, out).data : nullptr;
+    const float* residual = call.has(after) ? call.input(after, sizeOf(shape)).data : nullptr;
     float* y = call.output(0, shape);
     const Weights weights(weight.data, depth, out, transposed);
     withActivation(activation, [&](auto f) {
-      const Product<decltype(f)> product{x.data, depth, out, weights, bias, f, y};
+      const Product<decltype(f)> product{x.data, depth, out, weights, bias, residual, f, y};
       parallel(Pieces(x.rows(), rowsAtOnce), [&](int64_t, int64_t begin, int64_t end) { product.compute(begin, end); });
     });
   }
 };
 
-const Registration<Linear> linear("LabLinear", {{"x: float", "weight: float", "bias: biases * float"},
+const Registration<Linear> linear("LabLinear", {{"x: float", "weight: float", "bias: biases * float",
+                                                 "residual: residuals * float"},
                                                 {"y: float"},
-                                                {"transposed: int", "biases: int >= 0", "activation: string"}});
+                                                {"transposed: int", "biases: int >= 0", "residuals: int >= 0",
+                                                 "activation: string"}});
 
 }  // namespace
 }  // namespace lab

@@ -22,6 +22,7 @@ import {
   text,
 } from './native';
 import {pad, type Padding, samePadding} from './padding';
+import {isProductInLab, product} from './product';
 import {checkConvolution, checkResidual, type WindowMoves} from './window';
 
 const everyAxis = (pair: readonly number[]): number[] => [1, pair[0], pair[1], 1];
@@ -104,8 +105,11 @@ function isMinimal(window: WindowMoves, x: Tensor, filter: Tensor): boolean {
   return tiles >= 16 && runsInLab(window, x, filter);
 }
 
-interface MinimalOptions extends Pick<FusedOptions, 'residual' | 'activation'> {
+interface Epilogue extends Pick<FusedOptions, 'residual' | 'activation'> {
   bias?: Tensor;
+}
+
+interface MinimalOptions extends Epilogue {
   /** Whether the filter is turned and its channels are for one another, which gives the gradient of the input. */
   turned?: boolean;
 }
@@ -121,6 +125,18 @@ function minimal(x: Tensor, filter: Tensor, padding: Padding, options: MinimalOp
     residuals.count,
   ];
   return execute('LabWinograd', attributes, [x, filter, ...biases.inputs, ...residuals.inputs])[0];
+}
+
+/** A convolution by this project's kernels, where they are to be taken. */
+function quicker(
+  x: Tensor,
+  filter: Tensor,
+  window: WindowMoves,
+  epilogue: Epilogue = {},
+): Tensor | undefined {
+  if (isMinimal(window, x, filter)) return minimal(x, filter, window.padding, epilogue);
+  if (!isPointwise(window, x, filter) || !isProductInLab(x, filter)) return undefined;
+  return product(x, filter, {...epilogue, transposed: false});
 }
 
 function minimalGradients(
@@ -144,9 +160,8 @@ function convolutionKernel(native: string, gradientName: string, extra: Attribut
   return {
     saves: {inputs: ['x', 'filter']},
     forward: ({x, filter}, window) => [
-      native === 'Conv2D' && isMinimal(window, x, filter)
-        ? minimal(x, filter, window.padding)
-        : widen(executeAlike(native, [...windowAttributes(window), ...extra], [x, filter])),
+      (native === 'Conv2D' ? quicker(x, filter, window) : undefined) ??
+        widen(executeAlike(native, [...windowAttributes(window), ...extra], [x, filter])),
     ],
     gradient: ([slope], [x, filter], window) => {
       const dy = slopeAlike(slope, filter);
@@ -159,6 +174,8 @@ function convolutionKernel(native: string, gradientName: string, extra: Attribut
       const around = [batch, height + top + bottom, width + left + right, channels];
       return {
         x: () => {
+          if (native === 'Conv2D' && isPointwise(window, x, filter) && isProductInLab(dy, filter))
+            return product(dy, filter, {transposed: true});
           const inputs = [shapeTensor(same ? x.shape : around), filter, dy];
           const dx = widen(executeAlike(`${gradientName}Input`, attributes, inputs));
           return same ? dx : crop(dx, window.padding, x.shape);
@@ -280,8 +297,8 @@ export function fusedConv2d(
     if (isDepthwise && !isDilated(window) && hasLabKernels() && filter.shape[3] === 1 && !residual) {
       return runDepthwise(x, filter, window, bias, activation)[0];
     }
-    if (!isDepthwise && isMinimal(window, x, filter))
-      return minimal(x, filter, window.padding, {bias, residual: residual && widen(residual), activation});
+    const found = isDepthwise ? undefined : quicker(x, filter, window, {bias, residual, activation});
+    if (found) return found;
     if (!hasOneDNN() || isDepthwise) {
       const y = biasAdd(conv2d(x, filter, window, isDepthwise), bias, residual ? undefined : activation);
       return residual ? activate(binary('AddV2', y, widen(residual)), activation) : y;

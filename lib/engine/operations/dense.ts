@@ -2,13 +2,12 @@ import type {Tensor} from '@tensorflow/tfjs-node';
 import {releasedAfterNext} from '../gradients';
 import {tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
-import {alike, executeAlike, isNarrow, reshaped, slopeAlike, widen} from './bfloat16';
+import {alike, executeAlike, reshaped, slopeAlike, widen} from './bfloat16';
 import {
   binary,
   execute,
   flag,
   hasLabKernels,
-  hasLabProducts,
   hasOneDNN,
   integer,
   oneDNNKernel,
@@ -17,6 +16,7 @@ import {
   T,
   text,
 } from './native';
+import {fewRows, isProductInLab, product} from './product';
 import {concat, reshape} from './shaping';
 
 const plainBias = operation<object>('PlainBias', {
@@ -94,35 +94,9 @@ export const matMul = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: bo
     return widen(executeAlike('MatMul', [T, ...transposes], [a, b]));
   });
 
-/** With fewer rows than this TensorFlow's copy of the weights, which turns them, takes longer than the product. */
-const fewRows = 64;
-
-/** With more weights than this oneDNN's products are as quick. */
-const manyWeights = 640 * 1024;
-
-const runsInLab = (x: Tensor, weight: Tensor): boolean =>
-  hasLabProducts() &&
-  !isNarrow(x) &&
-  !isNarrow(weight) &&
-  weight.size <= manyWeights &&
-  x.size / x.shape[x.rank - 1] >= fewRows;
-
-interface ProductOptions extends Activated {
-  /** Whether the weight is [out, in] rather than [in, out]. */
-  transposed: boolean;
-  bias?: Tensor;
-}
-
-/** The last axis of x by a weight, of which all axes but the last are one. */
-function labProduct(x: Tensor, weight: Tensor, {transposed, bias, activation}: ProductOptions): Tensor {
-  const {inputs, count} = optional('biases', bias);
-  const attributes = [integer('transposed', transposed ? 1 : 0), count, activationNamed(activation)];
-  return execute('LabLinear', attributes, [x, weight, ...inputs])[0];
-}
-
 /** Rows [count, in] by weights [out, in]. */
 function rowsByWeight(rows: Tensor, weight: Tensor): Tensor {
-  if (runsInLab(rows, weight)) return labProduct(rows, weight, {transposed: true});
+  if (isProductInLab(rows, weight)) return product(rows, weight, {transposed: true});
   if (rows.shape[0] >= fewRows) return matMul(rows, weight, false, true);
   return tf.tidy(() => tf.transpose(matMul(weight, rows, false, true)));
 }
@@ -134,8 +108,8 @@ const denseLayer = operation<object>('Linear', {
     const dy = slopeAlike(slope, weight);
     return {
       x: () =>
-        runsInLab(dy, weight)
-          ? labProduct(dy, weight, {transposed: false})
+        isProductInLab(dy, weight)
+          ? product(dy, weight, {transposed: false})
           : matMul(dy, weight, false, false),
       weight: () => matMul(dy, x, true, false),
     };
@@ -148,8 +122,8 @@ const denseLayer = operation<object>('Linear', {
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation?: Activation): Tensor {
   const rows = x.rank === 2 ? x : reshape(x, [-1, x.shape[x.rank - 1]]);
-  const [product] = denseLayer({x: alike(rows, weight), weight}, {});
-  const y = bias ? biasAdd(product, bias, activation) : activate(product, activation);
+  const [products] = denseLayer({x: alike(rows, weight), weight}, {});
+  const y = bias ? biasAdd(products, bias, activation) : activate(products, activation);
   return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), weight.shape[0]]);
 }
 
@@ -161,7 +135,7 @@ const fusions: Partial<Record<Activation, string>> = {relu: 'Relu', gelu: 'GeluE
  * and what comes out may be.
  */
 export function fusedLinear(x: Tensor, weight: Tensor, bias: Tensor, activation?: Activation): Tensor {
-  if (runsInLab(x, weight)) return labProduct(x, weight, {transposed: true, bias, activation});
+  if (isProductInLab(x, weight)) return product(x, weight, {transposed: true, bias, activation});
   return tf.tidy(() => {
     const fusion = activation && fusions[activation];
     const width = x.shape[x.rank - 1];

@@ -1,0 +1,44 @@
+/** Matrix products by the kernels of `lib/engine/kernels`. */
+import type {Tensor} from '@tensorflow/tfjs-node';
+import {type Activation, activationNamed} from './activations';
+import {isNarrow} from './bfloat16';
+import {execute, hasLabProducts, integer, optional} from './native';
+
+/** With more weights than this oneDNN's products are as quick. */
+const manyWeights = 640 * 1024;
+
+/** With fewer rows than this laying out the weights, or turning them, takes longer than the product. */
+export const fewRows = 64;
+
+/** Whether `product` is to be taken. */
+export const isProductInLab = (x: Tensor, weight: Tensor): boolean =>
+  hasLabProducts() &&
+  !isNarrow(x) &&
+  !isNarrow(weight) &&
+  weight.size <= manyWeights &&
+  x.size / x.shape[x.rank - 1] >= fewRows;
+
+interface ProductOptions {
+  /** Whether the weight is [out, in] rather than [in, out]. */
+  transposed: boolean;
+  bias?: Tensor;
+  /** Added before the activation; of the output's shape. */
+  residual?: Tensor;
+  activation?: Activation;
+}
+
+/** The last axis of x by a weight, of which all axes but the last (the first, if `transposed`) are one (no gradient). */
+export function product(
+  x: Tensor,
+  weight: Tensor,
+  {transposed, bias, residual, activation}: ProductOptions,
+): Tensor {
+  const [biases, residuals] = [optional('biases', bias), optional('residuals', residual)];
+  const attributes = [
+    integer('transposed', transposed ? 1 : 0),
+    activationNamed(activation),
+    biases.count,
+    residuals.count,
+  ];
+  return execute('LabLinear', attributes, [x, weight, ...biases.inputs, ...residuals.inputs])[0];
+}

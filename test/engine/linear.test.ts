@@ -8,13 +8,18 @@ const product = (x: Tensor, weight: Tensor): Tensor => {
 };
 const biased = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => tf.add(product(x, weight), bias);
 
-for (const leading of [[6], [2, 3], [2, 1, 3]]) {
+for (const leading of [[6], [2, 3], [2, 1, 3], [71], [2, 37], [2, 6, 7]]) {
   const shape = [...leading, 5];
 
   test(`linear layer over the last axis of [${shape.join(', ')}]: value and gradients`, () => {
     const inputs = [tensor(shape), tensor([4, 5], 2), tensor([4], 3)];
     assertSame((x, weight, bias) => linear(x, weight, bias), biased, inputs);
     assertSame((x, weight) => linear(x, weight), product, inputs.slice(0, 2));
+    assertSame(
+      (x, weight, bias) => linear(x, weight, bias, 'gelu'),
+      (x, weight, bias) => activate(biased(x, weight, bias), 'gelu'),
+      inputs,
+    );
     tf.dispose(inputs);
   });
 }
@@ -48,12 +53,14 @@ for (const activation of activations.filter((each) => each !== undefined)) {
 
 for (const activation of activations) {
   test(`fused linear layer, activation ${activation ?? 'none'}`, () => {
-    const inputs = [tensor([2, 3, 5]), tensor([4, 5], 2), tensor([4], 3)];
     const reference = (x: Tensor, weight: Tensor, bias: Tensor) => {
       const y = biased(x, weight, bias);
       return activation ? activate(y, activation) : y;
     };
-    assertSameValue((x, weight, bias) => fusedLinear(x, weight, bias, activation), reference, inputs);
-    tf.dispose(inputs);
+    for (const count of [3, 37]) {
+      const inputs = [tensor([2, count, 5]), tensor([4, 5], 2), tensor([4], 3)];
+      assertSameValue((x, weight, bias) => fusedLinear(x, weight, bias, activation), reference, inputs);
+      tf.dispose(inputs);
+    }
   });
 }

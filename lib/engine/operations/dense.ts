@@ -19,11 +19,13 @@ import {
 import {fewRows, isProductInLab, product} from './product';
 import {concat, reshape} from './shaping';
 
+const biasSlope = (dy: Tensor): Tensor => execute('BiasAddGrad', [T, text('data_format', 'NHWC')], [dy])[0];
+
 const plainBias = operation<object>('PlainBias', {
   forward: ({x, bias}) => execute('BiasAdd', [T, text('data_format', 'NHWC')], [x, bias]),
   gradient: ([dy]) => ({
     x: () => dy.clone(),
-    bias: () => execute('BiasAddGrad', [T, text('data_format', 'NHWC')], [dy])[0],
+    bias: () => biasSlope(dy),
   }),
 });
 
@@ -94,26 +96,37 @@ export const matMul = (a: Tensor, b: Tensor, transposeA: boolean, transposeB: bo
     return widen(executeAlike('MatMul', [T, ...transposes], [a, b]));
   });
 
-/** Rows [count, in] by weights [out, in]. */
+/** Rows [count, in] by weights [out, in], by TensorFlow. */
 function rowsByWeight(rows: Tensor, weight: Tensor): Tensor {
-  if (isProductInLab(rows, weight)) return product(rows, weight, {transposed: true});
   if (rows.shape[0] >= fewRows) return matMul(rows, weight, false, true);
   return tf.tidy(() => tf.transpose(matMul(weight, rows, false, true)));
 }
 
+function layerSlopes(slope: Tensor, x: Tensor, weight: Tensor) {
+  const dy = slopeAlike(slope, weight);
+  const [out, width] = weight.shape;
+  return {
+    x: () =>
+      isProductInLab(dy, weight)
+        ? product(dy, weight, {transposed: false})
+        : matMul(dy, weight, false, false),
+    weight: () => tf.tidy(() => matMul(reshaped(dy, [-1, out]), reshaped(x, [-1, width]), true, false)),
+  };
+}
+
+/** Takes x of any rank where the product is this project's, else rows. */
 const denseLayer = operation<object>('Linear', {
   saves: {inputs: ['x', 'weight']},
-  forward: ({x, weight}) => [rowsByWeight(x, weight)],
-  gradient: ([slope], [x, weight]) => {
-    const dy = slopeAlike(slope, weight);
-    return {
-      x: () =>
-        isProductInLab(dy, weight)
-          ? product(dy, weight, {transposed: false})
-          : matMul(dy, weight, false, false),
-      weight: () => matMul(dy, x, true, false),
-    };
-  },
+  forward: ({x, weight}) => [
+    isProductInLab(x, weight) ? product(x, weight, {transposed: true}) : rowsByWeight(x, weight),
+  ],
+  gradient: ([slope], [x, weight]) => layerSlopes(slope, x, weight),
+});
+
+const biasedLayer = operation<object>('BiasedLinear', {
+  saves: {inputs: ['x', 'weight']},
+  forward: ({x, weight, bias}) => [product(x, weight, {transposed: true, bias})],
+  gradient: ([dy], [x, weight]) => ({...layerSlopes(dy, x, weight), bias: () => biasSlope(dy)}),
 });
 
 /**
@@ -121,10 +134,11 @@ const denseLayer = operation<object>('Linear', {
  * computed in bfloat16.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation?: Activation): Tensor {
-  const rows = x.rank === 2 ? x : reshape(x, [-1, x.shape[x.rank - 1]]);
-  const [products] = denseLayer({x: alike(rows, weight), weight}, {});
-  const y = bias ? biasAdd(products, bias, activation) : activate(products, activation);
-  return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), weight.shape[0]]);
+  if (isProductInLab(x, weight) && bias && !activation) return biasedLayer({x, weight, bias}, {})[0];
+  const rows = x.rank === 2 || isProductInLab(x, weight) ? x : reshape(x, [-1, x.shape[x.rank - 1]]);
+  const [layer] = denseLayer({x: alike(rows, weight), weight}, {});
+  const y = bias ? biasAdd(layer, bias, activation) : activate(layer, activation);
+  return rows === x ? y : reshape(y, [...x.shape.slice(0, -1), weight.shape[0]]);
 }
 
 /** Activations that oneDNN computes inside a matrix product, under TensorFlow's names for them. */

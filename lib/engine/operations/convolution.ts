@@ -1,14 +1,13 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {type Attribute, tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
-import {alike, executeAlike, isNarrow, reshaped, slopeAlike, widen} from './bfloat16';
-import {biasAdd, matMul} from './dense';
+import {alike, executeAlike, isNarrow, slopeAlike, widen} from './bfloat16';
+import {biasAdd} from './dense';
 import {
   binary,
   execute,
   flag,
   floatTypes,
-  hasLabProducts,
   hasLabKernels,
   hasOneDNN,
   integer,
@@ -22,8 +21,8 @@ import {
   text,
 } from './native';
 import {pad, type Padding, samePadding} from './padding';
-import {isProductInLab, product} from './product';
-import {checkConvolution, checkResidual, type WindowMoves} from './window';
+import {labWindow, quickConvolution, quickSlopes} from './quickConvolution';
+import {checkConvolution, checkResidual, isDilated, type WindowMoves} from './window';
 
 const everyAxis = (pair: readonly number[]): number[] => [1, pair[0], pair[1], 1];
 
@@ -48,19 +47,6 @@ function isSame({strides, padding, dilations}: WindowMoves, x: Tensor, filter: T
   });
 }
 
-/** A 1x1 convolution of every place, without groups, is a matrix product, which has the quicker gradient. */
-const isPointwise = ({strides, padding}: WindowMoves, x: Tensor, filter: Tensor): boolean =>
-  [filter.shape[0], filter.shape[1], ...strides].every((length) => length === 1) &&
-  padding.every((amount) => amount === 0) &&
-  filter.shape[2] === x.shape[3];
-
-function pointwiseFilterGradient(x: Tensor, filter: Tensor, dy: Tensor): Tensor {
-  const [, , channels, out] = filter.shape;
-  return tf.tidy(() =>
-    matMul(reshaped(x, [-1, channels]), reshaped(dy, [-1, out]), true, false).reshape(filter.shape),
-  );
-}
-
 /** Rows and columns of zeros around an operand (no gradient). */
 function padOperand(x: Tensor, padding: Padding): Tensor {
   if (!isNarrow(x)) return pad(x, padding);
@@ -74,121 +60,36 @@ function crop(x: Tensor, [top, , left]: Padding, shape: readonly number[]): Tens
   return tf.slice(x, [0, top, left, 0], [...shape]);
 }
 
-const labWindow = ({strides, padding}: WindowMoves): Attribute[] => [
-  integer('strides', strides),
-  integer('padding', padding),
-];
-
-const isDilated = ({dilations}: WindowMoves): boolean => dilations.some((dilation) => dilation > 1);
-
-/** Whether the kernels of `lib/engine/kernels` for convolutions without groups and dilation are to be taken. */
-const runsInLab = (window: WindowMoves, x: Tensor, filter: Tensor): boolean =>
-  hasLabProducts() && !isNarrow(filter) && filter.shape[2] === x.shape[3] && !isDilated(window);
-
-function labFilterGradient(x: Tensor, filter: Tensor, dy: Tensor, window: WindowMoves): Tensor {
-  const attributes = [...labWindow(window), integer('filter', filter.shape.slice(0, 2))];
-  return execute('LabConvolutionGradFilter', attributes, [dy, x])[0];
-}
-
-/**
- * Whether minimal filtering is to be taken. With fewer channels its transformations cost more than they save, and with
- * fewer tiles of 4x4 places of output the filter's does.
- */
-function isMinimal(window: WindowMoves, x: Tensor, filter: Tensor): boolean {
-  const [height, width, channels, out] = filter.shape;
-  const [batch, rows, columns] = x.shape;
-  const {strides, padding} = window;
-  if (height !== 3 || width !== 3 || strides[0] !== 1 || strides[1] !== 1) return false;
-  if (Math.min(channels, out) < 32 || padding.some((amount) => amount > 2)) return false;
-  const across = (length: number, around: number): number => Math.ceil((length + around - 2) / 4);
-  const tiles = batch * across(rows, padding[0] + padding[1]) * across(columns, padding[2] + padding[3]);
-  return tiles >= 16 && runsInLab(window, x, filter);
-}
-
-interface Epilogue extends Pick<FusedOptions, 'residual' | 'activation'> {
-  bias?: Tensor;
-}
-
-interface MinimalOptions extends Epilogue {
-  /** Whether the filter is turned and its channels are for one another, which gives the gradient of the input. */
-  turned?: boolean;
-}
-
-function minimal(x: Tensor, filter: Tensor, padding: Padding, options: MinimalOptions = {}): Tensor {
-  const biases = optional('biases', options.bias);
-  const residuals = optional('residuals', options.residual);
-  const attributes = [
-    integer('padding', padding),
-    integer('turned', options.turned ? 1 : 0),
-    activationNamed(options.activation),
-    biases.count,
-    residuals.count,
-  ];
-  return execute('LabWinograd', attributes, [x, filter, ...biases.inputs, ...residuals.inputs])[0];
-}
-
-/** A convolution by this project's kernels, where they are to be taken. */
-function quicker(
-  x: Tensor,
-  filter: Tensor,
-  window: WindowMoves,
-  epilogue: Epilogue = {},
-): Tensor | undefined {
-  if (isMinimal(window, x, filter)) return minimal(x, filter, window.padding, epilogue);
-  if (!isPointwise(window, x, filter) || !isProductInLab(x, filter)) return undefined;
-  return product(x, filter, {...epilogue, transposed: false});
-}
-
-function minimalGradients(
-  x: Tensor,
-  filter: Tensor,
-  dy: Tensor,
-  padding: Padding,
-): Record<string, () => Tensor> {
-  const around = padding.map((amount) => 2 - amount) as Padding;
-  return {
-    x: () => minimal(dy, filter, around, {turned: true}),
-    filter: () => execute('LabWinogradGradFilter', [integer('padding', padding)], [dy, x])[0],
-  };
-}
-
 /**
  * oneDNN's gradients know the paddings SAME and VALID alone (and only they know groups). What is padded otherwise is
  * padded beforehand.
  */
 function convolutionKernel(native: string, gradientName: string, extra: Attribute[]): Kernel<WindowMoves> {
+  const isDense = native === 'Conv2D';
   return {
     saves: {inputs: ['x', 'filter']},
     forward: ({x, filter}, window) => [
-      (native === 'Conv2D' ? quicker(x, filter, window) : undefined) ??
+      (isDense ? quickConvolution(x, filter, window) : undefined) ??
         widen(executeAlike(native, [...windowAttributes(window), ...extra], [x, filter])),
     ],
     gradient: ([slope], [x, filter], window) => {
       const dy = slopeAlike(slope, filter);
-      if (native === 'Conv2D' && isMinimal(window, x, filter))
-        return minimalGradients(x, filter, dy, window.padding);
+      const quick = isDense ? quickSlopes(x, filter, dy, window) : {};
       const same = isSame(window, x, filter);
       const attributes = [...windowAttributes(window, same ? 'SAME' : 'VALID'), ...extra];
       const [top, bottom, left, right] = window.padding;
       const [batch, height, width, channels] = x.shape;
       const around = [batch, height + top + bottom, width + left + right, channels];
-      return {
-        x: () => {
-          if (native === 'Conv2D' && isPointwise(window, x, filter) && isProductInLab(dy, filter))
-            return product(dy, filter, {transposed: true});
-          const inputs = [shapeTensor(same ? x.shape : around), filter, dy];
-          const dx = widen(executeAlike(`${gradientName}Input`, attributes, inputs));
-          return same ? dx : crop(dx, window.padding, x.shape);
-        },
-        filter: () => {
-          if (native === 'Conv2D' && isPointwise(window, x, filter))
-            return pointwiseFilterGradient(x, filter, dy);
-          if (native === 'Conv2D' && runsInLab(window, x, filter))
-            return labFilterGradient(x, filter, dy, window);
-          const inputs = [same ? x : padOperand(x, window.padding), shapeTensor(filter.shape), dy];
-          return widen(executeAlike(`${gradientName}Filter`, attributes, inputs));
-        },
+      const toInput = () => {
+        const inputs = [shapeTensor(same ? x.shape : around), filter, dy];
+        const dx = widen(executeAlike(`${gradientName}Input`, attributes, inputs));
+        return same ? dx : crop(dx, window.padding, x.shape);
       };
+      const toFilter = () => {
+        const inputs = [same ? x : padOperand(x, window.padding), shapeTensor(filter.shape), dy];
+        return widen(executeAlike(`${gradientName}Filter`, attributes, inputs));
+      };
+      return {x: quick.x ?? toInput, filter: quick.filter ?? toFilter};
     },
   };
 }
@@ -297,8 +198,8 @@ export function fusedConv2d(
     if (isDepthwise && !isDilated(window) && hasLabKernels() && filter.shape[3] === 1 && !residual) {
       return runDepthwise(x, filter, window, bias, activation)[0];
     }
-    const found = isDepthwise ? undefined : quicker(x, filter, window, {bias, residual, activation});
-    if (found) return found;
+    const quick = isDepthwise ? undefined : quickConvolution(x, filter, window, {bias, residual, activation});
+    if (quick) return quick;
     if (!hasOneDNN() || isDepthwise) {
       const y = biasAdd(conv2d(x, filter, window, isDepthwise), bias, residual ? undefined : activation);
       return residual ? activate(binary('AddV2', y, widen(residual)), activation) : y;

@@ -10,6 +10,8 @@ export interface WindowMoves {
   dilations: [number, number];
 }
 
+export const isDilated = ({dilations}: WindowMoves): boolean => dilations.some((dilation) => dilation > 1);
+
 function checkPair(what: string, pair: readonly number[]): void {
   if (pair.length === 2 && pair.every((value) => Number.isInteger(value) && value >= 1)) return;
   throw new LabError(`A ${what} of [${pair.join(', ')}] cannot be. Give two whole numbers of at least 1.`);

@@ -1,0 +1,112 @@
+/** Quicker ways to compute a convolution without groups than TensorFlow's operation, where there are any. */
+import type {Tensor} from '@tensorflow/tfjs-node';
+import {type Attribute, tf} from '../tensorflow';
+import {type Activation, activationNamed} from './activations';
+import {isNarrow, reshaped} from './bfloat16';
+import {matMul} from './dense';
+import {execute, hasLabProducts, integer, optional} from './native';
+import type {Padding} from './padding';
+import {isProductInLab, product} from './product';
+import {isDilated, type WindowMoves} from './window';
+
+export const labWindow = ({strides, padding}: WindowMoves): Attribute[] => [
+  integer('strides', strides),
+  integer('padding', padding),
+];
+
+/** What is added to the output, and the activation after it. */
+interface Epilogue {
+  bias?: Tensor;
+  residual?: Tensor;
+  activation?: Activation;
+}
+
+/** The convolution by this project's kernels; nothing where they are not to be taken (no gradient). */
+export function quickConvolution(
+  x: Tensor,
+  filter: Tensor,
+  window: WindowMoves,
+  epilogue: Epilogue = {},
+): Tensor | undefined {
+  if (isMinimal(x, filter, window)) return minimal(x, filter, window.padding, epilogue);
+  if (!isPointwise(x, filter, window) || !isProductInLab(x, filter)) return undefined;
+  return product(x, filter, {...epilogue, transposed: false});
+}
+
+/** The gradients that need not be TensorFlow's. */
+export function quickSlopes(
+  x: Tensor,
+  filter: Tensor,
+  dy: Tensor,
+  window: WindowMoves,
+): {x?: () => Tensor; filter?: () => Tensor} {
+  if (isPointwise(x, filter, window)) {
+    return {
+      x: isProductInLab(dy, filter) ? () => product(dy, filter, {transposed: true}) : undefined,
+      filter: () => pointwiseFilterSlope(x, filter, dy),
+    };
+  }
+  if (isMinimal(x, filter, window)) {
+    const around = window.padding.map((amount) => 2 - amount) as Padding;
+    return {
+      x: () => minimal(dy, filter, around, {turned: true}),
+      filter: () => execute('LabWinogradGradFilter', [integer('padding', window.padding)], [dy, x])[0],
+    };
+  }
+  return runsInLab(x, filter, window) ? {filter: () => filterSlope(x, filter, dy, window)} : {};
+}
+
+/** A 1x1 convolution of every place, without groups, is a matrix product, which has the quicker gradient. */
+const isPointwise = (x: Tensor, filter: Tensor, {strides, padding}: WindowMoves): boolean =>
+  [filter.shape[0], filter.shape[1], ...strides].every((length) => length === 1) &&
+  padding.every((amount) => amount === 0) &&
+  filter.shape[2] === x.shape[3];
+
+function pointwiseFilterSlope(x: Tensor, filter: Tensor, dy: Tensor): Tensor {
+  const [, , channels, out] = filter.shape;
+  return tf.tidy(() =>
+    matMul(reshaped(x, [-1, channels]), reshaped(dy, [-1, out]), true, false).reshape(filter.shape),
+  );
+}
+
+/** Whether the kernels of `lib/engine/kernels` for convolutions without groups and dilation are to be taken. */
+const runsInLab = (x: Tensor, filter: Tensor, window: WindowMoves): boolean =>
+  hasLabProducts() && !isNarrow(filter) && filter.shape[2] === x.shape[3] && !isDilated(window);
+
+function filterSlope(x: Tensor, filter: Tensor, dy: Tensor, window: WindowMoves): Tensor {
+  const attributes = [...labWindow(window), integer('filter', filter.shape.slice(0, 2))];
+  return execute('LabConvolutionGradFilter', attributes, [dy, x])[0];
+}
+
+/**
+ * Whether minimal filtering is to be taken. With fewer channels its transformations cost more than they save, and with
+ * fewer tiles of 4x4 places of output the filter's does.
+ */
+function isMinimal(x: Tensor, filter: Tensor, window: WindowMoves): boolean {
+  const [height, width, channels, out] = filter.shape;
+  const [batch, rows, columns] = x.shape;
+  const {strides, padding} = window;
+  if (height !== 3 || width !== 3 || strides[0] !== 1 || strides[1] !== 1) return false;
+  if (Math.min(channels, out) < 32 || padding.some((amount) => amount > 2)) return false;
+  const across = (length: number, around: number): number => Math.ceil((length + around - 2) / 4);
+  const tiles = batch * across(rows, padding[0] + padding[1]) * across(columns, padding[2] + padding[3]);
+  return tiles >= 16 && runsInLab(x, filter, window);
+}
+
+interface MinimalOptions extends Epilogue {
+  /** Whether the filter is turned and its channels are for one another, which gives the gradient of the input. */
+  turned?: boolean;
+}
+
+function minimal(x: Tensor, filter: Tensor, padding: Padding, options: MinimalOptions = {}): Tensor {
+  const biases = optional('biases', options.bias);
+  const residuals = optional('residuals', options.residual);
+  const attributes = [
+    integer('padding', padding),
+    integer('turned', options.turned ? 1 : 0),
+    activationNamed(options.activation),
+    biases.count,
+    residuals.count,
+  ];
+  return execute('LabWinograd', attributes, [x, filter, ...biases.inputs, ...residuals.inputs])[0];
+}

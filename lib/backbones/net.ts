@@ -37,6 +37,8 @@ export interface ConvOptions {
 export interface LinearOptions {
   out: number;
   bias?: boolean;
+  /** Added to the output before the activation. */
+  residual?: Value;
   activation?: Activation;
   /** What stands between the layer's name and `weight` or `bias`. Default: '.'; torch's MultiheadAttention has '_'. */
   join?: '.' | '_';

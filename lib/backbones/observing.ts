@@ -60,7 +60,11 @@ export class ObservingNet extends InferenceNet {
   }
 
   linear(name: string, x: Value, options: LinearOptions): Value {
-    return this.layer(name, x, () => super.linear(name, x, options));
+    if (!this.asksFor(name)) return super.linear(name, x, options);
+    const {residual, activation, ...plain} = options;
+    const direct = residual ? plain : options;
+    const y = this.layer(name, x, () => super.linear(name, x, direct));
+    return residual ? this.add(y, residual, activation) : y;
   }
 
   private asksFor(name: string): boolean {

@@ -115,12 +115,13 @@ export class ShapeNet implements Net {
     return this.record(name, 'layer normalisation', x.shape, parameters);
   }
 
-  linear(name: string, x: Value, {out, bias = true, join = '.'}: LinearOptions): Value {
+  linear(name: string, x: Value, {out, bias = true, residual, join = '.'}: LinearOptions): Value {
     const width = x.shape[x.shape.length - 1];
     let parameters = this.declare(`${name}${join}weight`, [out, width]);
     if (bias) parameters += this.declare(`${name}${join}bias`, [out]);
     const output = [...x.shape.slice(0, -1), out];
-    return this.record(name, 'linear', output, parameters, sizeOf(output) * width);
+    const y = this.record(name, 'linear', output, parameters, sizeOf(output) * width);
+    return residual ? this.add(y, residual) : y;
   }
 
   parameter(name: string, shape: number[]): Value {

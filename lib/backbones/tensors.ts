@@ -177,11 +177,12 @@ export class InferenceNet extends TensorNet implements Net {
     return engine.joinedAffine([tensor(first), tensor(second)], factor, shift, activation);
   }
 
-  linear(name: string, x: Value, {activation, join = '.'}: LinearOptions): Value {
+  linear(name: string, x: Value, {residual, activation, join = '.'}: LinearOptions): Value {
     const weight = this.weight(`${name}${join}weight`);
     const bias = this.optional(`${name}${join}bias`);
-    if (bias) return engine.fusedLinear(operand(x), weight, bias, activation);
-    return engine.linear(tensor(x), weight, undefined, activation);
+    const options = {residual: residual && tensor(residual), activation};
+    if (bias) return engine.fusedLinear(operand(x), weight, bias, options);
+    return engine.linear(tensor(x), weight, undefined, options);
   }
 
   dropout(x: Value): Value {
@@ -344,10 +345,10 @@ export class TrainingNet extends TensorNet implements Net {
     return y;
   }
 
-  linear(name: string, x: Value, {activation, join = '.'}: LinearOptions): Value {
+  linear(name: string, x: Value, {residual, activation, join = '.'}: LinearOptions): Value {
     const weight = this.multiplied(this.weights.get(`${name}${join}weight`));
     const bias = this.optional(`${name}${join}bias`);
-    return engine.linear(tensor(x), weight, bias, activation);
+    return engine.linear(tensor(x), weight, bias, {residual: residual && tensor(residual), activation});
   }
 
   dropout(x: Value, rate: number): Value {

@@ -41,7 +41,7 @@ const inferred: typeof trained = {
   'convolution with hardswish': [fused('hardswish'), image, filter],
   'convolution with a residual sum': [fused('relu', true), image, filter],
   'linear layer with gelu': [
-    (x, weights) => widen(fusedLinear(x, weights, tf.ones([32]), 'gelu')),
+    (x, weights) => widen(fusedLinear(x, weights, tf.ones([32]), {activation: 'gelu'})),
     [128, 32],
     [32, 32],
   ],

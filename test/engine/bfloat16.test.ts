@@ -95,7 +95,9 @@ for (const rows of [8, 80]) {
     const zeros = tf.zeros([9]);
     withoutLeaks(() => {
       const run = (weights: Tensor[]) =>
-        tf.tidy(() => widen(fusedLinear(fusedLinear(x, weights[0], bias, 'gelu'), weights[1], zeros)));
+        tf.tidy(() =>
+          widen(fusedLinear(fusedLinear(x, weights[0], bias, {activation: 'gelu'}), weights[1], zeros)),
+        );
       const rounded = [first, second].map(narrow);
       const [value, expected] = [run(rounded), run([first, second])];
       assertClose(value, expected, 'value', rounding);

@@ -1,11 +1,12 @@
 import test from 'node:test';
-import {activate, biasAdd, fusedLinear, linear, tf, type Tensor} from '../../lib/engine';
+import {type Activation, activate, biasAdd, fusedLinear, linear, tf, type Tensor} from '../../lib/engine';
 import {activations, assertSame, assertSameValue, tensor} from './compare';
 
 const product = (x: Tensor, weight: Tensor): Tensor => {
   const rows = tf.matMul(x.reshape([-1, x.shape[x.rank - 1]]), tf.transpose(weight));
   return rows.reshape([...x.shape.slice(0, -1), weight.shape[0]]);
 };
+const finished = (y: Tensor, activation?: Activation): Tensor => (activation ? activate(y, activation) : y);
 const biased = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => tf.add(product(x, weight), bias);
 
 for (const leading of [[6], [2, 3], [2, 1, 3], [71], [2, 37], [2, 6, 7]]) {
@@ -16,10 +17,19 @@ for (const leading of [[6], [2, 3], [2, 1, 3], [71], [2, 37], [2, 6, 7]]) {
     assertSame((x, weight, bias) => linear(x, weight, bias), biased, inputs);
     assertSame((x, weight) => linear(x, weight), product, inputs.slice(0, 2));
     assertSame(
-      (x, weight, bias) => linear(x, weight, bias, 'gelu'),
+      (x, weight, bias) => linear(x, weight, bias, {activation: 'gelu'}),
       (x, weight, bias) => activate(biased(x, weight, bias), 'gelu'),
       inputs,
     );
+    for (const activation of [undefined, 'relu'] as const) {
+      const residual = tensor([...leading, 4], 4);
+      assertSame(
+        (x, weight, bias, added) => linear(x, weight, bias, {residual: added, activation}),
+        (x, weight, bias, added) => finished(tf.add(biased(x, weight, bias), added), activation),
+        [...inputs, residual],
+      );
+      residual.dispose();
+    }
     tf.dispose(inputs);
   });
 }
@@ -53,13 +63,18 @@ for (const activation of activations.filter((each) => each !== undefined)) {
 
 for (const activation of activations) {
   test(`fused linear layer, activation ${activation ?? 'none'}`, () => {
-    const reference = (x: Tensor, weight: Tensor, bias: Tensor) => {
-      const y = biased(x, weight, bias);
-      return activation ? activate(y, activation) : y;
-    };
     for (const count of [3, 37]) {
-      const inputs = [tensor([2, count, 5]), tensor([4, 5], 2), tensor([4], 3)];
-      assertSameValue((x, weight, bias) => fusedLinear(x, weight, bias, activation), reference, inputs);
+      const inputs = [tensor([2, count, 5]), tensor([4, 5], 2), tensor([4], 3), tensor([2, count, 4], 4)];
+      assertSameValue(
+        (x, weight, bias) => fusedLinear(x, weight, bias, {activation}),
+        (x, weight, bias) => finished(biased(x, weight, bias), activation),
+        inputs,
+      );
+      assertSameValue(
+        (x, weight, bias, residual) => fusedLinear(x, weight, bias, {activation, residual}),
+        (x, weight, bias, residual) => finished(tf.add(biased(x, weight, bias), residual), activation),
+        inputs,
+      );
       tf.dispose(inputs);
     }
   });

@@ -7,21 +7,24 @@ export interface SelfAttentionOptions extends AttentionOptions {
   join?: LinearOptions['join'];
   /** Name of the layer that mixes the heads. */
   project: string;
+  /** Added to what comes out. */
+  residual?: Value;
 }
 
 /** Multi-head self-attention (Vaswani et al. 2017, arXiv:1706.03762) with the layers before and after it. */
 export function selfAttention(
   net: Net,
   x: Value,
-  {heads, bias, mix, join, project}: SelfAttentionOptions,
+  {heads, bias, mix, join, project, residual}: SelfAttentionOptions,
 ): Value {
   const width = x.shape[x.shape.length - 1];
   const mixed = net.linear(mix, x, {out: 3 * width, join});
-  return net.linear(project, net.attention(mixed, {heads, bias}), {out: width});
+  return net.linear(project, net.attention(mixed, {heads, bias}), {out: width, residual});
 }
 
-/** A perceptron of one hidden layer four times as wide, over the last axis. */
-export function perceptron(net: Net, x: Value, first: string, second: string): Value {
+/** A perceptron of one hidden layer four times as wide, over the last axis, and the residual sum after it. */
+export function perceptron(net: Net, x: Value, first: string, second: string, residual?: Value): Value {
   const width = x.shape[x.shape.length - 1];
-  return net.linear(second, net.linear(first, x, {out: 4 * width, activation: 'gelu'}), {out: width});
+  const hidden = net.linear(first, x, {out: 4 * width, activation: 'gelu'});
+  return net.linear(second, hidden, {out: width, residual});
 }

@@ -76,9 +76,9 @@ function block(net: Net, x: Value, index: number, {names, heads}: VisionTransfor
   const [first, second] = names.perceptron.map(name);
   return net.block(() => {
     const normalised = net.layerNorm(norm1, x, {epsilon});
-    const attended = selfAttention(net, normalised, {heads, mix: name(mix), join, project: name(project)});
-    const sum = net.add(x, attended);
-    return net.add(sum, perceptron(net, net.layerNorm(norm2, sum, {epsilon}), first, second));
+    const layers = {mix: name(mix), join, project: name(project)};
+    const sum = selfAttention(net, normalised, {heads, ...layers, residual: x});
+    return perceptron(net, net.layerNorm(norm2, sum, {epsilon}), first, second, sum);
   });
 }
 

@@ -19,10 +19,9 @@ constexpr int64_t depthOfBlock = 768;
 class Weights {
  public:
   Weights(const float* data, int64_t depth, int64_t out, bool transposed)
-      : depth_(depth), values_(new float[(out + panelWidth - 1) / panelWidth * panelWidth * depth]) {
+      : depth_(depth), values_(new float[panelsOf(out) * panelWidth * depth]) {
     const Matrix whole = transposed ? Matrix{data, 1, depth} : Matrix{data, out, 1};
-    const int64_t panels = (out + panelWidth - 1) / panelWidth;
-    forRows(panels, depth * panelWidth, [&](int64_t i) {
+    forRows(panelsOf(out), depth * panelWidth, [&](int64_t i) {
       const int64_t column = i * panelWidth;
       const Matrix part{whole.data + column * whole.columnStride, whole.rowStride, whole.columnStride};
       packPanel(part, depth, std::min<int64_t>(panelWidth, out - column), &values_[column * depth]);

@@ -21,6 +21,8 @@ struct Matrix {
 // Columns of the right factor that are worked on at once, a panel; in memory its rows lie one after another.
 constexpr int panelWidth = 2 * lanes<Wide>;
 
+inline int64_t panelsOf(int64_t columns) { return (columns + panelWidth - 1) / panelWidth; }
+
 // Rows of the left factor that are: their sums leave registers for what they are made from.
 constexpr int64_t rowsAtOnce = 6;
 
@@ -84,7 +86,7 @@ class Panels {
  public:
   void pack(const Matrix& matrix, int64_t rows, int64_t columns) {
     rows_ = rows, columns_ = columns;
-    values_.resize((columns + panelWidth - 1) / panelWidth * panelWidth * rows);
+    values_.resize(panelsOf(columns) * panelWidth * rows);
     for (int64_t row = 0; row < rows; ++row) {
       for (int64_t first = 0; first < columns; first += panelWidth) {
         const int64_t count = std::min<int64_t>(panelWidth, columns - first);

@@ -22,8 +22,6 @@ constexpr int64_t sumsAtOnce = 24 << 20;
 // Tiles of which the products are kept in a cache.
 constexpr int64_t tilesOfBlock = 96;
 
-int64_t panelsOf(int64_t channels) { return (channels + panelWidth - 1) / panelWidth; }
-
 int64_t tilesAtOnce(const Grid& grid, int64_t channels) {
   const int64_t fitting = bytesAtOnce / static_cast<int64_t>(places * channels * sizeof(float));
   return std::min(grid.tiles(), std::max(2 * tilesOfBlock, fitting));

@@ -153,13 +153,11 @@ class Tiles {
   // The first tile begins `top` and `left` of the picture's first place. At most `most` tiles are kept.
   Tiles(const Picture& picture, const Grid& grid, int64_t top, int64_t left, int64_t most)
       : picture_(picture), grid_(grid), top_(top), left_(left), most_(most), zeros_(picture.channels) {
-    const int64_t width = layout == Layout::rows ? picture.channels : panels() * panelWidth;
+    const int64_t width = layout == Layout::rows ? picture.channels : panelsOf(picture.channels) * panelWidth;
     // Where places lie a power of two apart, they push one another out of the cache.
     distance_ = most * width + panelWidth;
     values_.reset(width == picture.channels ? new float[places * distance_] : new float[places * distance_]());
   }
-
-  int64_t panels() const { return (picture_.channels + panelWidth - 1) / panelWidth; }
 
   void fill(int64_t first, int64_t number) {
     parallel(piecesOfRows(number, places * picture_.channels), [&](int64_t, int64_t begin, int64_t end) {

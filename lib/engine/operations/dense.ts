@@ -17,7 +17,7 @@ import {
   text,
 } from './native';
 import {fewRows, isProductInLab, product} from './product';
-import {concat, reshape} from './shaping';
+import {add, concat, reshape} from './shaping';
 
 const biasSlope = (dy: Tensor): Tensor => execute('BiasAddGrad', [T, text('data_format', 'NHWC')], [dy])[0];
 
@@ -125,20 +125,36 @@ const denseLayer = operation<object>('Linear', {
 
 const biasedLayer = operation<object>('BiasedLinear', {
   saves: {inputs: ['x', 'weight']},
-  forward: ({x, weight, bias}) => [product(x, weight, {transposed: true, bias})],
-  gradient: ([dy], [x, weight]) => ({...layerSlopes(dy, x, weight), bias: () => biasSlope(dy)}),
+  forward: ({x, weight, bias, residual}) => [product(x, weight, {transposed: true, bias, residual})],
+  gradient: ([dy], [x, weight]) => ({
+    ...layerSlopes(dy, x, weight),
+    bias: () => biasSlope(dy),
+    residual: () => dy.clone(),
+  }),
 });
 
+interface LinearOptions extends Activated {
+  /** Added before the activation; of the output's shape. */
+  residual?: Tensor;
+}
+
+const finished = (y: Tensor, {residual, activation}: LinearOptions): Tensor =>
+  activate(residual ? add(y, residual) : y, activation);
+
 /**
- * activation(x W^T + b) over the last axis: `weight` is [out, in] as PyTorch keeps it. Where it is narrow, the product is
- * computed in bfloat16.
+ * activation(x W^T + b + residual) over the last axis: `weight` is [out, in] as PyTorch keeps it. Where it is narrow, the
+ * product is computed in bfloat16.
  */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor, activation?: Activation): Tensor {
-  if (isProductInLab(x, weight) && bias && !activation) return biasedLayer({x, weight, bias}, {})[0];
-  const rows = x.rank === 2 || isProductInLab(x, weight) ? x : reshape(x, [-1, x.shape[x.rank - 1]]);
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor, options: LinearOptions = {}): Tensor {
+  const {residual, activation} = options;
+  const isInLab = isProductInLab(x, weight);
+  if (isInLab && bias && !activation)
+    return biasedLayer({x, weight, bias, ...(residual && {residual})}, {})[0];
+  const rows = x.rank === 2 || isInLab ? x : reshape(x, [-1, x.shape[x.rank - 1]]);
   const [layer] = denseLayer({x: alike(rows, weight), weight}, {});
-  const y = bias ? biasAdd(layer, bias, activation) : activate(layer, activation);
-  return rows === x ? y : reshape(y, [...x.shape.slice(0, -1), weight.shape[0]]);
+  const direct = bias ? biasAdd(layer, bias, residual ? undefined : activation) : layer;
+  const y = rows === x ? direct : reshape(direct, [...x.shape.slice(0, -1), weight.shape[0]]);
+  return bias && !residual ? y : finished(y, options);
 }
 
 /** Activations that oneDNN computes inside a matrix product, under TensorFlow's names for them. */
@@ -148,13 +164,15 @@ const fusions: Partial<Record<Activation, string>> = {relu: 'Relu', gelu: 'GeluE
  * Linear layer, bias and activation in one operation, for inference (no gradient). Where the weight is narrow, x may be so,
  * and what comes out may be.
  */
-export function fusedLinear(x: Tensor, weight: Tensor, bias: Tensor, activation?: Activation): Tensor {
-  if (isProductInLab(x, weight)) return product(x, weight, {transposed: true, bias, activation});
+export function fusedLinear(x: Tensor, weight: Tensor, bias: Tensor, options: LinearOptions = {}): Tensor {
+  const {residual, activation} = options;
+  if (isProductInLab(x, weight)) return product(x, weight, {transposed: true, bias, ...options});
   return tf.tidy(() => {
+    if (residual) return finished(widen(fusedLinear(x, weight, bias)), options);
     const fusion = activation && fusions[activation];
     const width = x.shape[x.rank - 1];
     if (!hasOneDNN() || (activation && !fusion) || x.size / width < fewRows) {
-      return linear(widen(x), weight, bias, activation);
+      return linear(widen(x), weight, bias, options);
     }
     const attributes = [
       T,

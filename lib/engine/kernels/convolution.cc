@@ -16,7 +16,7 @@
 namespace lab {
 namespace {
 
-constexpr int stripWidth = 6;
+constexpr int stripWidth = rowsAtOnce;
 
 // Positions over which sums stay in registers.
 constexpr int64_t positionsAtOnce = 400;
@@ -147,21 +147,8 @@ class Chunk {
     const int64_t step = (s.isFolded() ? 1 : s.strideX) * stripWidth;
     Wide sums[stripWidth][2] = {};
     for (const int64_t start : starts_) {
-      const float* left = strip + start;
-      for (int64_t i = 0; i < s.outWidth; ++i, left += step, panel += panelWidth) {
-        Wide first = load<Wide>(panel), second{};
-        keep(first);
-        if constexpr (vectors > 1) {
-          second = load<Wide>(panel + lanes<Wide>);
-          keep(second);
-        }
-#pragma GCC unroll 6
-        for (int j = 0; j < stripWidth; ++j) {
-          const float by = left[j];
-          sums[j][0] += first * by;
-          if constexpr (vectors > 1) sums[j][1] += second * by;
-        }
-      }
+      addProduct<stripWidth, vectors>({strip + start, 1, step}, panel, s.outWidth, sums);
+      panel += s.outWidth * panelWidth;
     }
     for (int64_t j = 0; j < values; ++j, to += s.out) {
       float line[panelWidth];

@@ -24,15 +24,12 @@ constexpr int panelWidth = 2 * lanes<Wide>;
 inline int64_t panelsOf(int64_t columns) { return (columns + panelWidth - 1) / panelWidth; }
 
 // Rows of the left factor that are: their sums leave registers for what they are made from.
-constexpr int64_t rowsAtOnce = 6;
+constexpr int rowsAtOnce = 6;
 
-template <int rows, int vectors, class Finish>
-inline void multiplyRows(int64_t wanted, const Matrix& left, const float* panel, int64_t depth, const Finish& finish) {
-  if constexpr (rows > 1) {
-    if (wanted < rows) return multiplyRows<rows - 1, vectors>(wanted, left, panel, depth, finish);
-  }
-  // Loops over the sums are unrolled: these go through memory else.
-  Wide sums[rows][2] = {};
+// Adds to `sums` the product of `left`, of `rows` rows and `depth` columns, and a panel. The loop over the sums is unrolled:
+// these go through memory else.
+template <int rows, int vectors>
+inline void addProduct(const Matrix& left, const float* panel, int64_t depth, Wide (&sums)[rows][2]) {
   for (int64_t k = 0; k < depth; ++k, panel += panelWidth) {
     Wide first = load<Wide>(panel), second{};
     keep(first);
@@ -47,6 +44,15 @@ inline void multiplyRows(int64_t wanted, const Matrix& left, const float* panel,
       if constexpr (vectors > 1) sums[i][1] += second * by;
     }
   }
+}
+
+template <int rows, int vectors, class Finish>
+inline void multiplyRows(int64_t wanted, const Matrix& left, const float* panel, int64_t depth, const Finish& finish) {
+  if constexpr (rows > 1) {
+    if (wanted < rows) return multiplyRows<rows - 1, vectors>(wanted, left, panel, depth, finish);
+  }
+  Wide sums[rows][2] = {};
+  addProduct<rows, vectors>(left, panel, depth, sums);
 #pragma GCC unroll 6
   for (int i = 0; i < rows; ++i) finish(i, sums[i][0], sums[i][1]);
 }
@@ -59,7 +65,7 @@ inline void multiplyPanel(const Matrix& left, int64_t rows, const float* panel, 
   for (int64_t row = 0; row < rows; row += rowsAtOnce) {
     const Matrix part{left.data + row * left.rowStride, left.rowStride, left.columnStride};
     const auto finishRow = [&](int i, Wide first, Wide second) { finish(row + i, first, second); };
-    const int64_t wanted = std::min(rowsAtOnce, rows - row);
+    const int64_t wanted = std::min<int64_t>(rowsAtOnce, rows - row);
     if (columns > lanes<Wide>) {
       multiplyRows<rowsAtOnce, 2>(wanted, part, panel, depth, finishRow);
     } else {

@@ -60,11 +60,13 @@ export class ObservingNet extends InferenceNet {
   }
 
   linear(name: string, x: Value, options: LinearOptions): Value {
-    if (!this.asksFor(name)) return super.linear(name, x, options);
     const {residual, activation, ...plain} = options;
-    const direct = residual ? plain : options;
-    const y = this.layer(name, x, () => super.linear(name, x, direct));
-    return residual ? this.add(y, residual, activation) : y;
+    if (!residual || !this.asksFor(name)) return this.layer(name, x, () => super.linear(name, x, options));
+    return this.add(
+      this.layer(name, x, () => super.linear(name, x, plain)),
+      residual,
+      activation,
+    );
   }
 
   private asksFor(name: string): boolean {

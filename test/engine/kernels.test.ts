@@ -13,7 +13,7 @@ import {
   type Tensor,
 } from '../../lib/engine';
 import {float, flag, floatType, integer, text} from '../../lib/engine/operations/native';
-import {type Attribute} from '../../lib/engine/tensorflow';
+import type {Attribute} from '../../lib/engine/tensorflow';
 import {assertRefused, tensor, withoutLeaks} from './compare';
 
 const skip = engineReport().device === 'CPU' ? false : "this project's kernels run on the CPU";

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "activations.h"
+#include "epilogue.h"
 #include "kernel.h"
 #include "products.h"
 #include "rows.h"
@@ -35,13 +35,12 @@ class Weights {
   std::unique_ptr<float[]> values_;
 };
 
-template <class Activation>
+template <class Ending>
 struct Product {
   const float* x;
   int64_t depth, out;
   const Weights& weights;
-  const float *bias, *residual;
-  Activation activation;
+  const Ending& epilogue;
   float* y;
 
   void compute(int64_t begin, int64_t end) const {
@@ -75,23 +74,16 @@ struct Product {
   template <class V>
   void finish(V sum, int64_t at, int64_t column, int64_t k, int64_t count) const {
     if (k > 0) sum += load<V>(y + at);
-    if (k + count == depth) {
-      if (bias) sum += load<V>(bias + column);
-      if (residual) sum += load<V>(residual + at);
-      sum = activation.value(sum);
-    }
-    store(y + at, sum);
+    store(y + at, k + count == depth ? epilogue.apply(sum, at, column) : sum);
   }
 };
 
 struct Linear {
   bool transposed;
-  int64_t biases;
-  std::string activation;
+  EpilogueOptions epilogueOptions;
 
   explicit Linear(Attributes& attributes)
-      : transposed(attributes.integer("transposed", 0) > 0), biases(attributes.integer("biases", 0)),
-        activation(attributes.text("activation")) {}
+      : transposed(attributes.integer("transposed", 0) > 0), epilogueOptions(attributes) {}
 
   void compute(Call& call) const {
     const Input x = call.input(0), weight = call.input(1);
@@ -102,13 +94,10 @@ struct Linear {
     }
     Shape shape = x.shape;
     shape.back() = out;
-    const int64_t after = biases ? 3 : 2;
-    const float* bias = biases ? call.input(2, out).data : nullptr;
-    const float* residual = call.has(after) ? call.input(after, sizeOf(shape)).data : nullptr;
     float* y = call.output(0, shape);
     const Weights weights(weight.data, depth, out, transposed);
-    withActivation(activation, [&](auto f) {
-      const Product<decltype(f)> product{x.data, depth, out, weights, bias, residual, f, y};
+    epilogueOptions.with(call, 2, shape, [&](auto epilogue) {
+      const Product<decltype(epilogue)> product{x.data, depth, out, weights, epilogue, y};
       parallel(Pieces(x.rows(), rowsAtOnce), [&](int64_t, int64_t begin, int64_t end) { product.compute(begin, end); });
     });
   }

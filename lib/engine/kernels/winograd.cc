@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string>
 
-#include "activations.h"
+#include "epilogue.h"
 #include "kernel.h"
 
 namespace lab {
@@ -43,13 +43,6 @@ struct Sizes {
   Grid grid() const { return {batch, outHeight, outWidth}; }
 };
 
-// What is done to the output before it is stored.
-template <class Activation>
-struct Finish {
-  const float *bias, *residual;
-  Activation activation;
-};
-
 // A panel of the output's channels: its transformed filter, [place, channel, column], and what comes of it.
 class Columns {
  public:
@@ -81,7 +74,7 @@ class Columns {
   // Of `tiles`, which begin with the grid's tile `first`, those from `begin` on.
   template <class Activation>
   void compute(const Tiles<OfImage, Layout::rows>& tiles, int64_t first, int64_t begin, int64_t end,
-               const Finish<Activation>& finish, float* y) {
+               const Epilogue<Activation>& epilogue, float* y) {
     const Grid grid = s.grid();
     for (int64_t block = begin; block < end; block += tilesOfBlock) {
       const int64_t number = std::min(tilesOfBlock, end - block);
@@ -95,7 +88,7 @@ class Columns {
       }
       for (int64_t tile = 0; tile < number; ++tile) {
         for (int half = 0; half < count_; half += lanes<Wide>) {
-          write(Tile(grid, first + block + tile), &products_[tile * panelWidth + half], half, finish, y);
+          write(Tile(grid, first + block + tile), &products_[tile * panelWidth + half], half, epilogue, y);
         }
       }
     }
@@ -103,7 +96,7 @@ class Columns {
 
  private:
   template <class Activation>
-  void write(const Tile& tile, const float* products, int half, const Finish<Activation>& finish, float* y) const {
+  void write(const Tile& tile, const float* products, int half, const Epilogue<Activation>& epilogue, float* y) const {
     Wide given[places], all[outSide * outSide];
     for (int place = 0; place < places; ++place) given[place] = load<Wide>(products + place * productsOfPlace);
     transform<ToOutput>(given, all);
@@ -116,10 +109,7 @@ class Columns {
         const int64_t at = position * s.out + column;
         forEach(columns, [&](auto v, int64_t i) {
           using V = decltype(v);
-          V value = load<V>(line + i);
-          if (finish.bias) value += load<V>(finish.bias + column + i);
-          if (finish.residual) value += load<V>(finish.residual + at + i);
-          store(y + at + i, finish.activation.value(value));
+          store(y + at + i, epilogue.apply(load<V>(line + i), at + i, column + i));
         });
       }
     }
@@ -135,30 +125,25 @@ class Columns {
 struct Convolution {
   std::vector<int64_t> padding;
   bool turned;
-  int64_t biases;
-  std::string activation;
+  EpilogueOptions epilogueOptions;
 
   explicit Convolution(Attributes& attributes)
       : padding(attributes.integers("padding", 4, 0)), turned(attributes.integer("turned", 0) > 0),
-        biases(attributes.integer("biases", 0)), activation(attributes.text("activation")) {}
+        epilogueOptions(attributes) {}
 
   void compute(Call& call) const {
     const Input x = call.input(0), filter = call.input(1);
     if (filter.shape.size() != 4) throw std::invalid_argument("the filter must have four axes");
-    const int64_t after = biases ? 3 : 2;
     const Sizes s(x.shape, filter.shape[turned ? 2 : 3], padding);
     if (filter.shape[0] != filterSide || filter.shape[1] != filterSide || filter.shape[turned ? 3 : 2] != s.channels) {
       throw std::invalid_argument("the filter is not one of 3x3 places and " + std::to_string(s.channels) + " channels");
     }
     const Shape shape{s.batch, s.outHeight, s.outWidth, s.out};
-    const float* bias = biases ? call.input(2, s.out).data : nullptr;
-    const float* residual = call.has(after) ? call.input(after, sizeOf(shape)).data : nullptr;
     float* y = call.output(0, shape);
     const Grid grid = s.grid();
     const int64_t most = tilesAtOnce(grid, s.channels);
     Tiles<OfImage, Layout::rows> tiles({x.data, s.height, s.width, s.channels, s.channels}, grid, s.top, s.left, most);
-    withActivation(activation, [&](auto f) {
-      const Finish<decltype(f)> finish{bias, residual, f};
+    epilogueOptions.with(call, 2, shape, [&](const auto& epilogue) {
       for (int64_t first = 0; first < grid.tiles(); first += most) {
         const int64_t number = std::min(most, grid.tiles() - first);
         tiles.fill(first, number);
@@ -167,7 +152,7 @@ struct Convolution {
           for (int64_t i = begin; i < end; ++i) {
             const int64_t share = i % shares.number * shares.length;
             Columns columns(s, filter.data, turned, i / shares.number * panelWidth);
-            columns.compute(tiles, first, share, std::min(number, share + shares.length), finish, y);
+            columns.compute(tiles, first, share, std::min(number, share + shares.length), epilogue, y);
           }
         });
       }

@@ -28,6 +28,15 @@ constexpr float a = 0.75f, b = 1.5f;
 constexpr float a2 = a * a, b2 = b * b;
 constexpr float shareOf0 = 1 / (a2 * b2), shareOfA = 1 / (2 * a2 * (a2 - b2)), shareOfB = 1 / (2 * b2 * (b2 - a2));
 
+// The values at a, -a, b and -b, by what is even and what is odd in these.
+template <class V>
+inline void atPoints(V* y, V evenA, V oddA, V evenB, V oddB) {
+  y[1] = evenA + oddA;
+  y[2] = evenA - oddA;
+  y[3] = evenB + oddB;
+  y[4] = evenB - oddB;
+}
+
 // Each map takes `from` values to `to` values.
 struct OfImage {
   static constexpr int from = tileSide, to = tileSide;
@@ -37,10 +46,7 @@ struct OfImage {
     const V evenA = x4 - b2 * x2, oddA = a * (x3 - b2 * x1);
     const V evenB = x4 - a2 * x2, oddB = b * (x3 - a2 * x1);
     y[0] = a2 * b2 * x0 - (a2 + b2) * x2 + x4;
-    y[1] = evenA + oddA;
-    y[2] = evenA - oddA;
-    y[3] = evenB + oddB;
-    y[4] = evenB - oddB;
+    atPoints(y, evenA, oddA, evenB, oddB);
     y[5] = a2 * b2 * x1 - (a2 + b2) * x3 + x5;
   }
 };
@@ -53,10 +59,7 @@ struct OfFilter {
     const V evenA = shareOfA * (x0 + a2 * x2), oddA = shareOfA * a * x1;
     const V evenB = shareOfB * (x0 + b2 * x2), oddB = shareOfB * b * x1;
     y[0] = shareOf0 * x0;
-    y[1] = evenA + oddA;
-    y[2] = evenA - oddA;
-    y[3] = evenB + oddB;
-    y[4] = evenB - oddB;
+    atPoints(y, evenA, oddA, evenB, oddB);
     y[5] = x2;
   }
 };
@@ -84,10 +87,7 @@ struct OfSlope {
     const V evenA = x0 + a2 * x2, oddA = a * (x1 + a2 * x3);
     const V evenB = x0 + b2 * x2, oddB = b * (x1 + b2 * x3);
     y[0] = x0;
-    y[1] = evenA + oddA;
-    y[2] = evenA - oddA;
-    y[3] = evenB + oddB;
-    y[4] = evenB - oddB;
+    atPoints(y, evenA, oddA, evenB, oddB);
     y[5] = x3;
   }
 };

@@ -1,5 +1,6 @@
 /** Matrix products by the kernels of `lib/engine/kernels`. */
 import type {Tensor} from '@tensorflow/tfjs-node';
+import type {Attribute} from '../tensorflow';
 import {type Activation, activationNamed} from './activations';
 import {isNarrow} from './bfloat16';
 import {execute, hasLabProducts, integer, optional} from './native';
@@ -18,27 +19,34 @@ export const isProductInLab = (x: Tensor, weight: Tensor): boolean =>
   weight.size <= manyWeights &&
   x.size / x.shape[x.rank - 1] >= fewRows;
 
-interface ProductOptions {
-  /** Whether the weight is [out, in] rather than [in, out]. */
-  transposed: boolean;
+/** What a kernel adds to its sums before it stores them. */
+export interface Epilogue {
   bias?: Tensor;
   /** Added before the activation; of the output's shape. */
   residual?: Tensor;
   activation?: Activation;
 }
 
-/** The last axis of x by a weight, of which all axes but the last (the first, if `transposed`) are one (no gradient). */
-export function product(
-  x: Tensor,
-  weight: Tensor,
-  {transposed, bias, residual, activation}: ProductOptions,
+/** A kernel that ends with an epilogue, for which it has two more inputs that may be there or not. */
+export function executeWithEpilogue(
+  operation: string,
+  attributes: readonly Attribute[],
+  inputs: readonly Tensor[],
+  {bias, residual, activation}: Epilogue,
 ): Tensor {
   const [biases, residuals] = [optional('biases', bias), optional('residuals', residual)];
-  const attributes = [
-    integer('transposed', transposed ? 1 : 0),
-    activationNamed(activation),
-    biases.count,
-    residuals.count,
-  ];
-  return execute('LabLinear', attributes, [x, weight, ...biases.inputs, ...residuals.inputs])[0];
+  return execute(
+    operation,
+    [...attributes, activationNamed(activation), biases.count, residuals.count],
+    [...inputs, ...biases.inputs, ...residuals.inputs],
+  )[0];
 }
+
+interface ProductOptions extends Epilogue {
+  /** Whether the weight is [out, in] rather than [in, out]. */
+  transposed: boolean;
+}
+
+/** The last axis of x by a weight, of which all axes but the last (the first, if `transposed`) are one (no gradient). */
+export const product = (x: Tensor, weight: Tensor, {transposed, ...epilogue}: ProductOptions): Tensor =>
+  executeWithEpilogue('LabLinear', [integer('transposed', transposed ? 1 : 0)], [x, weight], epilogue);

@@ -1,25 +1,17 @@
 /** Quicker ways to compute a convolution without groups than TensorFlow's operation, where there are any. */
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {type Attribute, tf} from '../tensorflow';
-import {type Activation, activationNamed} from './activations';
 import {isNarrow, reshaped} from './bfloat16';
 import {matMul} from './dense';
-import {execute, hasLabProducts, integer, optional} from './native';
+import {execute, hasLabProducts, integer} from './native';
 import type {Padding} from './padding';
-import {isProductInLab, product} from './product';
+import {type Epilogue, executeWithEpilogue, isProductInLab, product} from './product';
 import {isDilated, type WindowMoves} from './window';
 
 export const labWindow = ({strides, padding}: WindowMoves): Attribute[] => [
   integer('strides', strides),
   integer('padding', padding),
 ];
-
-/** What is added to the output, and the activation after it. */
-interface Epilogue {
-  bias?: Tensor;
-  residual?: Tensor;
-  activation?: Activation;
-}
 
 /** The convolution by this project's kernels; nothing where they are not to be taken (no gradient). */
 export function quickConvolution(
@@ -98,15 +90,12 @@ interface MinimalOptions extends Epilogue {
   turned?: boolean;
 }
 
-function minimal(x: Tensor, filter: Tensor, padding: Padding, options: MinimalOptions = {}): Tensor {
-  const biases = optional('biases', options.bias);
-  const residuals = optional('residuals', options.residual);
-  const attributes = [
-    integer('padding', padding),
-    integer('turned', options.turned ? 1 : 0),
-    activationNamed(options.activation),
-    biases.count,
-    residuals.count,
-  ];
-  return execute('LabWinograd', attributes, [x, filter, ...biases.inputs, ...residuals.inputs])[0];
+function minimal(
+  x: Tensor,
+  filter: Tensor,
+  padding: Padding,
+  {turned, ...epilogue}: MinimalOptions = {},
+): Tensor {
+  const attributes = [integer('padding', padding), integer('turned', turned ? 1 : 0)];
+  return executeWithEpilogue('LabWinograd', attributes, [x, filter], epilogue);
 }

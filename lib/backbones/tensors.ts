@@ -44,16 +44,16 @@ abstract class TensorNet {
 
   maxPool(x: Value, options: PoolOptions): Value {
     const {size, ...window} = poolWindow(options, x.shape[1], x.shape[2]);
-    return engine.maxPool(tensor(x), size, window, {gradient: this.recordsGradients});
+    return engine.maxPool(operand(x), size, window, {gradient: this.recordsGradients});
   }
 
   averagePool(x: Value, options: PoolOptions): Value {
     const {size, ...window} = poolWindow(options, x.shape[1], x.shape[2]);
-    return engine.averagePool(tensor(x), size, window);
+    return engine.averagePool(operand(x), size, window, {gradient: this.recordsGradients});
   }
 
   globalAverage(x: Value, keepDims = false): Value {
-    return engine.globalAverage(tensor(x), keepDims);
+    return engine.globalAverage(operand(x), keepDims);
   }
 
   add(a: Value, b: Value, activation?: Activation): Value {
@@ -62,7 +62,7 @@ abstract class TensorNet {
   }
 
   multiply(a: Value, b: Value): Value {
-    return engine.multiply(tensor(a), tensor(b));
+    return engine.multiply(operand(a), operand(b));
   }
 
   scale(x: Value, factor: number): Value {
@@ -70,7 +70,7 @@ abstract class TensorNet {
   }
 
   concat(values: Value[], axis: number): Value {
-    return engine.concat(values.map(tensor), axis);
+    return engine.concat(values.map(operand), axis);
   }
 
   slice(x: Value, begin: number[], size: number[]): Value {
@@ -150,11 +150,9 @@ export class InferenceNet extends TensorNet implements Net {
   conv(name: string, x: Value, options: ConvOptions): Value {
     const {filter, bias} = this.fold(name, options);
     const window = convolutionWindow(options, x.shape[1], x.shape[2]);
-    const isDense = !isDepthwise(this.weights, name);
-    const input = isDense ? operand : tensor;
-    return engine.fusedConv2d(input(x), filter, bias, window, {
-      isDepthwise: !isDense,
-      residual: options.residual && input(options.residual),
+    return engine.fusedConv2d(operand(x), filter, bias, window, {
+      isDepthwise: isDepthwise(this.weights, name),
+      residual: options.residual && operand(options.residual),
       activation: options.activation,
     });
   }
@@ -165,7 +163,7 @@ export class InferenceNet extends TensorNet implements Net {
     {epsilon = defaultEpsilon, activation}: Parameters<Net['batchNorm']>[2] = {},
   ): Value {
     const {factor, shift} = this.norm(name, epsilon);
-    return engine.affine(tensor(x), factor, shift, activation);
+    return engine.affine(operand(x), factor, shift, activation);
   }
 
   joinedBatchNorm(
@@ -174,7 +172,7 @@ export class InferenceNet extends TensorNet implements Net {
     {epsilon = defaultEpsilon, activation}: Parameters<Net['batchNorm']>[2] = {},
   ): {joined: Value; y: Value} {
     const {factor, shift} = this.norm(name, epsilon);
-    return engine.joinedAffine([tensor(first), tensor(second)], factor, shift, activation);
+    return engine.joinedAffine([operand(first), operand(second)], factor, shift, activation);
   }
 
   linear(name: string, x: Value, {residual, activation, join = '.'}: LinearOptions): Value {
@@ -259,8 +257,6 @@ export class TrainingNet extends TensorNet implements Net {
   protected readonly recordsGradients = true;
   /** New running statistics by name, to be assigned after the step. */
   readonly updates = new Map<string, Tensor>();
-  /** Narrow copies of values, which several convolutions may take. */
-  private readonly narrow = new WeakMap<Tensor, Tensor>();
 
   constructor(
     weights: Weights,
@@ -275,10 +271,13 @@ export class TrainingNet extends TensorNet implements Net {
     const filter = this.weights.get(`${name}.weight`) as Tensor;
     const bias = this.optional(`${name}.bias`);
     const window = convolutionWindow(options, x.shape[1], x.shape[2]);
-    const product = isDepthwise(this.weights, name)
-      ? engine.conv2d(tensor(x), filter, window, true)
-      : engine.conv2d(this.shared(tensor(x)), this.multiplied(filter), window);
-    if (norm) {
+    const filters = isDepthwise(this.weights, name);
+    const isNormed = norm !== undefined;
+    const product = engine.conv2d(operand(x), filters ? filter : this.multiplied(filter), window, {
+      isDepthwise: filters,
+      narrow: isNormed ? !bias : bias !== undefined && activation !== undefined && !residual,
+    });
+    if (isNormed) {
       const biased = bias ? engine.biasAdd(product, bias) : product;
       return this.normalise(norm, biased, {epsilon, momentum, residual, activation});
     }
@@ -297,7 +296,7 @@ export class TrainingNet extends TensorNet implements Net {
     {epsilon = defaultEpsilon, momentum = 0.1, activation}: Parameters<Net['batchNorm']>[2] = {},
   ): {joined: Value; y: Value} {
     const {joined, ...normalised} = engine.joinedBatchNorm(
-      [tensor(first), tensor(second)],
+      [operand(first), operand(second)],
       this.normParameters(name, first),
       {epsilon, momentum: this.options.momentum ?? momentum, activation},
     );
@@ -314,10 +313,10 @@ export class TrainingNet extends TensorNet implements Net {
       activation,
     }: Pick<ConvOptions, 'epsilon' | 'momentum' | 'residual' | 'activation'>,
   ): Value {
-    const normalised = engine.batchNorm(tensor(x), this.normParameters(name, x), {
+    const normalised = engine.batchNorm(operand(x), this.normParameters(name, x), {
       epsilon,
       momentum: this.options.momentum ?? momentum,
-      residual: residual && tensor(residual),
+      residual: residual && operand(residual),
       activation,
     });
     return this.noted(name, normalised);
@@ -372,14 +371,6 @@ export class TrainingNet extends TensorNet implements Net {
   dispose(): void {
     tf.dispose([...this.updates.values()]);
     this.updates.clear();
-  }
-
-  private shared(x: Tensor): Tensor {
-    const known = this.narrow.get(x);
-    if (known && !known.isDisposed) return known;
-    const copy = this.multiplied(x);
-    this.narrow.set(x, copy);
-    return copy;
   }
 
   private drop(x: Value, rate: number, shape: number[]): Value {

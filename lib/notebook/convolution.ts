@@ -34,7 +34,6 @@ export function convolve(input: Matrix, kernel: Matrix, options: ConvolveOptions
       tf.tensor4d(input.flat(), [1, height, width, 1]),
       tf.tensor4d(kernel.flat(), [rows, columns, 1, 1]),
       windowOf(options),
-      false,
     ),
   );
 }
@@ -96,9 +95,7 @@ export function outputSizes(settings: readonly SizeSettings[]): Table {
 
 function convolvedSize({size, kernel, ...options}: SizeSettings): number {
   return tf.tidy(
-    () =>
-      conv2d(tf.zeros([1, size, size, 1]), tf.zeros([kernel, kernel, 1, 1]), windowOf(options), false)
-        .shape[1]!,
+    () => conv2d(tf.zeros([1, size, size, 1]), tf.zeros([kernel, kernel, 1, 1]), windowOf(options)).shape[1]!,
   );
 }
 

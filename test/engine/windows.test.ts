@@ -46,7 +46,7 @@ for (const [kind, channels, filterShape] of kinds) {
       const reference = isDepthwise ? depthwise : convolution;
       const inputs = [tensor([2, 7, channels > 32 ? 22 : 6, channels]), tensor(filterShape, 2)];
       assertSame(
-        (x, filter) => conv2d(x, filter, window, isDepthwise),
+        (x, filter) => conv2d(x, filter, window, {isDepthwise}),
         (x, filter) => reference(x, filter, window),
         inputs,
       );
@@ -74,7 +74,7 @@ for (const [height, width] of [
         [x, filters[0]],
       );
       assertSame(
-        (image, filter) => conv2d(image, filter, window, true),
+        (image, filter) => conv2d(image, filter, window, {isDepthwise: true}),
         (image, filter) => tf.depthwiseConv2d(image as never, filter as never, 2, 'same'),
         [x, filters[1]],
       );
@@ -160,7 +160,7 @@ test('impossible windows are refused by value', () => {
         const window = {...plain, ...changes};
         for (const isDepthwise of [false, true]) {
           const filter = size ? tensor([...size, 2, isDepthwise ? 1 : 2]) : filters[`${isDepthwise}`];
-          refuse(error, () => conv2d(image, filter, window, isDepthwise));
+          refuse(error, () => conv2d(image, filter, window, {isDepthwise}));
           refuse(error, () => fusedConv2d(image, filter, bias, window, {isDepthwise}));
         }
       };
@@ -195,7 +195,9 @@ test('impossible windows are refused by value', () => {
       ]) {
         refuse(/A filter \[.*\] /, () => conv2d(x, tensor(shape), plain));
       }
-      refuse(/A filter \[1, 1, 1, 2\] .* one by one/, () => conv2d(x, tensor([1, 1, 1, 2]), plain, true));
+      refuse(/A filter \[1, 1, 1, 2\] .* one by one/, () =>
+        conv2d(x, tensor([1, 1, 1, 2]), plain, {isDepthwise: true}),
+      );
       refuse(/padding of \[1, -1, 0, 0\]/, () => pad(x, [1, -1, 0, 0]));
     }),
   );

@@ -30,16 +30,9 @@ struct Sizes {
   Sizes(const Shape& photo, const Shape& slope, const std::vector<int64_t>& filter, const Window& window)
       : filterHeight(filter[0]), filterWidth(filter[1]), strideY(window.strideY), strideX(window.strideX), top(window.top),
         left(window.left) {
-    if (photo.size() != 4 || slope.size() != 4) throw std::invalid_argument("photo and slope must have four axes");
+    window.check(photo, slope, filterHeight, filterWidth);
     batch = photo[0], height = photo[1], width = photo[2], channels = photo[3];
     outHeight = slope[1], outWidth = slope[2], out = slope[3];
-    const auto fits = [](int64_t length, int64_t padding, int64_t outputs, int64_t stride, int64_t filter) {
-      return length + padding >= filter && (length + padding - filter) / stride + 1 == outputs;
-    };
-    if (slope[0] != batch || !fits(height, window.top + window.bottom, outHeight, strideY, filterHeight) ||
-        !fits(width, window.left + window.right, outWidth, strideX, filterWidth)) {
-      throw std::invalid_argument("the slope is not one of this convolution's output");
-    }
   }
 
   // Places of the filter side by side are taken for channels where there are fewer of these than a strip has.
@@ -193,15 +186,7 @@ struct ConvolutionGradFilter {
         chunk.sum(piece == 0 ? dFilter : &sums[(piece - 1) * size], index == begin);
       }
     });
-    parallel(piecesOfRows(size, 1), [&](int64_t, int64_t begin, int64_t end) {
-      for (int64_t piece = 1; piece < pieces.number; ++piece) {
-        const float* from = &sums[(piece - 1) * size + begin];
-        forEach(end - begin, [&](auto v, int64_t i) {
-          using V = decltype(v);
-          store(dFilter + begin + i, load<V>(dFilter + begin + i) + load<V>(from + i));
-        });
-      }
-    });
+    addPieces(sums, pieces.number - 1, size, dFilter);
   }
 };
 

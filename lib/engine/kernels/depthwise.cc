@@ -65,17 +65,17 @@ inline void forColumns(const Sizes& s, const Window& window, const Body& body) {
 }
 
 // activation(x * filter + bias), all by channel; neighbouring columns share what is loaded of the filter.
-template <class Activation>
-void filterImages(const float* x, const float* filter, const float* bias, const Sizes& s, const Window& window,
-                  Activation f, float* y) {
+template <class Activation, class Number>
+void filterImages(const Number* x, const float* filter, const float* bias, const Sizes& s, const Window& window,
+                  Activation f, Number* y) {
   forRows(s.batch * s.outHeight, s.outWidth * s.channels, [&](int64_t row) {
     const int64_t originY = row % s.outHeight * window.strideY - window.top;
     const Range ys = within(originY, s.filterHeight, s.height);
-    const float* image = x + row / s.outHeight * s.height * s.width * s.channels;
+    const Number* image = x + row / s.outHeight * s.height * s.width * s.channels;
     forColumns(s, window, [&](auto count, int64_t column) {
       const int64_t originX = column * window.strideX - window.left;
       const Range xs = within(originX, s.filterWidth, s.width);
-      float* to = y + (row * s.outWidth + column) * s.channels;
+      Number* to = y + (row * s.outWidth + column) * s.channels;
       forChannels<count.value == 1 ? 4 : 1>(s.channels, [&](auto v, auto vectors, int64_t c) {
         using V = decltype(v);
         V sums[count.value][vectors.value];
@@ -85,7 +85,7 @@ void filterImages(const float* x, const float* filter, const float* bias, const 
         }
         for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
           for (int64_t kx = xs.begin; kx < xs.end; ++kx) {
-            const float* from = image + ((originY + ky) * s.width + originX + kx) * s.channels + c;
+            const Number* from = image + ((originY + ky) * s.width + originX + kx) * s.channels + c;
             const float* place = filter + (ky * s.filterWidth + kx) * s.channels + c;
             for (int j = 0; j < vectors.value; ++j) {
               const V by = load<V>(place + j * lanes<V>);
@@ -103,31 +103,47 @@ void filterImages(const float* x, const float* filter, const float* bias, const 
   });
 }
 
-struct Depthwise {
+// Filters and biases are float32 whatever T is.
+struct TypedWindow {
+  TF_DataType type;
   Window window;
+
+  explicit TypedWindow(Attributes& attributes) : type(attributes.type("T")), window(attributes) {}
+};
+
+struct Depthwise : TypedWindow {
   std::string activation;
 
-  explicit Depthwise(Attributes& attributes) : window(attributes), activation(attributes.text("activation")) {}
+  explicit Depthwise(Attributes& attributes) : TypedWindow(attributes), activation(attributes.text("activation")) {}
 
   void compute(Call& call) const {
-    const Input x = call.input(0), filter = call.input(1);
-    const float* bias = call.has(2) ? call.input(2, x.channels()).data : nullptr;
-    const Sizes s(x.shape, filter.shape, window);
-    float* y = call.output(0, s.output());
-    withActivation(activation, [&](auto f) { filterImages(x.data, filter.data, bias, s, window, f, y); });
+    withNumber(type, [&](auto number) {
+      using Number = decltype(number);
+      const auto x = call.input<Number>(0);
+      const Input filter = call.input(1);
+      const float* bias = call.has(2) ? call.input(2, x.channels()).data : nullptr;
+      const Sizes s(x.shape, filter.shape, window);
+      Number* y = call.output<Number>(0, s.output());
+      withActivation(activation, [&](auto f) { filterImages(x.data, filter.data, bias, s, window, f, y); });
+    });
   }
 };
 
-struct DepthwiseGradInput {
-  Window window;
-
-  explicit DepthwiseGradInput(Attributes& attributes) : window(attributes) {}
+struct DepthwiseGradInput : TypedWindow {
+  using TypedWindow::TypedWindow;
 
   void compute(Call& call) const {
-    const Input x = call.input(1), filter = call.input(2);
+    withNumber(type, [&](auto number) { slopes<decltype(number)>(call); });
+  }
+
+ private:
+  template <class Number>
+  void slopes(Call& call) const {
+    const auto x = call.input<Number>(1);
+    const Input filter = call.input(2);
     const Sizes s(x.shape, filter.shape, window);
-    const Input dy = call.input(0, sizeOf(s.output()));
-    float* dx = call.output(0, x.shape);
+    const auto dy = call.input<Number>(0, sizeOf(s.output()));
+    Number* dx = call.output<Number>(0, x.shape);
     const bool reaches = std::max(window.top, window.bottom) < s.filterHeight &&
                          std::max(window.left, window.right) < s.filterWidth;
     if (window.strideY == 1 && window.strideX == 1 && reaches) {
@@ -137,9 +153,9 @@ struct DepthwiseGradInput {
     }
   }
 
- private:
   // With a stride of 1 it is the slopes filtered by the filter turned by half a turn.
-  void turned(const Input& dy, const Input& filter, const Sizes& s, float* dx) const {
+  template <class Number>
+  void turned(const InputOf<Number>& dy, const Input& filter, const Sizes& s, Number* dx) const {
     const int64_t places = s.filterHeight * s.filterWidth;
     std::vector<float> half(filter.size());
     for (int64_t place = 0; place < places; ++place) {
@@ -151,12 +167,13 @@ struct DepthwiseGradInput {
     filterImages(dy.data, half.data(), nullptr, Sizes(s.output(), filter.shape, around), around, Identity{}, dx);
   }
 
-  void gathered(const float* dy, const float* filter, const Sizes& s, float* dx) const {
+  template <class Number>
+  void gathered(const Number* dy, const float* filter, const Sizes& s, Number* dx) const {
     forRows(s.batch * s.height, s.width * s.channels, [&](int64_t row) {
       const int64_t y = row % s.height;
-      const float* slopes = dy + row / s.height * s.outHeight * s.outWidth * s.channels;
+      const Number* slopes = dy + row / s.height * s.outHeight * s.outWidth * s.channels;
       for (int64_t column = 0; column < s.width; ++column) {
-        float* to = dx + (row * s.width + column) * s.channels;
+        Number* to = dx + (row * s.width + column) * s.channels;
         forChannels<4>(s.channels, [&](auto v, auto count, int64_t c) {
           using V = decltype(v);
           V sums[count.value] = {};
@@ -166,7 +183,7 @@ struct DepthwiseGradInput {
             for (int64_t kx = 0; kx < s.filterWidth; ++kx) {
               const int64_t fromX = column + window.left - kx, outX = fromX / window.strideX;
               if (fromX < 0 || fromX % window.strideX != 0 || outX >= s.outWidth) continue;
-              const float* from = slopes + (outY * s.outWidth + outX) * s.channels + c;
+              const Number* from = slopes + (outY * s.outWidth + outX) * s.channels + c;
               const float* by = filter + (ky * s.filterWidth + kx) * s.channels + c;
               for (int i = 0; i < count.value; ++i) sums[i] += load<V>(from + i * lanes<V>) * load<V>(by + i * lanes<V>);
             }
@@ -178,24 +195,29 @@ struct DepthwiseGradInput {
   }
 };
 
-struct DepthwiseGradFilter {
-  Window window;
-
-  explicit DepthwiseGradFilter(Attributes& attributes) : window(attributes) {}
+struct DepthwiseGradFilter : TypedWindow {
+  using TypedWindow::TypedWindow;
 
   void compute(Call& call) const {
-    const Input x = call.input(1), filter = call.input(2);
+    withNumber(type, [&](auto number) { slopes<decltype(number)>(call); });
+  }
+
+ private:
+  template <class Number>
+  void slopes(Call& call) const {
+    const auto x = call.input<Number>(1);
+    const Input filter = call.input(2);
     const Sizes s(x.shape, filter.shape, window);
-    const Input dy = call.input(0, sizeOf(s.output()));
+    const auto dy = call.input<Number>(0, sizeOf(s.output()));
     float* dFilter = call.output(0, filter.shape);
     const std::vector<double> sums =
         columnSums(s.batch * s.outHeight, filter.size(), [&](int64_t row, float* sum) {
           const int64_t originY = row % s.outHeight * window.strideY - window.top;
           const Range ys = within(originY, s.filterHeight, s.height);
-          const float* image = x.data + row / s.outHeight * s.height * s.width * s.channels;
-          const float* slopes = dy.data + row * s.outWidth * s.channels;
+          const Number* image = x.data + row / s.outHeight * s.height * s.width * s.channels;
+          const Number* slopes = dy.data + row * s.outWidth * s.channels;
           for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
-            const float* line = image + (originY + ky) * s.width * s.channels;
+            const Number* line = image + (originY + ky) * s.width * s.channels;
             for (int64_t kx = 0; kx < s.filterWidth; ++kx) {
               // The columns of the output whose window covers a column of the image at this place of the filter.
               const int64_t shift = kx - window.left;
@@ -208,8 +230,8 @@ struct DepthwiseGradFilter {
                 V parts[count.value];
                 for (int i = 0; i < count.value; ++i) parts[i] = load<V>(to + c + i * lanes<V>);
                 for (int64_t column = begin; column < end; ++column) {
-                  const float* from = line + (column * window.strideX + shift) * s.channels + c;
-                  const float* slope = slopes + column * s.channels + c;
+                  const Number* from = line + (column * window.strideX + shift) * s.channels + c;
+                  const Number* slope = slopes + column * s.channels + c;
                   for (int i = 0; i < count.value; ++i)
                     parts[i] += load<V>(from + i * lanes<V>) * load<V>(slope + i * lanes<V>);
                 }
@@ -223,18 +245,18 @@ struct DepthwiseGradFilter {
 };
 
 const Registration<Depthwise> depthwise("LabDepthwise",
-                                        {{"x: float", "filter: float", "bias: biases * float"},
-                                         {"y: float"},
-                                         {"strides: list(int)", "padding: list(int)", "activation: string",
+                                        {{"x: T", "filter: float", "bias: biases * float"},
+                                         {"y: T"},
+                                         {"T: {float, bfloat16}", "strides: list(int)", "padding: list(int)", "activation: string",
                                           "biases: int >= 0"}});
 const Registration<DepthwiseGradInput> gradInput("LabDepthwiseGradInput",
-                                                 {{"dy: float", "x: float", "filter: float"},
-                                                  {"dx: float"},
-                                                  {"strides: list(int)", "padding: list(int)"}});
+                                                 {{"dy: T", "x: T", "filter: float"},
+                                                  {"dx: T"},
+                                                  {"T: {float, bfloat16}", "strides: list(int)", "padding: list(int)"}});
 const Registration<DepthwiseGradFilter> gradFilter("LabDepthwiseGradFilter",
-                                                   {{"dy: float", "x: float", "filter: float"},
+                                                   {{"dy: T", "x: T", "filter: float"},
                                                     {"dfilter: float"},
-                                                    {"strides: list(int)", "padding: list(int)"}});
+                                                    {"T: {float, bfloat16}", "strides: list(int)", "padding: list(int)"}});
 
 }  // namespace
 }  // namespace lab

@@ -4,7 +4,7 @@
 // a depthwise convolution with its padding, an optimizer's update; or what these are slow at. Everything goes through
 // TensorFlow's C interface, so any C++17 compiler will do, whatever standard library it brings. The set-up compiles them
 // into the binding; their operations are registered when it is loaded. Numbers are float32 unless an input names another
-// type, all images [batch, height, width, channel].
+// type; T is one of values, float32 or bfloat16. All images are [batch, height, width, channel].
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "bfloat16.h"
 #include "tensorflow/c/kernels.h"
 #include "tensorflow/c/ops.h"
 #include "tensorflow/c/tf_tensor.h"
@@ -72,6 +73,7 @@ template <class Number>
 struct InputOf {
   const Number* data;
   Shape shape;
+  TF_DataType type;
 
   int64_t size() const { return sizeOf(shape); }
   int64_t channels() const { return shape.empty() ? 1 : shape.back(); }
@@ -79,6 +81,16 @@ struct InputOf {
 };
 
 using Input = InputOf<float>;
+
+// Calls `body` with a number of this type, float32 or bfloat16.
+template <class Body>
+inline void withNumber(TF_DataType type, const Body& body) {
+  if (type == TF_BFLOAT16) {
+    body(Bfloat16{});
+  } else {
+    body(float{});
+  }
+}
 
 // One execution of an operation: its inputs and outputs.
 class Call {
@@ -105,12 +117,13 @@ class Call {
     status_.check();
     Shape shape(TF_NumDims(tensor));
     for (size_t i = 0; i < shape.size(); ++i) shape[i] = TF_Dim(tensor, static_cast<int>(i));
-    return {static_cast<const Number*>(TF_TensorData(tensor)), shape};
+    return {static_cast<const Number*>(TF_TensorData(tensor)), shape, TF_TensorType(tensor)};
   }
 
   // The same, of an input that must have so many elements.
-  Input input(int index, int64_t size) {
-    const Input given = input(index);
+  template <class Number = float>
+  InputOf<Number> input(int index, int64_t size) {
+    const InputOf<Number> given = input<Number>(index);
     if (given.size() != size) {
       throw std::invalid_argument("input " + std::to_string(index) + " has " + std::to_string(given.size()) +
                                   " elements in place of " + std::to_string(size));
@@ -118,17 +131,18 @@ class Call {
     return given;
   }
 
-  float* output(int index, const Shape& shape) {
+  template <class Number = float>
+  Number* output(int index, const Shape& shape) {
     // TensorFlow ends the process when it is asked for more than it can count.
-    int64_t bytes = sizeof(float);
+    int64_t bytes = sizeof(Number);
     for (int64_t length : shape) {
       if (length < 0 || __builtin_mul_overflow(bytes, length, &bytes)) throw std::bad_alloc();
     }
     TF_Tensor*& tensor = tensors_.emplace_back(nullptr);
-    tensor = TF_AllocateOutput(context_, index, TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
-                               static_cast<size_t>(bytes), status_);
+    tensor = TF_AllocateOutput(context_, index, sizeof(Number) == sizeof(float) ? TF_FLOAT : TF_BFLOAT16, shape.data(),
+                               static_cast<int>(shape.size()), static_cast<size_t>(bytes), status_);
     status_.check();
-    return static_cast<float*>(TF_TensorData(tensor));
+    return static_cast<Number*>(TF_TensorData(tensor));
   }
 
  private:
@@ -146,6 +160,13 @@ class Attributes {
   float number(const char* name) {
     float value = 0;
     TF_OpKernelConstruction_GetAttrFloat(construction_, name, &value, status_);
+    status_.check();
+    return value;
+  }
+
+  TF_DataType type(const char* name) {
+    TF_DataType value = TF_FLOAT;
+    TF_OpKernelConstruction_GetAttrType(construction_, name, &value, status_);
     status_.check();
     return value;
   }

@@ -14,8 +14,8 @@ namespace {
 struct Affine {
   std::vector<float> factor, shift;
 
-  template <class V>
-  V at(const float* x, int64_t c) const {
+  template <class V, class Number>
+  V at(const Number* x, int64_t c) const {
     return load<V>(x + c) * load<V>(&factor[c]) + load<V>(&shift[c]);
   }
 };
@@ -30,32 +30,37 @@ Affine affineOf(const float* scale, const float* offset, const float* mean, cons
 }
 
 struct BatchNorm {
+  TF_DataType type;
   std::string activation;
   float epsilon, momentum;
 
   explicit BatchNorm(Attributes& attributes)
-      : activation(attributes.text("activation")),
+      : type(attributes.type("T")),
+        activation(attributes.text("activation")),
         epsilon(attributes.number("epsilon")),
         momentum(attributes.number("momentum")) {}
 
   void compute(Call& call) const {
-    const Input x = call.input(0);
-    normalise(call, x, 1, inputResidual(call, 5, x), [](int64_t) {});
+    withNumber(type, [&](auto number) {
+      const auto x = call.input<decltype(number)>(0);
+      normalise(call, x, 1, inputResidual(call, 5, x), [](int64_t) {});
+    });
   }
 
-  static const float* inputResidual(Call& call, int index, const Input& x) {
-    return call.has(index) ? call.input(index, x.size()).data : nullptr;
+  template <class Number>
+  static const Number* inputResidual(Call& call, int index, const InputOf<Number>& x) {
+    return call.has(index) ? call.input<Number>(index, x.size()).data : nullptr;
   }
 
  protected:
   // The parameters are inputs from `parameter` on; `prepare(row)` writes a row of x before it is read.
-  template <class Prepare>
-  void normalise(Call& call, const Input& x, int parameter, const float* residual, const Prepare& prepare) const {
+  template <class Number, class Prepare>
+  void normalise(Call& call, const InputOf<Number>& x, int parameter, const Number* residual, const Prepare& prepare) const {
     const int64_t rows = x.rows(), channels = x.channels();
     if (rows == 0) throw std::invalid_argument("an empty batch has no statistics");
     const Input scale = call.input(parameter, channels), offset = call.input(parameter + 1, channels);
     const Input runningMean = call.input(parameter + 2, channels), runningVariance = call.input(parameter + 3, channels);
-    float* y = call.output(0, x.shape);
+    Number* y = call.output<Number>(0, x.shape);
     float* newMean = call.output(1, scale.shape);
     float* newVariance = call.output(2, scale.shape);
     float* mean = call.output(3, scale.shape);
@@ -63,7 +68,8 @@ struct BatchNorm {
 
     // Deviations from the first row, so that nothing cancels where the mean is large.
     prepare(0);
-    const std::vector<float> origin(x.data, x.data + channels);
+    std::vector<float> origin(channels);
+    for (int64_t c = 0; c < channels; ++c) origin[c] = load<float>(x.data + c);
     const std::vector<double> sums = columnSums(rows, 2 * channels, [&](int64_t row, float* sum) {
       if (row > 0) prepare(row);
       forEach(channels, [&, from = x.data + row * channels](auto v, int64_t c) {
@@ -99,11 +105,12 @@ struct BatchNorm {
 };
 
 // Two values side by side.
+template <class Number>
 struct Joint {
-  Input first, second;
+  InputOf<Number> first, second;
   Shape shape;
 
-  explicit Joint(Call& call) : first(call.input(0)), second(call.input(1)), shape(first.shape) {
+  explicit Joint(Call& call) : first(call.input<Number>(0)), second(call.input<Number>(1)), shape(first.shape) {
     if (shape.empty() || second.shape.size() != shape.size() ||
         !std::equal(shape.begin(), shape.end() - 1, second.shape.begin())) {
       throw std::invalid_argument("what is joined differs in more than its channels");
@@ -111,9 +118,9 @@ struct Joint {
     shape.back() += second.shape.back();
   }
 
-  void copyRow(int64_t row, float* target) const {
-    std::memcpy(target, first.data + row * first.channels(), sizeof(float) * first.channels());
-    std::memcpy(target + first.channels(), second.data + row * second.channels(), sizeof(float) * second.channels());
+  void copyRow(int64_t row, Number* target) const {
+    std::memcpy(target, first.data + row * first.channels(), sizeof(Number) * first.channels());
+    std::memcpy(target + first.channels(), second.data + row * second.channels(), sizeof(Number) * second.channels());
   }
 };
 
@@ -121,30 +128,40 @@ struct JoinedBatchNorm : BatchNorm {
   using BatchNorm::BatchNorm;
 
   void compute(Call& call) const {
-    const Joint joint(call);
-    float* joined = call.output(5, joint.shape);
-    const int64_t channels = joint.shape.back();
-    const auto join = [&](int64_t row) { joint.copyRow(row, joined + row * channels); };
-    normalise(call, {joined, joint.shape}, 2, nullptr, join);
+    withNumber(type, [&](auto number) {
+      using Number = decltype(number);
+      const Joint<Number> joint(call);
+      Number* joined = call.output<Number>(5, joint.shape);
+      const int64_t channels = joint.shape.back();
+      const auto join = [&](int64_t row) { joint.copyRow(row, joined + row * channels); };
+      normalise<Number>(call, {joined, joint.shape, type}, 2, nullptr, join);
+    });
   }
 };
 
 // activation(joined * factor + shift), by channel, and what is joined.
 struct JoinedAffine {
+  TF_DataType type;
   std::string activation;
 
-  explicit JoinedAffine(Attributes& attributes) : activation(attributes.text("activation")) {}
+  explicit JoinedAffine(Attributes& attributes) : type(attributes.type("T")), activation(attributes.text("activation")) {}
 
   void compute(Call& call) const {
-    const Joint joint(call);
-    const Input whole{nullptr, joint.shape};
+    withNumber(type, [&](auto number) { join<decltype(number)>(call); });
+  }
+
+ private:
+  template <class Number>
+  void join(Call& call) const {
+    const Joint<Number> joint(call);
+    const InputOf<Number> whole{nullptr, joint.shape, type};
     const int64_t channels = whole.channels();
     const Input factor = call.input(2, channels), shift = call.input(3, channels);
-    float* y = call.output(0, joint.shape);
-    float* joined = call.output(1, joint.shape);
+    Number* y = call.output<Number>(0, joint.shape);
+    Number* joined = call.output<Number>(1, joint.shape);
     withActivation(activation, [&](auto f) {
       forRows(whole.rows(), channels, [&](int64_t row) {
-        float* x = joined + row * channels;
+        Number* x = joined + row * channels;
         joint.copyRow(row, x);
         forEach(channels, [&](auto v, int64_t c) {
           using V = decltype(v);
@@ -156,29 +173,35 @@ struct JoinedAffine {
 };
 
 struct BatchNormGrad {
+  TF_DataType type;
   std::string activation;
 
-  explicit BatchNormGrad(Attributes& attributes) : activation(attributes.text("activation")) {}
+  explicit BatchNormGrad(Attributes& attributes) : type(attributes.type("T")), activation(attributes.text("activation")) {}
 
   void compute(Call& call) const {
-    const Input x = call.input(1);
-    const float* residual = BatchNorm::inputResidual(call, 6, x);
-    float* dx = call.output(0, x.shape);
-    float* dResidual = residual ? call.output(3, x.shape) : nullptr;
-    slopes(call, x, residual, dResidual, nullptr, {{dx, x.channels()}});
+    withNumber(type, [&](auto number) {
+      using Number = decltype(number);
+      const auto x = call.input<Number>(1);
+      const Number* residual = BatchNorm::inputResidual(call, 6, x);
+      Number* dx = call.output<Number>(0, x.shape);
+      Number* dResidual = residual ? call.output<Number>(3, x.shape) : nullptr;
+      slopes<Number>(call, x, residual, dResidual, nullptr, {{dx, x.channels()}});
+    });
   }
 
  protected:
   // Where the slopes of so many of the channels go.
+  template <class Number>
   struct Part {
-    float* to;
+    Number* to;
     int64_t width;
   };
 
   // `more` is added to the slopes of x, which are written in parts.
-  void slopes(Call& call, const Input& x, const float* residual, float* dResidual, const float* more,
-              const std::vector<Part>& parts) const {
-    const Input dy = call.input(0, x.size());
+  template <class Number>
+  void slopes(Call& call, const InputOf<Number>& x, const Number* residual, Number* dResidual, const Number* more,
+              const std::vector<Part<Number>>& parts) const {
+    const InputOf<Number> dy = call.input<Number>(0, x.size());
     const int64_t rows = x.rows(), channels = x.channels();
     const Input scale = call.input(2, channels), offset = call.input(3, channels);
     const Input mean = call.input(4, channels), inverse = call.input(5, channels);
@@ -216,7 +239,7 @@ struct BatchNormGrad {
       forRows(rows, channels, [&](int64_t row) {
         const int64_t start = row * channels;
         int64_t first = 0;
-        for (const Part& part : parts) {
+        for (const Part<Number>& part : parts) {
           forEach(part.width, [&, to = part.to + row * part.width](auto v, int64_t i) {
             using V = decltype(v);
             const int64_t c = first + i;
@@ -241,13 +264,16 @@ struct JoinedBatchNormGrad : BatchNormGrad {
       : BatchNormGrad(attributes), first(attributes.integer("first", 0)) {}
 
   void compute(Call& call) const {
-    const Input x = call.input(1), dJoined = call.input(6, x.size());
-    if (first > x.channels()) throw std::invalid_argument("first is " + std::to_string(first));
-    Shape left = x.shape, right = x.shape;
-    left.back() = first, right.back() -= first;
-    float* dFirst = call.output(0, left);
-    float* dSecond = call.output(3, right);
-    slopes(call, x, nullptr, nullptr, dJoined.data, {{dFirst, left.back()}, {dSecond, right.back()}});
+    withNumber(type, [&](auto number) {
+      using Number = decltype(number);
+      const auto x = call.input<Number>(1), dJoined = call.input<Number>(6, x.size());
+      if (first > x.channels()) throw std::invalid_argument("first is " + std::to_string(first));
+      Shape left = x.shape, right = x.shape;
+      left.back() = first, right.back() -= first;
+      Number* dFirst = call.output<Number>(0, left);
+      Number* dSecond = call.output<Number>(3, right);
+      slopes<Number>(call, x, nullptr, nullptr, dJoined.data, {{dFirst, left.back()}, {dSecond, right.back()}});
+    });
   }
 };
 
@@ -327,36 +353,36 @@ struct LayerNormGrad {
 };
 
 const Registration<BatchNorm> batchNorm("LabBatchNorm",
-                                        {{"x: float", "scale: float", "offset: float", "mean: float", "variance: float",
-                                          "residual: residuals * float"},
-                                         {"y: float", "new_mean: float", "new_variance: float", "batch_mean: float",
+                                        {{"x: T", "scale: float", "offset: float", "mean: float", "variance: float",
+                                          "residual: residuals * T"},
+                                         {"y: T", "new_mean: float", "new_variance: float", "batch_mean: float",
                                           "inverse_deviation: float"},
-                                         {"activation: string", "epsilon: float", "momentum: float",
+                                         {"T: {float, bfloat16}", "activation: string", "epsilon: float", "momentum: float",
                                           "residuals: int >= 0"}});
 const Registration<BatchNormGrad> batchNormGrad("LabBatchNormGrad",
-                                                {{"dy: float", "x: float", "scale: float", "offset: float",
+                                                {{"dy: T", "x: T", "scale: float", "offset: float",
                                                   "batch_mean: float", "inverse_deviation: float",
-                                                  "residual: residuals * float"},
-                                                 {"dx: float", "dscale: float", "doffset: float",
-                                                  "dresidual: residuals * float"},
-                                                 {"activation: string", "residuals: int >= 0"}});
+                                                  "residual: residuals * T"},
+                                                 {"dx: T", "dscale: float", "doffset: float",
+                                                  "dresidual: residuals * T"},
+                                                 {"T: {float, bfloat16}", "activation: string", "residuals: int >= 0"}});
 const Registration<JoinedBatchNorm> joinedBatchNorm("LabJoinedBatchNorm",
-                                                    {{"first: float", "second: float", "scale: float", "offset: float",
+                                                    {{"first: T", "second: T", "scale: float", "offset: float",
                                                       "mean: float", "variance: float"},
-                                                     {"y: float", "new_mean: float", "new_variance: float",
-                                                      "batch_mean: float", "inverse_deviation: float", "joined: float"},
-                                                     {"activation: string", "epsilon: float", "momentum: float"}});
+                                                     {"y: T", "new_mean: float", "new_variance: float",
+                                                      "batch_mean: float", "inverse_deviation: float", "joined: T"},
+                                                     {"T: {float, bfloat16}", "activation: string", "epsilon: float", "momentum: float"}});
 const Registration<JoinedBatchNormGrad> joinedBatchNormGrad("LabJoinedBatchNormGrad",
-                                                            {{"dy: float", "joined: float", "scale: float",
+                                                            {{"dy: T", "joined: T", "scale: float",
                                                               "offset: float", "batch_mean: float",
-                                                              "inverse_deviation: float", "djoined: float"},
-                                                             {"dfirst: float", "dscale: float", "doffset: float",
-                                                              "dsecond: float"},
-                                                             {"activation: string", "first: int"}});
+                                                              "inverse_deviation: float", "djoined: T"},
+                                                             {"dfirst: T", "dscale: float", "doffset: float",
+                                                              "dsecond: T"},
+                                                             {"T: {float, bfloat16}", "activation: string", "first: int"}});
 const Registration<JoinedAffine> joinedAffine("LabJoinedAffine",
-                                              {{"first: float", "second: float", "factor: float", "shift: float"},
-                                               {"y: float", "joined: float"},
-                                               {"activation: string"}});
+                                              {{"first: T", "second: T", "factor: float", "shift: float"},
+                                               {"y: T", "joined: T"},
+                                               {"T: {float, bfloat16}", "activation: string"}});
 const Registration<LayerNorm> layerNorm("LabLayerNorm", {{"x: float", "scale: float", "offset: float"},
                                                          {"y: float"},
                                                          {"epsilon: float"}});

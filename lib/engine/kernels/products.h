@@ -24,7 +24,11 @@ constexpr int panelWidth = 2 * lanes<Wide>;
 inline int64_t panelsOf(int64_t columns) { return (columns + panelWidth - 1) / panelWidth; }
 
 // Rows of the left factor that are: their sums leave registers for what they are made from.
+#if defined(__AVX512F__)
+constexpr int rowsAtOnce = 12;
+#else
 constexpr int rowsAtOnce = 6;
+#endif
 
 // Adds to `sums` the product of `left`, of `rows` rows and `depth` columns, and a panel. The loop over the sums is unrolled:
 // these go through memory else.
@@ -37,7 +41,7 @@ inline void addProduct(const Matrix& left, const float* panel, int64_t depth, Wi
       second = load<Wide>(panel + lanes<Wide>);
       keep(second);
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 12
     for (int i = 0; i < rows; ++i) {
       const float by = left.data[i * left.rowStride + k * left.columnStride];
       sums[i][0] += first * by;
@@ -53,7 +57,7 @@ inline void multiplyRows(int64_t wanted, const Matrix& left, const float* panel,
   }
   Wide sums[rows][2] = {};
   addProduct<rows, vectors>(left, panel, depth, sums);
-#pragma GCC unroll 6
+#pragma GCC unroll 12
   for (int i = 0; i < rows; ++i) finish(i, sums[i][0], sums[i][1]);
 }
 

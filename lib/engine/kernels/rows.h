@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "parallel.h"
+#include "vector.h"
 
 namespace lab {
 
@@ -43,6 +44,19 @@ inline std::vector<double> columnSums(int64_t rows, int64_t width, const Body& b
   }
   sums.resize(width);
   return sums;
+}
+
+// Adds so many pieces' sums, which lie one after another, to `to`, always in the same order.
+inline void addPieces(const std::vector<float>& sums, int64_t pieces, int64_t size, float* to) {
+  parallel(piecesOfRows(size, 1), [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t piece = 0; piece < pieces; ++piece) {
+      const float* from = &sums[piece * size + begin];
+      forEach(end - begin, [&](auto v, int64_t i) {
+        using V = decltype(v);
+        store(to + begin + i, load<V>(to + begin + i) + load<V>(from + i));
+      });
+    }
+  });
 }
 
 }  // namespace lab

@@ -1,13 +1,23 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {type Attribute, tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
-import {alike, executeAlike, isNarrow, slopeAlike, widen} from './bfloat16';
+import {
+  alike,
+  executeAlike,
+  executeTyped,
+  isNarrow,
+  slopeAlike,
+  slopeAs,
+  typedAs,
+  typeOf,
+  widen,
+} from './bfloat16';
 import {biasAdd} from './dense';
 import {
   binary,
-  execute,
   flag,
   floatTypes,
+  hasBfloat16,
   hasLabKernels,
   hasOneDNN,
   integer,
@@ -22,6 +32,7 @@ import {
 } from './native';
 import {pad, type Padding, samePadding} from './padding';
 import {labWindow, quickConvolution, quickSlopes} from './quickConvolution';
+import {isTiled} from './tiles';
 import {checkConvolution, checkResidual, isDilated, type WindowMoves} from './window';
 
 const everyAxis = (pair: readonly number[]): number[] => [1, pair[0], pair[1], 1];
@@ -64,16 +75,23 @@ function crop(x: Tensor, [top, , left]: Padding, shape: readonly number[]): Tens
  * oneDNN's gradients know the paddings SAME and VALID alone (and only they know groups). What is padded otherwise is
  * padded beforehand.
  */
-function convolutionKernel(native: string, gradientName: string, extra: Attribute[]): Kernel<WindowMoves> {
+interface Moves extends WindowMoves {
+  /** Whether what comes out may be narrow. */
+  narrow: boolean;
+}
+
+function convolutionKernel(native: string, gradientName: string, extra: Attribute[]): Kernel<Moves> {
   const isDense = native === 'Conv2D';
   return {
     saves: {inputs: ['x', 'filter']},
-    forward: ({x, filter}, window) => [
-      (isDense ? quickConvolution(x, filter, window) : undefined) ??
-        widen(executeAlike(native, [...windowAttributes(window), ...extra], [x, filter])),
-    ],
-    gradient: ([slope], [x, filter], window) => {
-      const dy = slopeAlike(slope, filter);
+    forward: ({x, filter}, {narrow, ...window}) => {
+      const quick = isDense ? quickConvolution(x, filter, window, {narrow}) : undefined;
+      if (quick) return [quick];
+      const y = executeAlike(native, [...windowAttributes(window), ...extra], [x, filter]);
+      return [narrow ? y : widen(y)];
+    },
+    gradient: ([slope], [x, filter], {narrow: _, ...window}) => {
+      const dy = isDense && isTiled(x, filter, window) ? slope : slopeAlike(slope, filter);
       const quick = isDense ? quickSlopes(x, filter, dy, window) : {};
       const same = isSame(window, x, filter);
       const attributes = [...windowAttributes(window, same ? 'SAME' : 'VALID'), ...extra];
@@ -82,8 +100,8 @@ function convolutionKernel(native: string, gradientName: string, extra: Attribut
       const around = [batch, height + top + bottom, width + left + right, channels];
       const toInput = () => {
         const inputs = [shapeTensor(same ? x.shape : around), filter, dy];
-        const dx = widen(executeAlike(`${gradientName}Input`, attributes, inputs));
-        return same ? dx : crop(dx, window.padding, x.shape);
+        const dx = executeAlike(`${gradientName}Input`, attributes, inputs);
+        return typedAs(x, same ? dx : crop(widen(dx), window.padding, x.shape));
       };
       const toFilter = () => {
         const inputs = [same ? x : padOperand(x, window.padding), shapeTensor(filter.shape), dy];
@@ -106,12 +124,17 @@ const nativeDepthwise = operation(
 const labDepthwise = operation<WindowMoves>('DepthwiseConvolution', {
   saves: {inputs: ['x', 'filter']},
   forward: ({x, filter}, window) => runDepthwise(x, filter, window),
-  gradient: ([dy], [x, filter], window) => ({
-    x: () => execute('LabDepthwiseGradInput', labWindow(window), [dy, x, filter])[0],
-    filter: () => execute('LabDepthwiseGradFilter', labWindow(window), [dy, x, filter])[0],
-  }),
+  gradient: ([slope], [x, filter], window) => {
+    const dy = slopeAs(x, slope);
+    const attributes = [typeOf('T', x), ...labWindow(window)];
+    return {
+      x: () => executeTyped('LabDepthwiseGradInput', attributes, [dy, x, filter])[0],
+      filter: () => executeTyped('LabDepthwiseGradFilter', attributes, [dy, x, filter])[0],
+    };
+  },
 });
 
+/** What comes out is narrow where x is. */
 function runDepthwise(
   x: Tensor,
   filter: Tensor,
@@ -120,8 +143,8 @@ function runDepthwise(
   activation?: Activation,
 ): Tensor[] {
   const {inputs, count} = optional('biases', bias);
-  const attributes = [...labWindow(window), activationNamed(activation), count];
-  return execute('LabDepthwise', attributes, [x, filter, ...inputs]);
+  const attributes = [typeOf('T', x), ...labWindow(window), activationNamed(activation), count];
+  return executeTyped('LabDepthwise', attributes, [x, filter, ...inputs]);
 }
 
 /** The filter with zeros between its places: without dilation it does what the given one does with it. */
@@ -143,23 +166,32 @@ function spread(filter: Tensor, [dilationY, dilationX]: readonly number[]): Tens
 /**
  * Convolution without bias. `filter` is [height, width, in / groups, out] (the number of groups follows from its
  * shape), or [height, width, channels, multiplier] when `isDepthwise`. Where the filter is narrow, it is computed in
- * bfloat16. Throws a LabError that names the value when window, filter and image do not go together.
+ * bfloat16, and what comes out may be narrow if that is wanted. Throws a LabError that names the value when window, filter and image do not go together.
  */
-export function conv2d(x: Tensor, filter: Tensor, window: WindowMoves, isDepthwise = false): Tensor {
+export function conv2d(
+  x: Tensor,
+  filter: Tensor,
+  window: WindowMoves,
+  {isDepthwise = false, narrow = false}: {isDepthwise?: boolean; narrow?: boolean} = {},
+): Tensor {
   checkConvolution(x, filter, window, isDepthwise);
   // Only oneDNN has the gradients of a dilated convolution, and nobody those of a depthwise one.
   if (isDilated(window) && (isDepthwise || !hasOneDNN())) {
     const undilated: WindowMoves = {...window, dilations: [1, 1]};
-    return conv2d(x, spread(filter, window.dilations), undilated, isDepthwise);
+    return conv2d(x, spread(filter, window.dilations), undilated, {isDepthwise, narrow});
   }
-  if (!isDepthwise) return grouped(x, filter, window);
-  const isSingle = hasLabKernels() && filter.shape[3] === 1;
-  return (isSingle ? labDepthwise : nativeDepthwise)({x, filter}, window)[0];
+  if (!isDepthwise) return grouped(x, filter, {...window, narrow: narrow && hasBfloat16()});
+  if (!hasLabKernels() || filter.shape[3] !== 1) {
+    return nativeDepthwise({x: widen(x), filter}, {...window, narrow: false})[0];
+  }
+  return labDepthwise({x: narrow ? x : widen(x), filter}, window)[0];
 }
 
-function grouped(x: Tensor, filter: Tensor, window: WindowMoves): Tensor {
+function grouped(x: Tensor, filter: Tensor, window: Moves): Tensor {
   const groups = x.shape[3]! / filter.shape[2]!;
-  if (groups === 1 || hasOneDNN()) return convolution({x: alike(x, filter), filter}, window)[0];
+  if (groups === 1 || hasOneDNN()) {
+    return convolution({x: isTiled(x, filter, window) ? x : alike(x, filter), filter}, window)[0];
+  }
   const filters = tf.split(filter, groups, 3);
   const parts = tf
     .split(x, groups, 3)
@@ -198,10 +230,12 @@ export function fusedConv2d(
     if (isDepthwise && !isDilated(window) && hasLabKernels() && filter.shape[3] === 1 && !residual) {
       return runDepthwise(x, filter, window, bias, activation)[0];
     }
-    const quick = isDepthwise ? undefined : quickConvolution(x, filter, window, {bias, residual, activation});
+    const quick = isDepthwise
+      ? undefined
+      : quickConvolution(x, filter, window, {bias, residual, activation, narrow: true});
     if (quick) return quick;
     if (!hasOneDNN() || isDepthwise) {
-      const y = biasAdd(conv2d(x, filter, window, isDepthwise), bias, residual ? undefined : activation);
+      const y = biasAdd(conv2d(x, filter, window, {isDepthwise}), bias, residual ? undefined : activation);
       return residual ? activate(binary('AddV2', y, widen(residual)), activation) : y;
     }
     const fusion = activation && fusions[residual ? 'residual' : 'plain'][activation];

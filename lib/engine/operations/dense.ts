@@ -2,7 +2,18 @@ import type {Tensor} from '@tensorflow/tfjs-node';
 import {releasedAfterNext} from '../gradients';
 import {tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
-import {alike, executeAlike, reshaped, slopeAlike, widen} from './bfloat16';
+import {
+  alike,
+  executeAlike,
+  executeTyped,
+  isNarrow,
+  reshaped,
+  slopeAlike,
+  slopeAs,
+  typedAs,
+  typeOf,
+  widen,
+} from './bfloat16';
 import {
   binary,
   execute,
@@ -18,6 +29,7 @@ import {
 } from './native';
 import {fewRows, isProductInLab, product} from './product';
 import {add, concat, reshape} from './shaping';
+import {tiledWeightSlope} from './tiles';
 
 const biasSlope = (dy: Tensor): Tensor => execute('BiasAddGrad', [T, text('data_format', 'NHWC')], [dy])[0];
 
@@ -29,8 +41,9 @@ const plainBias = operation<object>('PlainBias', {
   }),
 });
 
-function biasSlopes(dy: Tensor, x: Tensor, bias: Tensor, activation?: Activation) {
-  const [dx, dBias] = execute('LabAddBiasGrad', [activationNamed(activation)], [dy, x, bias], 2);
+function biasSlopes(slope: Tensor, x: Tensor, bias: Tensor, activation?: Activation) {
+  const attributes = [typeOf('T', x), activationNamed(activation)];
+  const [dx, dBias] = executeTyped('LabAddBiasGrad', attributes, [slopeAs(x, slope), x, bias], 2);
   return {x: () => dx, bias: () => dBias};
 }
 
@@ -57,13 +70,21 @@ const biasByOutput = operation<Activated>('AddBiasByOutput', {
 
 function addedBias(x: Tensor, bias: Tensor, activation?: Activation, factor?: Tensor): Tensor[] {
   const {inputs, count} = optional('factors', factor);
-  return execute('LabAddBias', [activationNamed(activation), count], [x, bias, ...inputs]);
+  return executeTyped(
+    'LabAddBias',
+    [typeOf('T', x), activationNamed(activation), count],
+    [x, bias, ...inputs],
+  );
 }
 
-/** Adds a vector to the last axis, with an activation after it. */
+/** Adds a vector to the last axis, with an activation after it. What comes out is narrow where x is. */
 export function biasAdd(x: Tensor, bias: Tensor, activation?: Activation): Tensor {
-  if (!activation || !hasLabKernels()) return activate(plainBias({x, bias}, {})[0], activation);
-  return (slopesAtOutput.has(activation) ? biasByOutput : biasInOnePass)({x, bias}, {activation})[0];
+  if ((!activation && !isNarrow(x)) || !hasLabKernels())
+    return activate(plainBias({x, bias}, {})[0], activation);
+  return (activation && slopesAtOutput.has(activation) ? biasByOutput : biasInOnePass)(
+    {x, bias},
+    {activation},
+  )[0];
 }
 
 /** x * factor + shift over the last axis with an activation after it, for inference (no gradient). */
@@ -84,8 +105,9 @@ export function joinedAffine(
     const joined = concat([first, second], first.rank - 1);
     return {joined, y: affine(joined, factor, shift, activation)};
   }
-  const given = [first, second, factor, shift];
-  const [y, joined] = execute('LabJoinedAffine', [activationNamed(activation)], given, 2);
+  const given = [typedAs(second, first), second, factor, shift];
+  const attributes = [typeOf('T', second), activationNamed(activation)];
+  const [y, joined] = executeTyped('LabJoinedAffine', attributes, given, 2);
   return {joined, y};
 }
 
@@ -103,6 +125,12 @@ function rowsByWeight(rows: Tensor, weight: Tensor): Tensor {
 }
 
 function layerSlopes(slope: Tensor, x: Tensor, weight: Tensor) {
+  if (isNarrow(weight) && isProductInLab(x, weight)) {
+    return {
+      x: () => product(slope, weight, {transposed: false, narrow: isNarrow(x)}),
+      weight: () => tiledWeightSlope(x, slope),
+    };
+  }
   const dy = slopeAlike(slope, weight);
   const [out, width] = weight.shape;
   return {
@@ -115,10 +143,10 @@ function layerSlopes(slope: Tensor, x: Tensor, weight: Tensor) {
 }
 
 /** Takes x of any rank where the product is this project's, else rows. */
-const denseLayer = operation<object>('Linear', {
+const denseLayer = operation<{narrow?: boolean}>('Linear', {
   saves: {inputs: ['x', 'weight']},
-  forward: ({x, weight}) => [
-    isProductInLab(x, weight) ? product(x, weight, {transposed: true}) : rowsByWeight(x, weight),
+  forward: ({x, weight}, {narrow}) => [
+    isProductInLab(x, weight) ? product(x, weight, {transposed: true, narrow}) : rowsByWeight(x, weight),
   ],
   gradient: ([slope], [x, weight]) => layerSlopes(slope, x, weight),
 });
@@ -151,7 +179,8 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, options: Linear
   if (isInLab && bias && !activation)
     return biasedLayer({x, weight, bias, ...(residual && {residual})}, {})[0];
   const rows = x.rank === 2 || isInLab ? x : reshape(x, [-1, x.shape[x.rank - 1]]);
-  const [layer] = denseLayer({x: alike(rows, weight), weight}, {});
+  const isActivated = bias !== undefined && activation !== undefined && !residual;
+  const [layer] = denseLayer({x: isInLab ? rows : alike(rows, weight), weight}, {narrow: isActivated});
   const direct = bias ? biasAdd(layer, bias, residual ? undefined : activation) : layer;
   const y = rows === x ? direct : reshape(direct, [...x.shape.slice(0, -1), weight.shape[0]]);
   return bias && !residual ? y : finished(y, options);
@@ -166,7 +195,8 @@ const fusions: Partial<Record<Activation, string>> = {relu: 'Relu', gelu: 'GeluE
  */
 export function fusedLinear(x: Tensor, weight: Tensor, bias: Tensor, options: LinearOptions = {}): Tensor {
   const {residual, activation} = options;
-  if (isProductInLab(x, weight)) return product(x, weight, {transposed: true, bias, ...options});
+  if (isProductInLab(x, weight))
+    return product(x, weight, {transposed: true, bias, ...options, narrow: activation !== undefined});
   return tf.tidy(() => {
     if (residual) return finished(widen(fusedLinear(x, weight, bias)), options);
     const fusion = activation && fusions[activation];

@@ -2,6 +2,7 @@ import type {Tensor} from '@tensorflow/tfjs-node';
 import {inDouble} from '../precision';
 import {type Attribute, tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
+import {executeTyped, slopeAs, typedAs, typeOf} from './bfloat16';
 import {
   binary,
   execute,
@@ -67,16 +68,22 @@ const labBatchNorm = (withResidual: boolean) =>
       const {inputs, count} = optional('residuals', residual);
       const numbers = [float('epsilon', epsilon), float('momentum', momentum)];
       const given = [x, scale, offset, mean, variance, ...inputs];
-      return execute('LabBatchNorm', [activationNamed(activation), ...numbers, count], given, 5);
+      return executeTyped(
+        'LabBatchNorm',
+        [typeOf('T', x), activationNamed(activation), ...numbers, count],
+        given,
+        5,
+      );
     },
-    gradient: ([dy], saved, {activation}) => {
+    gradient: ([slope], saved, {activation}) => {
       const [x, scale, offset] = saved;
+      const dy = slopeAs(x, slope);
       const [mean, inverse] = saved.slice(-2);
       const {inputs, count} = optional('residuals', withResidual ? saved[3] : undefined);
       const given = [dy, x, scale, offset, mean, inverse, ...inputs];
-      const [dx, dScale, dOffset, dResidual] = execute(
+      const [dx, dScale, dOffset, dResidual] = executeTyped(
         'LabBatchNormGrad',
-        [activationNamed(activation), count],
+        [typeOf('T', x), activationNamed(activation), count],
         given,
         3 + inputs.length,
       );
@@ -91,13 +98,14 @@ const joining = operation<StatisticsOptions & {activation?: Activation; first: n
   forward: ({first, second, scale, offset, mean, variance}, {epsilon, momentum, activation}) => {
     const numbers = [float('epsilon', epsilon), float('momentum', momentum)];
     const given = [first, second, scale, offset, mean, variance];
-    return execute('LabJoinedBatchNorm', [activationNamed(activation), ...numbers], given, 6);
+    const attributes = [typeOf('T', first), activationNamed(activation), ...numbers];
+    return executeTyped('LabJoinedBatchNorm', attributes, given, 6);
   },
   gradient: (slopes, [scale, offset, mean, inverse, joined], {activation, first}) => {
-    const [dFirst, dScale, dOffset, dSecond] = execute(
+    const [dFirst, dScale, dOffset, dSecond] = executeTyped(
       'LabJoinedBatchNormGrad',
-      [activationNamed(activation), integer('first', first)],
-      [slopes[0], joined, scale, offset, mean, inverse, slopes[5]],
+      [typeOf('T', joined), activationNamed(activation), integer('first', first)],
+      [slopeAs(joined, slopes[0]), joined, scale, offset, mean, inverse, slopeAs(joined, slopes[5])],
       4,
     );
     const {x: _, ...parameters} = slopesOf(scale, dFirst, dScale, dOffset);
@@ -132,7 +140,7 @@ export interface BatchNormResult {
 /**
  * Batch normalisation with the batch's own statistics (Ioffe and Szegedy 2015, arXiv:1502.03167), with a residual sum and
  * an activation after it. Returns the output and the running statistics after this batch, the variance unbiased as
- * PyTorch's.
+ * PyTorch's. Where x is narrow, so is what comes out.
  */
 export function batchNorm(
   x: Tensor,
@@ -140,7 +148,8 @@ export function batchNorm(
   options: BatchNormOptions,
 ): BatchNormResult {
   if (inDouble()) return composedBatchNorm(x, parameters, options);
-  const {residual, activation, ...statistics} = options;
+  const {activation, ...statistics} = {...options, residual: undefined};
+  const residual = options.residual && typedAs(x, options.residual);
   if (!hasLabKernels()) {
     const [y, mean, variance, ...reserve] = nativeBatchNorm({x, ...parameters}, statistics);
     tf.dispose(reserve);
@@ -164,7 +173,8 @@ export function joinedBatchNorm(
     return {joined, ...batchNorm(joined, parameters, options)};
   }
   const settings = {...options, first: first.shape[first.rank - 1]};
-  const [y, mean, variance, ...rest] = joining({first, second, ...parameters}, settings);
+  const values = {first: typedAs(second, first), second};
+  const [y, mean, variance, ...rest] = joining({...values, ...parameters}, settings);
   const joined = rest.pop()!;
   tf.dispose(rest);
   return {joined, y, mean, variance};

@@ -4,6 +4,7 @@ import type {Attribute} from '../tensorflow';
 import {type Activation, activationNamed} from './activations';
 import {isNarrow} from './bfloat16';
 import {execute, hasLabProducts, integer, optional} from './native';
+import {hasTiles, tiledProduct} from './tiles';
 
 /** With more weights than this oneDNN's products are as quick. */
 const manyWeights = 640 * 1024;
@@ -12,12 +13,10 @@ const manyWeights = 640 * 1024;
 export const fewRows = 64;
 
 /** Whether `product` is to be taken. */
-export const isProductInLab = (x: Tensor, weight: Tensor): boolean =>
-  hasLabProducts() &&
-  !isNarrow(x) &&
-  !isNarrow(weight) &&
-  weight.size <= manyWeights &&
-  x.size / x.shape[x.rank - 1] >= fewRows;
+export function isProductInLab(x: Tensor, weight: Tensor): boolean {
+  if (x.size / x.shape[x.rank - 1] < fewRows) return false;
+  return isNarrow(weight) ? hasTiles() : hasLabProducts() && !isNarrow(x) && weight.size <= manyWeights;
+}
 
 /** What a kernel adds to its sums before it stores them. */
 export interface Epilogue {
@@ -45,8 +44,13 @@ export function executeWithEpilogue(
 interface ProductOptions extends Epilogue {
   /** Whether the weight is [out, in] rather than [in, out]. */
   transposed: boolean;
+  /** Whether what comes out is narrow, where the weight is. */
+  narrow?: boolean;
 }
 
 /** The last axis of x by a weight, of which all axes but the last (the first, if `transposed`) are one (no gradient). */
-export const product = (x: Tensor, weight: Tensor, {transposed, ...epilogue}: ProductOptions): Tensor =>
-  executeWithEpilogue('LabLinear', [integer('transposed', transposed ? 1 : 0)], [x, weight], epilogue);
+export function product(x: Tensor, weight: Tensor, options: ProductOptions): Tensor {
+  if (isNarrow(weight)) return tiledProduct(x, weight, options);
+  const {transposed, narrow: _, ...epilogue} = options;
+  return executeWithEpilogue('LabLinear', [integer('transposed', transposed ? 1 : 0)], [x, weight], epilogue);
+}

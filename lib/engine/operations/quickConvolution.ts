@@ -3,9 +3,10 @@ import type {Tensor} from '@tensorflow/tfjs-node';
 import {type Attribute, tf} from '../tensorflow';
 import {isNarrow, reshaped} from './bfloat16';
 import {matMul} from './dense';
-import {execute, hasLabProducts, integer} from './native';
+import {execute, hasLabKernels, hasLabProducts, integer} from './native';
 import type {Padding} from './padding';
 import {type Epilogue, executeWithEpilogue, isProductInLab, product} from './product';
+import {isTiled, tiledConvolution, type TiledOptions, tiledSlopes} from './tiles';
 import {isDilated, type WindowMoves} from './window';
 
 export const labWindow = ({strides, padding}: WindowMoves): Attribute[] => [
@@ -18,8 +19,9 @@ export function quickConvolution(
   x: Tensor,
   filter: Tensor,
   window: WindowMoves,
-  epilogue: Epilogue = {},
+  {narrow, ...epilogue}: TiledOptions = {},
 ): Tensor | undefined {
+  if (isTiled(x, filter, window)) return tiledConvolution(x, filter, window, {narrow, ...epilogue});
   if (isMinimal(x, filter, window)) return minimal(x, filter, window.padding, epilogue);
   if (!isPointwise(x, filter, window) || !isProductInLab(x, filter)) return undefined;
   return product(x, filter, {...epilogue, transposed: false});
@@ -32,6 +34,7 @@ export function quickSlopes(
   dy: Tensor,
   window: WindowMoves,
 ): {x?: () => Tensor; filter?: () => Tensor} {
+  if (isTiled(x, filter, window)) return tiledSlopes(x, filter, dy, window);
   if (isPointwise(x, filter, window)) {
     return {
       x: isProductInLab(dy, filter) ? () => product(dy, filter, {transposed: true}) : undefined,
@@ -45,7 +48,9 @@ export function quickSlopes(
       filter: () => execute('LabWinogradGradFilter', [integer('padding', window.padding)], [dy, x])[0],
     };
   }
-  return runsInLab(x, filter, window) ? {filter: () => filterSlope(x, filter, dy, window)} : {};
+  return hasLabProducts() && isPlain(x, filter, window)
+    ? {filter: () => filterSlope(x, filter, dy, window)}
+    : {};
 }
 
 /** A 1x1 convolution of every place, without groups, is a matrix product, which has the quicker gradient. */
@@ -61,9 +66,9 @@ function pointwiseFilterSlope(x: Tensor, filter: Tensor, dy: Tensor): Tensor {
   );
 }
 
-/** Whether the kernels of `lib/engine/kernels` for convolutions without groups and dilation are to be taken. */
-const runsInLab = (x: Tensor, filter: Tensor, window: WindowMoves): boolean =>
-  hasLabProducts() && !isNarrow(filter) && filter.shape[2] === x.shape[3] && !isDilated(window);
+/** Whether it is a convolution of float32 without groups and dilation. */
+const isPlain = (x: Tensor, filter: Tensor, window: WindowMoves): boolean =>
+  !isNarrow(filter) && filter.shape[2] === x.shape[3] && !isDilated(window);
 
 function filterSlope(x: Tensor, filter: Tensor, dy: Tensor, window: WindowMoves): Tensor {
   const attributes = [...labWindow(window), integer('filter', filter.shape.slice(0, 2))];
@@ -82,7 +87,7 @@ function isMinimal(x: Tensor, filter: Tensor, window: WindowMoves): boolean {
   if (Math.min(channels, out) < 32 || padding.some((amount) => amount > 2)) return false;
   const across = (length: number, around: number): number => Math.ceil((length + around - 2) / 4);
   const tiles = batch * across(rows, padding[0] + padding[1]) * across(columns, padding[2] + padding[3]);
-  return tiles >= 16 && runsInLab(x, filter, window);
+  return tiles >= 16 && hasLabKernels() && isPlain(x, filter, window);
 }
 
 interface MinimalOptions extends Epilogue {

@@ -1,7 +1,8 @@
 /** Sums, concatenations, parts and changes of shape: their gradients need no values, so none is kept for the backward pass. */
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {tf} from '../tensorflow';
-import {binary, operation} from './native';
+import {executeTyped, isNarrow, typeOf, widen} from './bfloat16';
+import {binary, integer, integerType, operation, shapeTensor} from './native';
 
 const sum = operation<object>('Sum', {
   forward: ({a, b}) => [binary('AddV2', a, b)],
@@ -15,15 +16,31 @@ export function add(a: Tensor, b: Tensor): Tensor {
 }
 
 const concatenation = operation<{axis: number; lengths: number[]}>('Concatenation', {
-  forward: (parts, {axis}) => [tf.concat(Object.values(parts), axis)],
+  forward: (named, {axis}) => {
+    const parts = Object.values(named);
+    if (!parts.some(isNarrow)) return [tf.concat(parts, axis)];
+    const attributes = [typeOf('T', parts[0]), integerType('Tidx'), integer('N', parts.length)];
+    return executeTyped('ConcatV2', attributes, [...parts, tf.scalar(axis, 'int32')]);
+  },
   gradient: ([dy], _, {axis, lengths}) => {
-    const slopes = tf.split(dy, lengths, axis);
+    const slopes = isNarrow(dy) ? split(dy, lengths, axis) : tf.split(dy, lengths, axis);
     return Object.fromEntries(slopes.map((slope, i) => [`part${i}`, () => slope]));
   },
 });
 
-/** Tensors side by side on an axis. */
-export function concat(parts: Tensor[], axis: number): Tensor {
+const split = (x: Tensor, lengths: number[], axis: number): Tensor[] =>
+  tf.tidy(() =>
+    executeTyped(
+      'SplitV',
+      [typeOf('T', x), integerType('Tlen'), integer('num_split', lengths.length)],
+      [x, shapeTensor(lengths), tf.scalar(axis, 'int32')],
+      lengths.length,
+    ),
+  );
+
+/** Tensors side by side on an axis: narrow if all of them are. */
+export function concat(given: Tensor[], axis: number): Tensor {
+  const parts = given.every(isNarrow) ? given : given.map(widen);
   const named = Object.fromEntries(parts.map((part, i) => [`part${i}`, part]));
   return concatenation(named, {axis, lengths: parts.map(({shape}) => shape[axis])})[0];
 }

@@ -1,0 +1,248 @@
+// Convolutions without groups, linear layers, and the gradients of their inputs, in bfloat16 by tiles.
+#include "tiled-convolution.h"
+
+#ifdef LAB_TILES
+
+#include <cstring>
+#include <string>
+
+#include "epilogue.h"
+#include "rows.h"
+
+namespace lab {
+namespace {
+
+// Numbers of a block of positions and of panels of the filter, which stay in a core's cache together.
+constexpr int64_t blockSize = 256 * 1024;
+constexpr int64_t panelsSize = 256 * 1024;
+
+// A filter as panels, [panel, place, depth / 32, 2 tiles].
+class Filter {
+ public:
+  // A place of it is [depth, out], or [out, depth] if `isTurned`.
+  Filter(const Bfloat16* data, int64_t places, int64_t depth, int64_t out, bool isTurned)
+      : places_(places), out_(out), size_(roundedUp(depth, tileDepth) * tilesWidth) {
+    const int64_t panels = roundedUp(out, tilesWidth) / tilesWidth;
+    values_.resize(panels * places * size_);
+    forRows(panels * places, size_, [&](int64_t i) {
+      const int64_t column = i / places * tilesWidth, columns = std::min(tilesWidth, out - column);
+      const Bfloat16* place = data + i % places * depth * out;
+      Bfloat16* to = values_.data() + i * size_;
+      for (int64_t k = 0; k < depth; k += tileDepth, to += 2 * tileSize) {
+        const int64_t count = std::min(tileDepth, depth - k);
+        if (isTurned) {
+          turn(place + column * depth + k, depth, columns, count, to);
+        } else {
+          lay(place + k * out + column, out, columns, count, to);
+        }
+      }
+    });
+  }
+
+  const Bfloat16* panel(int64_t channel, int64_t place) const {
+    return values_.data() + (channel / tilesWidth * places_ + place) * size_;
+  }
+
+  // Calls `body(first, end)` for as many channels at a time as stay in a core's cache, where so many places are used.
+  template <class Body>
+  void forSomeChannels(int64_t places, const Body& body) const {
+    const int64_t panels = std::max<int64_t>(1, panelsSize / (std::max<int64_t>(1, places) * size_));
+    for (int64_t first = 0; first < out_; first += panels * tilesWidth) body(first, std::min(out_, first + panels * tilesWidth));
+  }
+
+ private:
+  static void lay(const Bfloat16* from, int64_t stride, int64_t columns, int64_t depth, Bfloat16* to) {
+    for (int64_t k = 0; k < tileDepth; k += 2, from += 2 * stride, to += 2 * tileWidth) {
+      const __m512i even = k < depth ? halves(from, columns) : __m512i{};
+      const __m512i odd = k + 1 < depth ? halves(from + stride, columns) : __m512i{};
+      layRows(even, odd, to);
+    }
+  }
+
+  static void turn(const Bfloat16* from, int64_t stride, int64_t columns, int64_t depth, Bfloat16* to) {
+    for (int64_t first = 0; first < tilesWidth; first += tileWidth) {
+      __m512i rows[tileWidth];
+      for (int64_t i = 0; i < tileWidth; ++i) {
+        rows[i] = first + i < columns ? halves(from + (first + i) * stride, depth) : __m512i{};
+      }
+      transposePairs(rows);
+      for (int64_t i = 0; i < tileWidth; ++i, to += tileDepth) _mm512_store_si512(to, rows[i]);
+    }
+  }
+
+  int64_t places_, out_, size_;
+  Halves values_;
+};
+
+// Some positions of a grid as rows of bfloat16, phase after phase.
+class Block {
+ public:
+  Block(const Plan& plan, int64_t positions)
+      : plan_(plan), depth_(roundedUp(plan.source.channels, tileDepth)), length_(positions + plan.reach()) {
+    values_.resize(static_cast<int64_t>(plan.phases.size()) * length_ * depth_);
+  }
+
+  // Rows that are as tiles want them are read where they lie.
+  void fill(int64_t first) {
+    const int64_t channels = plan_.source.channels;
+    begin_ = values_.data();
+    if (plan_.source.height == 1 && plan_.phases.size() == 1 && plan_.targets[0].taps.size() == 1 && channels == depth_ &&
+        first + length_ <= plan_.source.width && plan_.values.narrow()) {
+      begin_ = plan_.values.narrow() + first * channels;
+      return;
+    }
+    Bfloat16* to = values_.data();
+    for (const auto& phase : plan_.phases) {
+      Cursor at(plan_, first);
+      for (int64_t i = 0; i < length_; ++i, to += depth_, at.next()) {
+        const int64_t pixel = at.seen(phase);
+        if (pixel < 0) {
+          std::memset(to, 0, depth_ * sizeof(Bfloat16));
+          continue;
+        }
+        plan_.values.from(pixel * channels, [&](const auto* from) {
+          for (int64_t c = 0; c < depth_; c += tilesWidth) {
+            _mm512_store_si512(to + c, halves(from + c, channels - c));
+          }
+        });
+      }
+    }
+  }
+
+  int64_t depth() const { return depth_; }
+  const Bfloat16* row(int64_t phase, int64_t position) const {
+    return begin_ + (phase * length_ + position) * depth_;
+  }
+
+ private:
+  const Plan& plan_;
+  const Bfloat16* begin_ = nullptr;
+  int64_t depth_, length_;
+  Halves values_;
+};
+
+// Bias, residual and activation on the way to memory.
+template <class Activation, class Number>
+struct Ending {
+  const float* bias;
+  Values residual;
+  Activation activation;
+  Number* y;
+
+  void apply(const float* sums, int64_t at, int64_t channel, int64_t count) const {
+    const auto each = [&](const auto& residualAt) {
+      forEach(count, [&](auto v, int64_t i) {
+        using V = decltype(v);
+        V sum = load<V>(sums + i);
+        if (bias) sum += load<V>(bias + channel + i);
+        sum = residualAt(sum, i);
+        store(y + at + i, activation.value(sum));
+      });
+    };
+    if (!residual) return each([](auto sum, int64_t) { return sum; });
+    residual.from(at, [&](const auto* from) {
+      each([&](auto sum, int64_t i) { return sum + load<decltype(sum)>(from + i); });
+    });
+  }
+};
+
+template <class Activation, class Number>
+void convolve(const Plan& plan, const Filter& filter, const Ending<Activation, Number>& ending) {
+  const int64_t out = plan.output.channels;
+  const int64_t width = roundedUp(plan.source.channels, tileDepth) * static_cast<int64_t>(plan.phases.size());
+  const int64_t fitting = std::min<int64_t>(1024, blockSize / width) / tilesWidth * tilesWidth;
+  parallel(Pieces(roundedUp(plan.positions(), tilesWidth) / tilesWidth, 1), [&](int64_t, int64_t begin, int64_t end) {
+    const int64_t atOnce = std::min((end - begin) * tilesWidth, std::max(tilesWidth, fitting));
+    Block block(plan, atOnce);
+    TileSums tiles;
+    alignas(64) float sums[tilesWidth * tilesWidth];
+    std::vector<int64_t> pixels(atOnce);
+    for (int64_t first = begin * tilesWidth; first < end * tilesWidth; first += atOnce) {
+      const int64_t positions = std::min(atOnce, end * tilesWidth - first);
+      block.fill(first);
+      for (const Target& target : plan.targets) {
+        Cursor at(plan, first);
+        for (int64_t i = 0; i < positions; ++i, at.next()) pixels[i] = at.made(target);
+        filter.forSomeChannels(target.taps.size(), [&](int64_t firstChannel, int64_t endChannel) {
+          for (int64_t row = 0; row < positions; row += tilesWidth) {
+            for (int64_t channel = firstChannel; channel < endChannel; channel += tilesWidth) {
+              tiles.clear();
+              for (const Tap& tap : target.taps) {
+                tiles.add(block.row(tap.phase, row + tap.shift), block.depth(), filter.panel(channel, tap.place), block.depth());
+              }
+              tiles.read(sums);
+              const int64_t count = std::min(tilesWidth, out - channel);
+              for (int64_t i = 0; i < tilesWidth; ++i) {
+                if (pixels[row + i] < 0) continue;
+                ending.apply(sums + i * tilesWidth, pixels[row + i] * out + channel, channel, count);
+              }
+            }
+          }
+        });
+      }
+    }
+  });
+}
+
+struct TiledConvolution {
+  Window window;
+  bool isTurned, isBackward, isNarrow;
+  int64_t biases;
+  std::vector<int64_t> size;
+  std::string activation;
+
+  explicit TiledConvolution(Attributes& attributes)
+      : window(attributes), isTurned(attributes.integer("turned", 0) > 0), isBackward(attributes.integer("backward", 0) > 0),
+        isNarrow(attributes.type("Y") == TF_BFLOAT16), biases(attributes.integer("biases", 0)),
+        size(attributes.integers("size", 2, 1)), activation(attributes.text("activation")) {}
+
+  void compute(Call& call) const {
+    const Input x = call.input(0);
+    const InputOf<Bfloat16> filter = call.input<Bfloat16>(1);
+    const bool isLinear = filter.shape.size() == 2;
+    if (!isLinear && filter.shape.size() != 4) throw std::invalid_argument("a filter must have four axes");
+    const size_t axis = filter.shape.size() - 2;
+    const int64_t depth = filter.shape[axis + isTurned], out = filter.shape[axis + !isTurned];
+    const int64_t height = isLinear ? 1 : filter.shape[0], width = isLinear ? 1 : filter.shape[1];
+    if (x.channels() != depth || depth < 1 || out < 1) {
+      throw std::invalid_argument("the filter is not one of " + std::to_string(x.channels()) + " channels");
+    }
+    const bool isPointwise = height * width == 1 && window.isPlain();
+    Shape shape = x.shape;
+    shape.back() = out;
+    if (!isPointwise) {
+      if (shape.size() != 4) throw std::invalid_argument("an image must have four axes");
+      shape[1] = size[0], shape[2] = size[1];
+      window.check(isBackward ? shape : x.shape, isBackward ? x.shape : shape, height, width);
+    }
+    const Image source = isPointwise ? Image{1, 1, x.rows(), depth} : imageOf(x.shape);
+    const Image output = isPointwise ? Image{1, 1, x.rows(), out} : imageOf(shape);
+
+    const float* bias = biases ? call.input(2, out).data : nullptr;
+    const int after = biases ? 3 : 2;
+    const Values residual = call.has(after) ? Values(call.input(after, sizeOf(shape))) : Values();
+    const Plan plan = (isBackward ? backwardPlan : forwardPlan)(Values(x), source, output, height, width, window);
+    const Filter panels(filter.data, height * width, depth, out, isTurned);
+    withActivation(activation, [&](auto f) {
+      using Activation = decltype(f);
+      if (isNarrow) {
+        convolve(plan, panels, Ending<Activation, Bfloat16>{bias, residual, f, call.output<Bfloat16>(0, shape)});
+      } else {
+        convolve(plan, panels, Ending<Activation, float>{bias, residual, f, call.output(0, shape)});
+      }
+    });
+  }
+};
+
+const Registration<TiledConvolution> tiledConvolution(
+    "LabTiledConvolution",
+    {{"x: X", "filter: bfloat16", "bias: biases * float", "residual: residuals * R"},
+     {"y: Y"},
+     {"X: {float, bfloat16}", "R: {float, bfloat16} = DT_FLOAT", "Y: {float, bfloat16}", "strides: list(int)",
+      "padding: list(int)", "size: list(int)", "turned: int", "backward: int", "biases: int >= 0", "residuals: int >= 0",
+      "activation: string"}});
+
+}  // namespace
+}  // namespace lab
+
+#endif

@@ -1,0 +1,123 @@
+/** Products in bfloat16 by the tile registers of x86-64 (AMX): they read float32 and bfloat16 alike, and write either. */
+import type {Tensor} from '@tensorflow/tfjs-node';
+import {type Attribute, tf} from '../tensorflow';
+import {activationNamed} from './activations';
+import {executeTyped, floatOf, isNarrow, narrow, typeOf} from './bfloat16';
+import {hasBfloat16, integer, optional} from './native';
+import type {Epilogue} from './product';
+import {isDilated, type WindowMoves} from './window';
+
+let work: boolean | undefined;
+
+/** Whether the processor has tiles, the kernels were compiled for them, and the system lets this process use them. */
+export function hasTiles(): boolean {
+  if (!hasBfloat16()) return false;
+  work ??= tf.tidy(() => {
+    try {
+      tiledProduct(tf.zeros([1, 32]), narrow(tf.zeros([32, 32])), {transposed: false});
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return work;
+}
+
+/** With fewer channels most of a tile is empty. */
+const fewChannels = 16;
+
+/** Whether `tiledConvolution` is to be taken. */
+export const isTiled = (x: Tensor, filter: Tensor, window: WindowMoves): boolean =>
+  isNarrow(filter) &&
+  hasTiles() &&
+  filter.shape[2] === x.shape[3] &&
+  Math.min(filter.shape[2]!, filter.shape[3]!) >= fewChannels &&
+  !isDilated(window);
+
+export interface TiledOptions extends Epilogue {
+  /** Whether what comes out is narrow. */
+  narrow?: boolean;
+}
+
+const plain: WindowMoves = {strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1]};
+
+function moves({strides, padding}: WindowMoves): Attribute[] {
+  return [integer('strides', strides), integer('padding', padding)];
+}
+
+interface TiledSettings extends TiledOptions {
+  turned: boolean;
+  backward?: boolean;
+  size?: number[];
+}
+
+function run(x: Tensor, filter: Tensor, window: WindowMoves, settings: TiledSettings): Tensor {
+  const {
+    turned,
+    backward = false,
+    size = [1, 1],
+    bias,
+    residual,
+    activation,
+    narrow: isWanted = false,
+  } = settings;
+  const [biases, residuals] = [optional('biases', bias), optional('residuals', residual)];
+  const attributes = [
+    typeOf('X', x),
+    typeOf('R', residual),
+    floatOf('Y', isWanted),
+    ...moves(window),
+    integer('size', size),
+    integer('turned', turned ? 1 : 0),
+    integer('backward', backward ? 1 : 0),
+    biases.count,
+    residuals.count,
+    activationNamed(activation),
+  ];
+  return executeTyped('LabTiledConvolution', attributes, [
+    x,
+    filter,
+    ...biases.inputs,
+    ...residuals.inputs,
+  ])[0];
+}
+
+/** The last axis of x by a narrow weight [in, out] or, if `transposed`, [out, in], or a filter of one pixel (no gradient). */
+export const tiledProduct = (
+  x: Tensor,
+  weight: Tensor,
+  {transposed, ...options}: TiledOptions & {transposed: boolean},
+): Tensor => run(x, weight, plain, {...options, turned: transposed});
+
+/** A convolution without groups by a narrow filter (no gradient). */
+export function tiledConvolution(
+  x: Tensor,
+  filter: Tensor,
+  window: WindowMoves,
+  options: TiledOptions = {},
+): Tensor {
+  const size = [0, 1].map((axis) => {
+    const room =
+      x.shape[axis + 1] + window.padding[2 * axis] + window.padding[2 * axis + 1] - filter.shape[axis];
+    return Math.floor(room / window.strides[axis]) + 1;
+  });
+  return run(x, filter, window, {...options, turned: false, size});
+}
+
+/** The gradients of `tiledConvolution`; that of a narrow x is narrow. */
+export function tiledSlopes(x: Tensor, filter: Tensor, dy: Tensor, window: WindowMoves) {
+  return {
+    x: () =>
+      run(dy, filter, window, {turned: true, backward: true, size: x.shape.slice(1, 3), narrow: isNarrow(x)}),
+    filter: () => filterSlope(x, dy, window, filter.shape.slice(0, 2)),
+  };
+}
+
+/** The gradient of a weight [out, in]. */
+export const tiledWeightSlope = (x: Tensor, dy: Tensor): Tensor =>
+  tf.tidy(() => filterSlope(dy, x, plain, [1, 1]).reshape([dy.shape[dy.rank - 1], x.shape[x.rank - 1]]));
+
+function filterSlope(x: Tensor, dy: Tensor, window: WindowMoves, filter: number[]): Tensor {
+  const attributes = [typeOf('D', dy), typeOf('X', x), ...moves(window), integer('filter', filter)];
+  return executeTyped('LabTiledGradFilter', attributes, [dy, x])[0];
+}

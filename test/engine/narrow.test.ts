@@ -1,0 +1,146 @@
+/** What stands between products and takes narrow values as they are, beside float32 on the same rounded numbers. */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {
+  averagePool,
+  batchNorm,
+  biasAdd,
+  concat,
+  conv2d,
+  globalAverage,
+  isNarrow,
+  joinedAffine,
+  joinedBatchNorm,
+  maxPool,
+  multiply,
+  narrow,
+  tf,
+  type Tensor,
+  widen,
+} from '../../lib/engine';
+import {hasBfloat16} from '../../lib/engine/operations/native';
+import {assertClose, type Function, tensor, withoutLeaks} from './compare';
+import {plain} from './windows';
+
+const skip = hasBfloat16() ? false : 'this processor has no bfloat16';
+
+/** What the rounding of values and slopes between the operations leaves. */
+const rounding = 2 ** -6;
+
+const rounded = (shape: number[], seed?: number): Tensor => tf.tidy(() => widen(narrow(tensor(shape, seed))));
+
+/** Asserts that an operation, some of whose inputs are narrow, has float32's value and gradients, and leaves nothing. */
+function assertNear(operation: Function, inputs: Tensor[], narrowed: number[], isNarrowAfter: boolean): void {
+  withoutLeaks(() => {
+    const inBfloat16: Function = (...given) => {
+      const y = operation(...given.map((x, i) => (narrowed.includes(i) ? narrow(x) : x)));
+      assert.equal(isNarrow(y), isNarrowAfter, 'narrow');
+      return widen(y);
+    };
+    const [value, expected] = [inBfloat16, operation].map((f) => tf.tidy(() => f(...inputs)));
+    assertClose(value, expected, 'value', rounding);
+    const dy = rounded(value.shape, 99);
+    const [slopes, exact] = [inBfloat16, operation].map((f) => tf.grads(f)(inputs, dy));
+    slopes.forEach((slope, i) => {
+      assert.ok(!isNarrow(slope), 'the slope in float32 is float32');
+      assertClose(slope, exact[i], `gradient ${i}`, rounding);
+    });
+    tf.dispose([value, expected, dy, slopes, exact]);
+  });
+  tf.dispose(inputs);
+}
+
+const statistics = (channels: number) => ({mean: tf.zeros([channels]), variance: tf.ones([channels])});
+const options = {epsilon: 1e-5, momentum: 0.1};
+
+test('batch normalisation, residual sum and activation', {skip}, () => {
+  const inputs = [rounded([2, 5, 4, 19]), rounded([2, 5, 4, 19], 2), tensor([19], 3), tensor([19], 4)];
+  const normalised: Function = (x, residual, scale, offset) => {
+    const parameters = {scale, offset, ...statistics(19)};
+    return batchNorm(x, parameters, {...options, residual, activation: 'silu'}).y;
+  };
+  assertNear(normalised, [...inputs.map((x) => x.clone())], [0, 1], true);
+  assertNear(normalised, inputs, [0], true);
+});
+
+test('batch normalisation of two values side by side', {skip}, () => {
+  const inputs = [rounded([2, 5, 4, 19]), rounded([2, 5, 4, 5], 2), tensor([24], 3), tensor([24], 4)];
+  const normalised: Function = (first, second, scale, offset) => {
+    const parameters = {scale, offset, ...statistics(24)};
+    const {joined, y} = joinedBatchNorm([first, second], parameters, {...options, activation: 'relu'});
+    return multiply(y, widen(joined));
+  };
+  assertNear(normalised, inputs, [0, 1], false);
+});
+
+test('two values side by side by a factor and a shift', {skip}, () => {
+  const [first, second] = [rounded([2, 3, 4, 19]), rounded([2, 3, 4, 5], 2)];
+  tf.tidy(() => {
+    const [factor, shift] = [tensor([24], 3), tensor([24], 4)];
+    const exact = joinedAffine([first, second], factor, shift, 'relu');
+    const found = joinedAffine([narrow(first), narrow(second)], factor, shift, 'relu');
+    assert.ok(isNarrow(found.joined) && isNarrow(found.y));
+    assertClose(widen(found.joined), exact.joined, 'joined', 0);
+    assertClose(widen(found.y), exact.y, 'value', rounding);
+  });
+  tf.dispose([first, second]);
+});
+
+for (const strides of [
+  [1, 1],
+  [2, 2],
+] as [number, number][]) {
+  test(`a depthwise convolution of stride ${strides[0]}`, {skip}, () => {
+    const window = {...plain, strides, padding: [1, 1, 1, 1] as [number, number, number, number]};
+    const inputs = [rounded([2, 9, 11, 40]), tensor([3, 3, 40, 1], 2)];
+    assertNear(
+      (x, filter) => conv2d(x, filter, window, {isDepthwise: true, narrow: true}),
+      inputs,
+      [0],
+      true,
+    );
+  });
+}
+
+test('a bias with and without an activation', {skip}, () => {
+  for (const activation of [undefined, 'relu', 'gelu'] as const) {
+    assertNear((x, bias) => biasAdd(x, bias, activation), [rounded([30, 21]), tensor([21], 2)], [0], true);
+  }
+});
+
+test('one factor for each photo and channel', {skip}, () => {
+  const inputs = [rounded([3, 4, 5, 21]), tensor([3, 1, 1, 21], 2)];
+  assertNear((x, factor) => multiply(x, factor), inputs, [0], true);
+});
+
+test('values side by side: narrow if all are', {skip}, () => {
+  const inputs = () => [rounded([2, 3, 3, 5]), rounded([2, 3, 3, 8], 2)];
+  assertNear((a, b) => concat([a, b], 3), inputs(), [0, 1], true);
+  assertNear((a, b) => concat([a, b], 3), inputs(), [1], false);
+});
+
+test('one value in two operations', {skip}, () => {
+  const sum: Function = (x, bias) => concat([biasAdd(x, bias, 'relu'), x], 1);
+  assertNear(sum, [rounded([30, 21]), tensor([21], 2)], [0], true);
+});
+
+test('the mean of an image', {skip}, () => {
+  assertNear((x) => globalAverage(x), [rounded([3, 4, 5, 21])], [0], false);
+});
+
+test('pooling with and without gradients', {skip}, () => {
+  const window = {
+    strides: [2, 2] as [number, number],
+    padding: [1, 0, 1, 1] as [number, number, number, number],
+  };
+  for (const pool of [maxPool, averagePool]) {
+    assertNear((x) => pool(x, [3, 3], window), [rounded([2, 7, 8, 21])], [0], false);
+    tf.tidy(() => {
+      const x = rounded([2, 7, 8, 21]);
+      const [expected, found] = [x, narrow(x)].map((given) => pool(given, [3, 3], window, {gradient: false}));
+      assertClose(expected, pool(x, [3, 3], window), 'without gradients');
+      assert.ok(isNarrow(found));
+      assertClose(widen(found), expected, 'narrow', 2 ** -8);
+    });
+  }
+});

@@ -14,6 +14,6 @@ export {firstWrongProduct} from './trial';
 export {tf, cardMissed, engineReport, peakMemory, type EngineReport} from './tensorflow';
 export {gradients} from './gradients';
 export {inDoublePrecision, type Precision} from './precision';
-export {hasAvx512, multipliesBfloat16, processorText} from './processor';
+export {hasAvx512, hasTileRegisters, multipliesBfloat16, processorText} from './processor';
 export * from './operations';
 export type {Scalar, Tensor, Variable} from '@tensorflow/tfjs-node';

@@ -5,7 +5,7 @@
  */
 import {type Attribute, backend, type Binding} from './tensorflow';
 
-/** What convolutions and matrix products multiply; everything else is float32. */
+/** What convolutions and matrix products multiply, and what passes between them; all else is float32. */
 export type Precision = 'float32' | 'bfloat16';
 
 let isDouble = false;

@@ -8,6 +8,9 @@ import {existsSync, readFileSync} from 'node:fs';
 export const multipliesBfloat16 = (cpuinfo: string): boolean =>
   /^flags\s*:.*\b(avx512_bf16|amx_bf16)\b/m.test(cpuinfo);
 
+/** Whether a processor has tile registers for bfloat16 (AMX), by the same text. */
+export const hasTileRegisters = (cpuinfo: string): boolean => /^flags\s*:.*\bamx_bf16\b/m.test(cpuinfo);
+
 /** Whether a processor has AVX-512, by the same text. */
 export const hasAvx512 = (cpuinfo: string): boolean => /^flags\s*:.*\bavx512f\b/m.test(cpuinfo);
 

@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import util from 'node:util';
 import {LabError} from '../errors';
 import {whyNoCard} from './device';
-import {hasAvx512, multipliesBfloat16, processorText} from './processor';
+import {hasAvx512, hasTileRegisters, multipliesBfloat16, processorText} from './processor';
 
 /** What the engine is: versions, the device that computes and the threads it has. */
 export interface EngineReport {
@@ -16,6 +16,8 @@ export interface EngineReport {
   oneDNN: boolean;
   /** Whether products in bfloat16 are quick: the processor has instructions for them, and oneDNN uses these. */
   bfloat16: boolean;
+  /** Whether they run in the processor's tiles, by which all networks gain. */
+  tiles: boolean;
 }
 
 /**
@@ -118,8 +120,12 @@ function loadedLibraries(): string {
 
 const processor = processorText();
 
-/** What is found out of the machine; a trial may find that its bfloat16 is not to be relied on. */
-export const machine = {bfloat16: multipliesBfloat16(processor), avx512: hasAvx512(processor)};
+/** What is found out of the machine; a trial may find that its bfloat16 or its tiles are not to be relied on. */
+export const machine = {
+  bfloat16: multipliesBfloat16(processor),
+  tiles: hasTileRegisters(processor),
+  avx512: hasAvx512(processor),
+};
 
 /** Versions, device and threads of the engine, for a notebook's first cell and for `npm run doctor`. */
 export function engineReport(): EngineReport {
@@ -132,6 +138,7 @@ export function engineReport(): EngineReport {
     threads: Number(process.env.TF_NUM_INTRAOP_THREADS ?? cpus().length),
     oneDNN,
     bfloat16: oneDNN && device === 'CPU' && machine.bfloat16,
+    tiles: oneDNN && device === 'CPU' && machine.bfloat16 && machine.tiles,
   };
 }
 

@@ -17,11 +17,11 @@ export function checkedPrecision(value: string, what: string): PrecisionChoice {
 export const labPrecision = (): PrecisionChoice =>
   checkedPrecision(process.env.LAB_PRECISION || 'auto', 'LAB_PRECISION');
 
-type Machine = Pick<EngineReport, 'device' | 'bfloat16'>;
+type Machine = Pick<EngineReport, 'device' | 'bfloat16' | 'tiles'>;
 
 /**
- * Multiply-adds for each number that its layers give from which on a network gains: those that do have 95 and more, those
- * that are made of depthwise convolutions 41 and less.
+ * Multiply-adds for each number that its layers give from which on a network gains without tiles: those that do have 95 and
+ * more, those that are made of depthwise convolutions 41 and less.
  */
 const enough = 64;
 
@@ -29,21 +29,22 @@ const enough = 64;
 export function choosePrecision(
   asked: PrecisionChoice,
   layers: readonly LayerSummary[],
-  {device, bfloat16}: Machine = engineReport(),
+  {device, bfloat16, tiles}: Machine = engineReport(),
 ): Precision {
   if (device === 'GPU') return 'float32';
   if (asked !== 'auto') return asked;
-  return bfloat16 && multiplyAddsPerOutput(layers) >= enough ? 'bfloat16' : 'float32';
+  return tiles || (bfloat16 && multiplyAddsPerOutput(layers) >= enough) ? 'bfloat16' : 'float32';
 }
 
 /** For people: which precision experiments take that ask for none, and why. */
 export function precisionInWords(
   asked: PrecisionChoice = labPrecision(),
-  {device, bfloat16}: Machine = engineReport(),
+  {device, bfloat16, tiles}: Machine = engineReport(),
 ): string {
   if (device === 'GPU') return 'float32, as the graphics card computes';
   if (asked !== 'auto') return `${asked}, as LAB_PRECISION asks${asked === 'bfloat16' ? slow(bfloat16) : ''}`;
   if (!bfloat16) return 'float32: without avx512_bf16, amx_bf16 or oneDNN, bfloat16 would be slower here';
+  if (tiles) return 'auto: bfloat16, which this processor multiplies in its tiles (amx_bf16)';
   return (
     `auto: bfloat16 for networks with at least ${enough} multiply-adds of dense layers for each number that their ` +
     'layers give, as this processor multiplies it; float32 for the others, which would gain nothing'

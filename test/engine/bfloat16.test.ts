@@ -9,6 +9,7 @@ import {
   isNarrow,
   linear,
   hasAvx512,
+  hasTileRegisters,
   multipliesBfloat16,
   processorText,
   narrow,
@@ -140,6 +141,12 @@ test('the processor says whether it multiplies bfloat16', () => {
     assert.equal(multipliesBfloat16(processor(flags)), false, flags);
   }
   assert.equal(multipliesBfloat16(''), false);
+});
+
+test('the processor says whether it has tiles', () => {
+  assert.equal(hasTileRegisters('flags\t\t: fpu avx512f amx_bf16 amx_tile\n'), true);
+  assert.equal(hasTileRegisters('model name\t: amx_bf16\nflags\t\t: fpu avx512_bf16 amx_int8\n'), false);
+  assert.equal(hasTileRegisters(''), false);
 });
 
 test('the processor says whether it has AVX-512', () => {

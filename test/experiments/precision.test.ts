@@ -13,9 +13,10 @@ import {featureFolders} from '../../lib/features';
 import {runId} from '../../lib/runs';
 import {drawnWorkspace, root, run, small} from './workspace';
 
-const quick = {device: 'CPU', bfloat16: true} as const;
-const slow = {device: 'CPU', bfloat16: false} as const;
-const card = {device: 'GPU', bfloat16: false} as const;
+const tiled = {device: 'CPU', bfloat16: true, tiles: true} as const;
+const quick = {device: 'CPU', bfloat16: true, tiles: false} as const;
+const slow = {device: 'CPU', bfloat16: false, tiles: false} as const;
+const card = {device: 'GPU', bfloat16: false, tiles: false} as const;
 
 const layersOf = (name: string) =>
   findArchitecture(name)
@@ -34,11 +35,12 @@ async function withLabPrecision<T>(value: string, action: () => Promise<T> | T):
   }
 }
 
-test('auto takes bfloat16 where the processor multiplies it and the network is not made of depthwise convolutions', () => {
+test('auto takes bfloat16 where the processor multiplies it, without tiles for networks not made of depthwise convolutions', () => {
   const depthwise = architectureNames.filter((name) => /mobilenet|efficientnet/.test(name));
   for (const name of architectureNames) {
     const layers = layersOf(name);
     const gains = depthwise.includes(name) ? 'float32' : 'bfloat16';
+    assert.equal(choosePrecision('auto', layers, tiled), 'bfloat16', name);
     assert.equal(choosePrecision('auto', layers, quick), gains, name);
     assert.equal(choosePrecision('auto', layers, slow), 'float32', name);
   }
@@ -59,6 +61,7 @@ test('the overview says which precision is taken and why', () => {
     precisionInWords('auto', quick),
     /^auto: bfloat16 for networks with at least 64 multiply-adds/,
   );
+  assert.match(precisionInWords('auto', tiled), /^auto: bfloat16, which .* tiles/);
   assert.match(precisionInWords('auto', slow), /^float32: without avx512_bf16, amx_bf16 or oneDNN/);
   assert.equal(precisionInWords('float32', quick), 'float32, as LAB_PRECISION asks');
   assert.match(

@@ -71,15 +71,15 @@ function crop(x: Tensor, [top, , left]: Padding, shape: readonly number[]): Tens
   return tf.slice(x, [0, top, left, 0], [...shape]);
 }
 
-/**
- * oneDNN's gradients know the paddings SAME and VALID alone (and only they know groups). What is padded otherwise is
- * padded beforehand.
- */
 interface Moves extends WindowMoves {
   /** Whether what comes out may be narrow. */
   narrow: boolean;
 }
 
+/**
+ * oneDNN's gradients know the paddings SAME and VALID alone (and only they know groups). What is padded otherwise is
+ * padded beforehand.
+ */
 function convolutionKernel(native: string, gradientName: string, extra: Attribute[]): Kernel<Moves> {
   const isDense = native === 'Conv2D';
   return {
@@ -166,7 +166,8 @@ function spread(filter: Tensor, [dilationY, dilationX]: readonly number[]): Tens
 /**
  * Convolution without bias. `filter` is [height, width, in / groups, out] (the number of groups follows from its
  * shape), or [height, width, channels, multiplier] when `isDepthwise`. Where the filter is narrow, it is computed in
- * bfloat16, and what comes out may be narrow if that is wanted. Throws a LabError that names the value when window, filter and image do not go together.
+ * bfloat16, and what comes out may be narrow if that is wanted. Throws a LabError that names the value when window,
+ * filter and image do not go together.
  */
 export function conv2d(
   x: Tensor,

@@ -1,26 +1,28 @@
 /** Products in bfloat16 by the tile registers of x86-64 (AMX): they read float32 and bfloat16 alike, and write either. */
 import type {Tensor} from '@tensorflow/tfjs-node';
-import {type Attribute, tf} from '../tensorflow';
+import {type Attribute, machine, tf} from '../tensorflow';
 import {activationNamed} from './activations';
 import {executeTyped, floatOf, isNarrow, narrow, typeOf} from './bfloat16';
 import {hasBfloat16, integer, optional} from './native';
 import type {Epilogue} from './product';
 import {isDilated, type WindowMoves} from './window';
 
-let work: boolean | undefined;
+let isTried = false;
 
 /** Whether the processor has tiles, the kernels were compiled for them, and the system lets this process use them. */
 export function hasTiles(): boolean {
-  if (!hasBfloat16()) return false;
-  work ??= tf.tidy(() => {
-    try {
-      tiledProduct(tf.zeros([1, 32]), narrow(tf.zeros([32, 32])), {transposed: false});
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  return work;
+  if (!hasBfloat16() || !machine.tiles) return false;
+  if (!isTried) tf.tidy(tryTiles);
+  return machine.tiles;
+}
+
+function tryTiles(): void {
+  isTried = true;
+  try {
+    tiledProduct(tf.zeros([1, 32]), narrow(tf.zeros([32, 32])), {transposed: false});
+  } catch {
+    machine.tiles = false;
+  }
 }
 
 /** With fewer channels most of a tile is empty. */

@@ -31,9 +31,9 @@ import {
   text,
 } from './native';
 import {pad, type Padding, samePadding} from './padding';
-import {labWindow, quickConvolution, quickSlopes} from './quickConvolution';
+import {quickConvolution, quickSlopes} from './quickConvolution';
 import {isTiled} from './tiles';
-import {checkConvolution, checkResidual, isDilated, type WindowMoves} from './window';
+import {checkConvolution, checkResidual, isDilated, labWindow, type WindowMoves} from './window';
 
 const everyAxis = (pair: readonly number[]): number[] => [1, pair[0], pair[1], 1];
 

@@ -17,7 +17,7 @@ import {
   text,
 } from './native';
 import {pad} from './padding';
-import {checkWindow, type WindowMoves} from './window';
+import {checkWindow, labWindow, type WindowMoves} from './window';
 
 interface PoolOptions {
   size: [number, number];
@@ -73,9 +73,8 @@ function pooled(
 ): Tensor {
   const attributes = [
     typeOf('T', x),
+    ...labWindow(window),
     integer('size', size),
-    integer('strides', window.strides),
-    integer('padding', window.padding),
     integer('mean', isMean ? 1 : 0),
   ];
   return executeTyped('LabPool', attributes, [x])[0];

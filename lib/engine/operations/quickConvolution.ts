@@ -1,18 +1,14 @@
 /** Quicker ways to compute a convolution without groups than TensorFlow's operation, where there are any. */
 import type {Tensor} from '@tensorflow/tfjs-node';
-import {type Attribute, tf} from '../tensorflow';
+import {tf} from '../tensorflow';
 import {isNarrow, reshaped} from './bfloat16';
 import {matMul} from './dense';
+import {type Epilogue, executeWithEpilogue} from './epilogue';
 import {execute, hasLabKernels, hasLabProducts, integer} from './native';
 import type {Padding} from './padding';
-import {type Epilogue, executeWithEpilogue, isProductInLab, product} from './product';
+import {isProductInLab, product} from './product';
 import {isTiled, tiledConvolution, type TiledOptions, tiledSlopes} from './tiles';
-import {isDilated, type WindowMoves} from './window';
-
-export const labWindow = ({strides, padding}: WindowMoves): Attribute[] => [
-  integer('strides', strides),
-  integer('padding', padding),
-];
+import {isDilated, labWindow, type WindowMoves} from './window';
 
 /** The convolution by this project's kernels; nothing where they are not to be taken (no gradient). */
 export function quickConvolution(

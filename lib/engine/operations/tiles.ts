@@ -1,11 +1,10 @@
 /** Products in bfloat16 by the tile registers of x86-64 (AMX): they read float32 and bfloat16 alike, and write either. */
 import type {Tensor} from '@tensorflow/tfjs-node';
-import {type Attribute, machine, tf} from '../tensorflow';
-import {activationNamed} from './activations';
+import {machine, tf} from '../tensorflow';
 import {executeTyped, floatOf, isNarrow, narrow, typeOf} from './bfloat16';
-import {hasBfloat16, integer, optional} from './native';
-import type {Epilogue} from './product';
-import {isDilated, type WindowMoves} from './window';
+import {type Epilogue, executeWithEpilogue} from './epilogue';
+import {hasBfloat16, integer} from './native';
+import {isDilated, labWindow, outputSize, type WindowMoves} from './window';
 
 let isTried = false;
 
@@ -43,45 +42,23 @@ export interface TiledOptions extends Epilogue {
 
 const plain: WindowMoves = {strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1]};
 
-function moves({strides, padding}: WindowMoves): Attribute[] {
-  return [integer('strides', strides), integer('padding', padding)];
-}
-
-interface TiledSettings extends TiledOptions {
+interface Settings extends TiledOptions {
+  /** Whether the filter's channels are for one another. */
   turned: boolean;
+  /** Whether the window goes from its output to the image. */
   backward?: boolean;
+  /** Height and width of what comes out. */
   size?: number[];
 }
 
-function run(x: Tensor, filter: Tensor, window: WindowMoves, settings: TiledSettings): Tensor {
-  const {
-    turned,
-    backward = false,
-    size = [1, 1],
-    bias,
-    residual,
-    activation,
-    narrow: isWanted = false,
-  } = settings;
-  const [biases, residuals] = [optional('biases', bias), optional('residuals', residual)];
+function run(x: Tensor, filter: Tensor, window: WindowMoves, settings: Settings): Tensor {
+  const {turned, backward = false, size = [1, 1], narrow: isWanted = false, ...epilogue} = settings;
   const attributes = [
-    typeOf('X', x),
-    typeOf('R', residual),
-    floatOf('Y', isWanted),
-    ...moves(window),
-    integer('size', size),
-    integer('turned', turned ? 1 : 0),
-    integer('backward', backward ? 1 : 0),
-    biases.count,
-    residuals.count,
-    activationNamed(activation),
+    ...[typeOf('X', x), typeOf('R', epilogue.residual), floatOf('Y', isWanted)],
+    ...labWindow(window),
+    ...[integer('size', size), integer('turned', turned ? 1 : 0), integer('backward', backward ? 1 : 0)],
   ];
-  return executeTyped('LabTiledConvolution', attributes, [
-    x,
-    filter,
-    ...biases.inputs,
-    ...residuals.inputs,
-  ])[0];
+  return executeWithEpilogue('LabTiledConvolution', attributes, [x, filter], epilogue);
 }
 
 /** The last axis of x by a narrow weight [in, out] or, if `transposed`, [out, in], or a filter of one pixel (no gradient). */
@@ -98,12 +75,7 @@ export function tiledConvolution(
   window: WindowMoves,
   options: TiledOptions = {},
 ): Tensor {
-  const size = [0, 1].map((axis) => {
-    const room =
-      x.shape[axis + 1] + window.padding[2 * axis] + window.padding[2 * axis + 1] - filter.shape[axis];
-    return Math.floor(room / window.strides[axis]) + 1;
-  });
-  return run(x, filter, window, {...options, turned: false, size});
+  return run(x, filter, window, {...options, turned: false, size: outputSize(x, filter, window)});
 }
 
 /** The gradients of `tiledConvolution`; that of a narrow x is narrow. */
@@ -120,6 +92,6 @@ export const tiledWeightSlope = (x: Tensor, dy: Tensor): Tensor =>
   tf.tidy(() => filterSlope(dy, x, plain, [1, 1]).reshape([dy.shape[dy.rank - 1], x.shape[x.rank - 1]]));
 
 function filterSlope(x: Tensor, dy: Tensor, window: WindowMoves, filter: number[]): Tensor {
-  const attributes = [typeOf('D', dy), typeOf('X', x), ...moves(window), integer('filter', filter)];
+  const attributes = [typeOf('D', dy), typeOf('X', x), ...labWindow(window), integer('filter', filter)];
   return executeTyped('LabTiledGradFilter', attributes, [dy, x])[0];
 }

@@ -1,6 +1,8 @@
 /** Windows moved over images, checked before TensorFlow sees them: an impossible one can end the process there. */
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {LabError} from '../../errors';
+import type {Attribute} from '../tensorflow';
+import {integer} from './native';
 import {checkPadding, type Padding} from './padding';
 
 /** How a window moves: PyTorch's symmetric padding, or another amount after the last row and column. */
@@ -11,6 +13,20 @@ export interface WindowMoves {
 }
 
 export const isDilated = ({dilations}: WindowMoves): boolean => dilations.some((dilation) => dilation > 1);
+
+/** A window for this project's kernels, which know no dilation. */
+export const labWindow = ({strides, padding}: Omit<WindowMoves, 'dilations'>): Attribute[] => [
+  integer('strides', strides),
+  integer('padding', padding),
+];
+
+/** Height and width of what a filter makes of an image. */
+export const outputSize = (x: Tensor, filter: Tensor, {strides, padding, dilations}: WindowMoves): number[] =>
+  [0, 1].map((axis) => {
+    const reach = (filter.shape[axis] - 1) * dilations[axis] + 1;
+    const room = x.shape[axis + 1] + padding[2 * axis] + padding[2 * axis + 1] - reach;
+    return Math.floor(room / strides[axis]) + 1;
+  });
 
 function checkPair(what: string, pair: readonly number[]): void {
   if (pair.length === 2 && pair.every((value) => Number.isInteger(value) && value >= 1)) return;
@@ -71,14 +87,10 @@ export function checkResidual(
   residual: Tensor,
   x: Tensor,
   filter: Tensor,
-  {strides, padding, dilations}: WindowMoves,
+  window: WindowMoves,
   isDepthwise: boolean,
 ): void {
-  const [rows, columns] = [0, 1].map((axis) => {
-    const reach = (filter.shape[axis] - 1) * dilations[axis] + 1;
-    const room = x.shape[axis + 1] + padding[2 * axis] + padding[2 * axis + 1] - reach;
-    return Math.floor(room / strides[axis]) + 1;
-  });
+  const [rows, columns] = outputSize(x, filter, window);
   const out = filter.shape[3]! * (isDepthwise ? filter.shape[2]! : 1);
   const output = [x.shape[0], rows, columns, out];
   if (residual.rank === 4 && output.every((length, axis) => length === residual.shape[axis])) return;

@@ -24,7 +24,7 @@ struct Pool {
         const float share = 1.0f / static_cast<float>(size[0] * size[1]);
         pool<decltype(number)>(call, 0, [](auto a, auto b) { return a + b; }, share);
       } else {
-        pool<decltype(number)>(call, -INFINITY, [](auto a, auto b) { return (b > a) | (b != b) ? b : a; }, 1);
+        pool<decltype(number)>(call, -INFINITY, [](auto a, auto b) { return ((b > a) | (b != b)) ? b : a; }, 1);
       }
     });
   }

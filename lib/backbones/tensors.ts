@@ -347,7 +347,7 @@ export class TrainingNet extends TensorNet implements Net {
   linear(name: string, x: Value, {residual, activation, join = '.'}: LinearOptions): Value {
     const weight = this.multiplied(this.weights.get(`${name}${join}weight`));
     const bias = this.optional(`${name}${join}bias`);
-    return engine.linear(tensor(x), weight, bias, {residual: residual && tensor(residual), activation});
+    return engine.linear(operand(x), weight, bias, {residual: residual && tensor(residual), activation});
   }
 
   dropout(x: Value, rate: number): Value {

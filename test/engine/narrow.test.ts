@@ -11,6 +11,7 @@ import {
   isNarrow,
   joinedAffine,
   joinedBatchNorm,
+  linear,
   maxPool,
   multiply,
   narrow,
@@ -142,5 +143,19 @@ test('pooling with and without gradients', {skip}, () => {
       assert.ok(isNarrow(found));
       assertClose(widen(found), expected, 'narrow', 2 ** -8);
     });
+  }
+});
+
+test('linear layers one upon the other, of many rows and of few', {skip}, () => {
+  for (const rows of [[2, 40], [2, 3], [5]]) {
+    const layers: Function = (x, first, firstBias, second, secondBias) => {
+      const hidden = linear(x, first, firstBias, {activation: 'gelu'});
+      return linear(hidden, second, secondBias);
+    };
+    const inputs = [
+      ...[rounded([...rows, 32]), tensor([48, 32], 2), tensor([48], 3)],
+      ...[tensor([20, 48], 4), tensor([20], 5)],
+    ];
+    assertNear(layers, inputs, [0, 1, 3], false);
   }
 });

@@ -171,15 +171,15 @@ const finished = (y: Tensor, {residual, activation}: LinearOptions): Tensor =>
 
 /**
  * activation(x W^T + b + residual) over the last axis: `weight` is [out, in] as PyTorch keeps it. Where it is narrow, the
- * product is computed in bfloat16.
+ * product is computed in bfloat16, x may be narrow, and what comes out of an activation may be.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor, options: LinearOptions = {}): Tensor {
   const {residual, activation} = options;
   const isInLab = isProductInLab(x, weight);
   if (isInLab && bias && !activation)
     return biasedLayer({x, weight, bias, ...(residual && {residual})}, {})[0];
-  const rows = x.rank === 2 || isInLab ? x : reshape(x, [-1, x.shape[x.rank - 1]]);
   const isActivated = bias !== undefined && activation !== undefined && !residual;
+  const rows = isInLab || x.rank === 2 ? x : reshape(widen(x), [-1, x.shape[x.rank - 1]]);
   const [layer] = denseLayer({x: isInLab ? rows : alike(rows, weight), weight}, {narrow: isActivated});
   const direct = bias ? biasAdd(layer, bias, residual ? undefined : activation) : layer;
   const y = rows === x ? direct : reshape(direct, [...x.shape.slice(0, -1), weight.shape[0]]);

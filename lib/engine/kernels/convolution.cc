@@ -178,15 +178,13 @@ struct ConvolutionGradFilter {
     const Chunks chunks(s);
     const int64_t piecesAtMost = std::max<int64_t>(threadCount(), 1 + sumsAtMost / size);
     const Pieces pieces(chunks.number, (chunks.number + piecesAtMost - 1) / piecesAtMost);
-    std::vector<float> sums((pieces.number - 1) * size);
-    parallel(pieces, [&](int64_t piece, int64_t begin, int64_t end) {
+    sumOfPieces(pieces, size, dFilter, [&](float* sums, int64_t begin, int64_t end) {
       Chunk chunk(s);
       for (int64_t index = begin; index < end; ++index) {
         chunk.pack(x.data, dy.data, chunks, index);
-        chunk.sum(piece == 0 ? dFilter : &sums[(piece - 1) * size], index == begin);
+        chunk.sum(sums, index == begin);
       }
     });
-    addPieces(sums, pieces.number - 1, size, dFilter);
   }
 };
 

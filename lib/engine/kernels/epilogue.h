@@ -10,14 +10,15 @@ namespace lab {
 
 template <class Activation>
 struct Epilogue {
-  const float *bias, *residual;
+  const float* bias;
+  Values residual;
   Activation activation;
 
   // What becomes of the sums at this place of the output, which begin with this channel.
   template <class V>
   V apply(V sum, int64_t at, int64_t channel) const {
     if (bias) sum += load<V>(bias + channel);
-    if (residual) sum += load<V>(residual + at);
+    if (residual) residual.from(at, [&](const auto* from) { sum += load<V>(from); });
     return activation.value(sum);
   }
 };
@@ -35,7 +36,7 @@ struct EpilogueOptions {
   void with(Call& call, int index, const Shape& output, const Body& body) const {
     const float* bias = biases ? call.input(index, output.back()).data : nullptr;
     const int after = biases ? index + 1 : index;
-    const float* residual = call.has(after) ? call.input(after, sizeOf(output)).data : nullptr;
+    const Values residual = call.has(after) ? Values(call.input(after, sizeOf(output))) : Values();
     withActivation(activation, [&](auto f) { body(Epilogue<decltype(f)>{bias, residual, f}); });
   }
 };

@@ -46,11 +46,17 @@ inline std::vector<double> columnSums(int64_t rows, int64_t width, const Body& b
   return sums;
 }
 
-// Adds so many pieces' sums, which lie one after another, to `to`, always in the same order.
-inline void addPieces(const std::vector<float>& sums, int64_t pieces, int64_t size, float* to) {
+// Adds up what pieces of work find each by itself, always in the same order. `body(sums, begin, end)` writes all sums of a
+// piece, of which there is one at least.
+template <class Body>
+inline void sumOfPieces(const Pieces& pieces, int64_t size, float* to, const Body& body) {
+  std::vector<float> others((pieces.number - 1) * size);
+  parallel(pieces, [&](int64_t piece, int64_t begin, int64_t end) {
+    body(piece == 0 ? to : &others[(piece - 1) * size], begin, end);
+  });
   parallel(piecesOfRows(size, 1), [&](int64_t, int64_t begin, int64_t end) {
-    for (int64_t piece = 0; piece < pieces; ++piece) {
-      const float* from = &sums[piece * size + begin];
+    for (int64_t piece = 1; piece < pieces.number; ++piece) {
+      const float* from = &others[(piece - 1) * size + begin];
       forEach(end - begin, [&](auto v, int64_t i) {
         using V = decltype(v);
         store(to + begin + i, load<V>(to + begin + i) + load<V>(from + i));

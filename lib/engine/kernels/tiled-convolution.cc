@@ -121,33 +121,8 @@ class Block {
   Halves values_;
 };
 
-// Bias, residual and activation on the way to memory.
 template <class Activation, class Number>
-struct Ending {
-  const float* bias;
-  Values residual;
-  Activation activation;
-  Number* y;
-
-  void apply(const float* sums, int64_t at, int64_t channel, int64_t count) const {
-    const auto each = [&](const auto& residualAt) {
-      forEach(count, [&](auto v, int64_t i) {
-        using V = decltype(v);
-        V sum = load<V>(sums + i);
-        if (bias) sum += load<V>(bias + channel + i);
-        sum = residualAt(sum, i);
-        store(y + at + i, activation.value(sum));
-      });
-    };
-    if (!residual) return each([](auto sum, int64_t) { return sum; });
-    residual.from(at, [&](const auto* from) {
-      each([&](auto sum, int64_t i) { return sum + load<decltype(sum)>(from + i); });
-    });
-  }
-};
-
-template <class Activation, class Number>
-void convolve(const Plan& plan, const Filter& filter, const Ending<Activation, Number>& ending) {
+void convolve(const Plan& plan, const Filter& filter, const Epilogue<Activation>& epilogue, Number* y) {
   const int64_t out = plan.output.channels;
   const int64_t width = roundedUp(plan.source.channels, tileDepth) * static_cast<int64_t>(plan.phases.size());
   const int64_t fitting = std::min<int64_t>(1024, blockSize / width) / tilesWidth * tilesWidth;
@@ -174,7 +149,10 @@ void convolve(const Plan& plan, const Filter& filter, const Ending<Activation, N
               const int64_t count = std::min(tilesWidth, out - channel);
               for (int64_t i = 0; i < tilesWidth; ++i) {
                 if (pixels[row + i] < 0) continue;
-                ending.apply(sums + i * tilesWidth, pixels[row + i] * out + channel, channel, count);
+                const int64_t at = pixels[row + i] * out + channel;
+                forEach(count, [&](auto v, int64_t j) {
+                  store(y + at + j, epilogue.apply(load<decltype(v)>(sums + i * tilesWidth + j), at + j, channel + j));
+                });
               }
             }
           }
@@ -187,14 +165,12 @@ void convolve(const Plan& plan, const Filter& filter, const Ending<Activation, N
 struct TiledConvolution {
   Window window;
   bool isTurned, isBackward, isNarrow;
-  int64_t biases;
   std::vector<int64_t> size;
-  std::string activation;
+  EpilogueOptions epilogueOptions;
 
   explicit TiledConvolution(Attributes& attributes)
       : window(attributes), isTurned(attributes.integer("turned", 0) > 0), isBackward(attributes.integer("backward", 0) > 0),
-        isNarrow(attributes.type("Y") == TF_BFLOAT16), biases(attributes.integer("biases", 0)),
-        size(attributes.integers("size", 2, 1)), activation(attributes.text("activation")) {}
+        isNarrow(attributes.type("Y") == TF_BFLOAT16), size(attributes.integers("size", 2, 1)), epilogueOptions(attributes) {}
 
   void compute(Call& call) const {
     const Input x = call.input(0);
@@ -204,7 +180,7 @@ struct TiledConvolution {
     const size_t axis = filter.shape.size() - 2;
     const int64_t depth = filter.shape[axis + isTurned], out = filter.shape[axis + !isTurned];
     const int64_t height = isLinear ? 1 : filter.shape[0], width = isLinear ? 1 : filter.shape[1];
-    if (x.channels() != depth || depth < 1 || out < 1) {
+    if (x.shape.empty() || x.channels() != depth || depth < 1 || out < 1) {
       throw std::invalid_argument("the filter is not one of " + std::to_string(x.channels()) + " channels");
     }
     const bool isPointwise = height * width == 1 && window.isPlain();
@@ -218,17 +194,13 @@ struct TiledConvolution {
     const Image source = isPointwise ? Image{1, 1, x.rows(), depth} : imageOf(x.shape);
     const Image output = isPointwise ? Image{1, 1, x.rows(), out} : imageOf(shape);
 
-    const float* bias = biases ? call.input(2, out).data : nullptr;
-    const int after = biases ? 3 : 2;
-    const Values residual = call.has(after) ? Values(call.input(after, sizeOf(shape))) : Values();
     const Plan plan = (isBackward ? backwardPlan : forwardPlan)(Values(x), source, output, height, width, window);
     const Filter panels(filter.data, height * width, depth, out, isTurned);
-    withActivation(activation, [&](auto f) {
-      using Activation = decltype(f);
+    epilogueOptions.with(call, 2, shape, [&](const auto& epilogue) {
       if (isNarrow) {
-        convolve(plan, panels, Ending<Activation, Bfloat16>{bias, residual, f, call.output<Bfloat16>(0, shape)});
+        convolve(plan, panels, epilogue, call.output<Bfloat16>(0, shape));
       } else {
-        convolve(plan, panels, Ending<Activation, float>{bias, residual, f, call.output(0, shape)});
+        convolve(plan, panels, epilogue, call.output(0, shape));
       }
     });
   }

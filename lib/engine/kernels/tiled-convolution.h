@@ -19,32 +19,6 @@
 
 namespace lab {
 
-// A tensor of float32 or bfloat16.
-class Values {
- public:
-  Values() = default;
-  template <class Number>
-  explicit Values(const InputOf<Number>& input) : data_(input.data), isNarrow_(input.type == TF_BFLOAT16) {}
-
-  explicit operator bool() const { return data_ != nullptr; }
-
-  // Where they begin, if they are bfloat16.
-  const Bfloat16* narrow() const { return isNarrow_ ? static_cast<const Bfloat16*>(data_) : nullptr; }
-
-  template <class Body>
-  void from(int64_t offset, const Body& body) const {
-    if (isNarrow_) {
-      body(static_cast<const Bfloat16*>(data_) + offset);
-    } else {
-      body(static_cast<const float*>(data_) + offset);
-    }
-  }
-
- private:
-  const void* data_ = nullptr;
-  bool isNarrow_ = false;
-};
-
 // A batch of images; rows of channels are one that is one pixel high.
 struct Image {
   int64_t batch, height, width, channels;

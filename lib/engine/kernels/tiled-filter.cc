@@ -59,30 +59,28 @@ class Chunk {
   }
 
  private:
-  // The channels of two positions, some of which may be none.
-  Pairs pairsAt(const Values& values, int64_t channels, int64_t channel, const int64_t* pixels, int64_t count) const {
-    __m512i rows[2];
-    for (int i = 0; i < 2; ++i) {
-      rows[i] = __m512i{};
-      if (pixels[i] >= 0) {
-        values.from(pixels[i] * channels + channel, [&](const auto* from) { rows[i] = halves(from, count); });
-      }
-    }
-    return interleaved(rows[0], rows[1]);
+  // So many numbers from here on; none where there is no pixel.
+  static __m512i halvesAt(const Values& values, int64_t pixel, int64_t channels, int64_t channel, int64_t count) {
+    __m512i row{};
+    if (pixel >= 0) values.from(pixel * channels + channel, [&](const auto* from) { row = halves(from, count); });
+    return row;
   }
 
   void fillPhoto(int64_t first) {
     Bfloat16* to = photo_.data();
     const int64_t channels = plan_.source.channels;
     for (const auto& phase : plan_.phases) {
-      Cursor at(plan_, first);
+      Cursor cursor(plan_, first);
       for (int64_t position = 0; position < length_; position += tileDepth) {
         int64_t pixels[tileDepth];
-        for (int64_t i = 0; i < tileDepth; ++i, at.next()) pixels[i] = at.seen(phase);
+        for (int64_t i = 0; i < tileDepth; ++i, cursor.next()) pixels[i] = cursor.seen(phase);
         for (int64_t channel = 0; channel < channels_; channel += tilesWidth) {
+          const auto at = [&](int64_t i) {
+            return halvesAt(plan_.values, pixels[i], channels, channel, channels - channel);
+          };
           __m512i low[tileWidth], high[tileWidth];
           for (int64_t i = 0; i < tileWidth; ++i) {
-            const Pairs pairs = pairsAt(plan_.values, channels, channel, pixels + 2 * i, channels - channel);
+            const Pairs pairs = interleaved(at(2 * i), at(2 * i + 1));
             low[i] = pairs.low, high[i] = pairs.high;
           }
           transposePairs(low);
@@ -100,17 +98,16 @@ class Chunk {
 
   void fillSlope(int64_t first, int64_t end) {
     const int64_t out = plan_.output.channels;
-    Cursor at(plan_, first);
+    Cursor cursor(plan_, first);
     for (int64_t position = 0; position < positions_; position += 2) {
       int64_t pixels[2];
-      for (int64_t i = 0; i < 2; ++i, at.next()) {
-        pixels[i] = first + position + i < end ? at.made(plan_.targets[0]) : -1;
+      for (int64_t i = 0; i < 2; ++i, cursor.next()) {
+        pixels[i] = first + position + i < end ? cursor.made(plan_.targets[0]) : -1;
       }
       Bfloat16* to = panels_.data() + position / tileDepth * 2 * tileSize + position % tileDepth * tileWidth;
       for (int64_t column = begin_; column < end_; column += tilesWidth, to += positions_ * tilesWidth) {
-        const Pairs pairs = pairsAt(slope_, out, column, pixels, end_ - column);
-        _mm512_store_si512(to, pairs.low);
-        _mm512_store_si512(to + tileSize, pairs.high);
+        const auto at = [&](int64_t i) { return halvesAt(slope_, pixels[i], out, column, end_ - column); };
+        layRows(at(0), at(1), to);
       }
     }
   }
@@ -157,11 +154,9 @@ struct TiledGradFilter {
     }
     const int64_t steps = positions / tileDepth;
     const Pieces pieces(steps, roundedUp(steps, threadCount()) / threadCount());
-    std::vector<float> sums((pieces.number - 1) * size);
-    parallel(pieces, [&](int64_t piece, int64_t begin, int64_t end) {
-      sumUp(plan, slope, 0, out, begin * tileDepth, end * tileDepth, piece == 0 ? dFilter : &sums[(piece - 1) * size]);
+    sumOfPieces(pieces, size, dFilter, [&](float* sums, int64_t begin, int64_t end) {
+      sumUp(plan, slope, 0, out, begin * tileDepth, end * tileDepth, sums);
     });
-    addPieces(sums, pieces.number - 1, size, dFilter);
   }
 
  private:

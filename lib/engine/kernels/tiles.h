@@ -24,7 +24,7 @@ constexpr int64_t tileWidth = 16;
 constexpr int64_t tileDepth = 32;
 constexpr int64_t tileSize = tileWidth * tileDepth;
 
-// Rows, columns and depth that `TileSums` works on at once.
+// Rows and columns that `TileSums` works on at once.
 constexpr int64_t tilesWidth = 32;
 
 constexpr int64_t roundedUp(int64_t count, int64_t to) { return (count + to - 1) / to * to; }

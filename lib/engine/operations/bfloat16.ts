@@ -105,13 +105,9 @@ export function alike(x: Tensor, weights: Tensor): Tensor {
   return copy;
 }
 
-/** The same of a slope in a gradient, for which it is made once. */
-export const slopeAlike = (dy: Tensor, weights: Tensor): Tensor =>
-  isNarrow(weights) ? releasedAfterNext(narrow(dy)) : dy;
-
-/** The slope in x or in what came of it, for a kernel that takes one type of both; made once. */
-export const slopeAs = (x: Tensor, dy: Tensor): Tensor =>
-  isNarrow(x) === isNarrow(dy) ? dy : releasedAfterNext(typedAs(x, dy));
+/** A slope in a gradient for kernels that take one type of it and of what was given; made once. */
+export const slopeAs = (given: Tensor, dy: Tensor): Tensor =>
+  isNarrow(given) === isNarrow(dy) ? dy : releasedAfterNext(typedAs(given, dy));
 
 const isFloatType = (attribute: Attribute): attribute is TypeAttribute =>
   attribute.type === TF_ATTR_TYPE && [attribute.value].flat()[0] === TF_FLOAT;

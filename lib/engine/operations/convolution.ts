@@ -1,17 +1,7 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {type Attribute, tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
-import {
-  alike,
-  executeAlike,
-  executeTyped,
-  isNarrow,
-  slopeAlike,
-  slopeAs,
-  typedAs,
-  typeOf,
-  widen,
-} from './bfloat16';
+import {alike, executeAlike, executeTyped, isNarrow, slopeAs, typedAs, typeOf, widen} from './bfloat16';
 import {biasAdd} from './dense';
 import {
   binary,
@@ -91,7 +81,7 @@ function convolutionKernel(native: string, gradientName: string, extra: Attribut
       return [narrow ? y : widen(y)];
     },
     gradient: ([slope], [x, filter], {narrow: _, ...window}) => {
-      const dy = isDense && isTiled(x, filter, window) ? slope : slopeAlike(slope, filter);
+      const dy = isDense && isTiled(x, filter, window) ? slope : slopeAs(filter, slope);
       const quick = isDense ? quickSlopes(x, filter, dy, window) : {};
       const same = isSame(window, x, filter);
       const attributes = [...windowAttributes(window, same ? 'SAME' : 'VALID'), ...extra];

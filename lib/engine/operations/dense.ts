@@ -8,7 +8,6 @@ import {
   executeTyped,
   isNarrow,
   reshaped,
-  slopeAlike,
   slopeAs,
   typedAs,
   typeOf,
@@ -131,7 +130,7 @@ function layerSlopes(slope: Tensor, x: Tensor, weight: Tensor) {
       weight: () => tiledWeightSlope(x, slope),
     };
   }
-  const dy = slopeAlike(slope, weight);
+  const dy = slopeAs(weight, slope);
   const [out, width] = weight.shape;
   return {
     x: () =>

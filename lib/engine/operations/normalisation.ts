@@ -148,8 +148,8 @@ export function batchNorm(
   options: BatchNormOptions,
 ): BatchNormResult {
   if (inDouble()) return composedBatchNorm(x, parameters, options);
-  const {activation, ...statistics} = {...options, residual: undefined};
-  const residual = options.residual && typedAs(x, options.residual);
+  const {residual: added, activation, ...statistics} = options;
+  const residual = added && typedAs(x, added);
   if (!hasLabKernels()) {
     const [y, mean, variance, ...reserve] = nativeBatchNorm({x, ...parameters}, statistics);
     tf.dispose(reserve);

@@ -26,6 +26,6 @@ interface ProductOptions extends TiledOptions {
 /** The last axis of x by a weight, of which all axes but the last (the first, if `transposed`) are one (no gradient). */
 export function product(x: Tensor, weight: Tensor, options: ProductOptions): Tensor {
   if (isNarrow(weight)) return tiledProduct(x, weight, options);
-  const {transposed, narrow: _, ...epilogue} = options;
-  return executeWithEpilogue('LabLinear', [integer('transposed', transposed ? 1 : 0)], [x, weight], epilogue);
+  const attributes = [integer('transposed', options.transposed ? 1 : 0)];
+  return executeWithEpilogue('LabLinear', attributes, [x, weight], options);
 }

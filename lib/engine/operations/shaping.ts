@@ -23,7 +23,7 @@ const concatenation = operation<{axis: number; lengths: number[]}>('Concatenatio
     return executeTyped('ConcatV2', attributes, [...parts, tf.scalar(axis, 'int32')]);
   },
   gradient: ([dy], _, {axis, lengths}) => {
-    const slopes = isNarrow(dy) ? split(dy, lengths, axis) : tf.split(dy, lengths, axis);
+    const slopes = split(dy, lengths, axis);
     return Object.fromEntries(slopes.map((slope, i) => [`part${i}`, () => slope]));
   },
 });

@@ -4,7 +4,7 @@
  * with frozen, folded weights, `TrainingNet` computes with gradients. So an architecture is written once.
  * Names are the checkpoint's own keys. Images are [batch, height, width, channel], sequences [batch, token, width].
  */
-import {type Activation, samePadding, type WindowMoves} from '../engine';
+import {type Activation, type AttentionWindows, samePadding, type WindowMoves} from '../engine';
 
 /** A tensor, or in a `ShapeNet` the mere shape of one. */
 export interface Value {
@@ -40,6 +40,8 @@ export interface LinearOptions {
   /** Added to the output before the activation. */
   residual?: Value;
   activation?: Activation;
+  /** Whether only attention takes what comes out: in bfloat16 it stays so. */
+  narrow?: boolean;
   /** What stands between the layer's name and `weight` or `bias`. Default: '.'; torch's MultiheadAttention has '_'. */
   join?: '.' | '_';
 }
@@ -54,8 +56,10 @@ export interface PoolOptions {
 
 export interface AttentionOptions {
   heads: number;
-  /** Added to the scores before the softmax, [kinds, heads, tokens, tokens]; row `i` of the batch takes kind `i % kinds`. */
+  /** Added to the scores before the softmax, [kinds, heads, tokens, tokens]; sequence `i` takes kind `i % kinds`. */
   bias?: Value;
+  /** Makes sequences of the squares of an image. */
+  windows?: AttentionWindows;
 }
 
 export interface Net {
@@ -97,8 +101,8 @@ export interface Net {
   matMul(a: Value, b: Value, options?: {transposeB?: boolean}): Value;
   softmax(x: Value): Value;
   /**
-   * Multi-head self-attention: `mixed` holds queries, keys and values side by side, [batch, tokens, 3 x width]; the result
-   * is [batch, tokens, width].
+   * Multi-head self-attention: `mixed` holds queries, keys and values side by side, [batch, tokens, 3 x width] or, with
+   * windows, [batch, height, width, 3 x width]; the result has a third of its width.
    */
   attention(mixed: Value, options: AttentionOptions): Value;
   /** Rows of `x` picked by index along the first axis. */
@@ -157,20 +161,4 @@ export function poolWindow(
   });
   const around: WindowMoves['padding'] = [sides[0], sides[0] + extra[0], sides[1], sides[1] + extra[1]];
   return {size, strides, padding: around};
-}
-
-type AttentionParts = Pick<Net, 'add' | 'matMul' | 'reshape' | 'scale' | 'slice' | 'softmax' | 'transpose'>;
-
-/** Attention put together from a net's other words. */
-export function composedAttention(net: AttentionParts, mixed: Value, {heads, bias}: AttentionOptions): Value {
-  const [batch, tokens, mixedWidth] = mixed.shape;
-  const [width, depth] = [mixedWidth / 3, mixedWidth / 3 / heads];
-  const byHead = net.transpose(net.reshape(mixed, [batch, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
-  const [queries, keys, values] = [0, 1, 2].map((part) =>
-    net.reshape(net.slice(byHead, [part, 0, 0, 0, 0], [1, -1, -1, -1, -1]), [batch, heads, tokens, depth]),
-  );
-  const products = net.matMul(net.scale(queries, depth ** -0.5), keys, {transposeB: true});
-  const scores = bias ? net.add(net.reshape(products, [-1, ...bias.shape]), bias) : products;
-  const shares = net.softmax(bias ? net.reshape(scores, [...products.shape]) : scores);
-  return net.reshape(net.transpose(net.matMul(shares, values), [0, 2, 1, 3]), [batch, tokens, width]);
 }

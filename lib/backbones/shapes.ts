@@ -1,8 +1,8 @@
 /** Follows an architecture by shapes alone: its parameters, its multiply-adds and its layers, without a tensor. */
 import {LabError} from '../errors';
+import {composedAttention} from './composedAttention';
 import {
   type AttentionOptions,
-  composedAttention,
   type ConvOptions,
   convolutionWindow,
   type LinearOptions,

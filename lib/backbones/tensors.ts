@@ -2,9 +2,9 @@
 import * as engine from '../engine';
 import {tf, type Activation, type Precision, type Tensor} from '../engine';
 import {LabError} from '../errors';
+import {composedAttention} from './composedAttention';
 import {
   type AttentionOptions,
-  composedAttention,
   type ConvOptions,
   convolutionWindow,
   type LinearOptions,
@@ -97,10 +97,10 @@ abstract class TensorNet {
     return engine.softmax(tensor(x));
   }
 
-  attention(mixed: Value, {heads, bias}: AttentionOptions): Value {
-    if (!engine.hasLabKernels()) return composedAttention(this, mixed, {heads, bias});
-    const options = {heads, bias: bias && tensor(bias)};
-    return engine.attention(tensor(mixed), options, {gradient: this.recordsGradients});
+  attention(mixed: Value, {bias, ...layout}: AttentionOptions): Value {
+    if (!engine.hasLabKernels()) return composedAttention(this, mixed, {bias, ...layout});
+    const options = {...layout, bias: bias && tensor(bias)};
+    return engine.attention(operand(mixed), options, {gradient: this.recordsGradients});
   }
 
   gather(x: Value, indices: Int32Array): Value {
@@ -175,10 +175,10 @@ export class InferenceNet extends TensorNet implements Net {
     return engine.joinedAffine([operand(first), operand(second)], factor, shift, activation);
   }
 
-  linear(name: string, x: Value, {residual, activation, join = '.'}: LinearOptions): Value {
+  linear(name: string, x: Value, {residual, activation, narrow, join = '.'}: LinearOptions): Value {
     const weight = this.weight(`${name}${join}weight`);
     const bias = this.optional(`${name}${join}bias`);
-    const options = {residual: residual && tensor(residual), activation};
+    const options = {residual: residual && tensor(residual), activation, narrow};
     if (bias) return engine.fusedLinear(operand(x), weight, bias, options);
     return engine.linear(tensor(x), weight, undefined, options);
   }
@@ -344,10 +344,11 @@ export class TrainingNet extends TensorNet implements Net {
     return y;
   }
 
-  linear(name: string, x: Value, {residual, activation, join = '.'}: LinearOptions): Value {
+  linear(name: string, x: Value, {residual, activation, narrow, join = '.'}: LinearOptions): Value {
     const weight = this.multiplied(this.weights.get(`${name}${join}weight`));
     const bias = this.optional(`${name}${join}bias`);
-    return engine.linear(operand(x), weight, bias, {residual: residual && tensor(residual), activation});
+    const options = {residual: residual && tensor(residual), activation, narrow};
+    return engine.linear(operand(x), weight, bias, options);
   }
 
   dropout(x: Value, rate: number): Value {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
+  attention,
   averagePool,
   batchNorm,
   biasAdd,
@@ -20,6 +21,7 @@ import {
   widen,
 } from '../../lib/engine';
 import {hasBfloat16} from '../../lib/engine/operations/native';
+import {hasTiles} from '../../lib/engine/operations/tiles';
 import {assertClose, type Function, tensor, withoutLeaks} from './compare';
 import {plain} from './windows';
 
@@ -158,4 +160,42 @@ test('linear layers one upon the other, of many rows and of few', {skip}, () => 
     ];
     assertNear(layers, inputs, [0, 1, 3], false);
   }
+});
+
+for (const [tokens, heads, depth, windows] of [
+  [197, 3, 64, undefined],
+  [33, 2, 40, undefined],
+  [5, 1, 7, undefined],
+  [49, 3, 32, {side: 7, shift: [3, 3]}],
+] as const) {
+  const within = windows ? `squares of ${windows.side}` : `${tokens} tokens`;
+  test(`attention of ${heads} heads ${depth} deep within ${within}`, {skip}, () => {
+    const shape = [...(windows ? [2, 14, 14] : [4, tokens]), 3 * heads * depth];
+    const attended =
+      (gradient: boolean): Function =>
+      (mixed, bias) =>
+        attention(
+          mixed,
+          {heads, bias, windows: windows && {...windows, shift: [...windows.shift]}},
+          {gradient},
+        );
+    assertNear(attended(true), [rounded(shape)], [0], hasTiles());
+    assertNear(attended(true), [rounded(shape), tensor([2, heads, tokens, tokens], 2)], [0], hasTiles());
+    const mixed = rounded(shape);
+    withoutLeaks(() =>
+      tf.tidy(() =>
+        assertClose(widen(attended(false)(narrow(mixed))), attended(false)(mixed), 'inference', rounding),
+      ),
+    );
+    mixed.dispose();
+  });
+}
+
+test('attention after a linear layer, which passes bfloat16 on without an activation', {skip}, () => {
+  const layers: Function = (x, weight, bias) => {
+    const mixed = linear(tf.mul(x, 1 / 16), weight, bias, {narrow: true});
+    assert.equal(isNarrow(mixed), isNarrow(weight) && hasTiles());
+    return attention(mixed, {heads: 2}, {gradient: true});
+  };
+  assertNear(layers, [rounded([3, 30, 32]), rounded([72, 32], 2), tensor([72], 3)], [1], hasTiles());
 });

@@ -15,11 +15,11 @@ export interface SelfAttentionOptions extends AttentionOptions {
 export function selfAttention(
   net: Net,
   x: Value,
-  {heads, bias, mix, join, project, residual}: SelfAttentionOptions,
+  {mix, join, project, residual, ...options}: SelfAttentionOptions,
 ): Value {
   const width = x.shape[x.shape.length - 1];
-  const mixed = net.linear(mix, x, {out: 3 * width, join});
-  return net.linear(project, net.attention(mixed, {heads, bias}), {out: width, residual});
+  const mixed = net.linear(mix, x, {out: 3 * width, join, narrow: true});
+  return net.linear(project, net.attention(mixed, options), {out: width, residual});
 }
 
 /** A perceptron of one hidden layer four times as wide, over the last axis, and the residual sum after it. */

@@ -17,19 +17,6 @@ const relativePositions = Int32Array.from({length: windowSize ** 2}, (_, pair) =
   return rows * (2 * side - 1) + columns;
 });
 
-/** Moves a map cyclically by so many rows and columns, up and to the left. */
-function roll(net: Net, x: Value, shifts: [number, number]): Value {
-  return shifts.reduce((y, shift, i) => {
-    if (shift === 0) return y;
-    const axis = i + 1;
-    const begin = y.shape.map((_, j) => (j === axis ? shift : 0));
-    const size = y.shape.map((length, j) => (j === axis ? shift : length));
-    const rest = y.shape.map((length, j) => (j === axis ? length - shift : length));
-    const zero = y.shape.map(() => 0);
-    return net.concat([net.slice(y, begin, rest), net.slice(y, zero, size)], axis);
-  }, x);
-}
-
 /**
  * After a cyclic shift a window holds tokens from opposite edges: -100 for each pair of tokens [window, query, key] that
  * were no neighbours before, 0 for the others.
@@ -54,18 +41,6 @@ function shiftMask(height: number, width: number, shifts: [number, number]): Flo
   return mask;
 }
 
-/** Windows [batch * windows, token, width] of a map whose sides are multiples of a window's. */
-function toWindows(net: Net, x: Value): Value {
-  const [batch, height, width, channels] = x.shape;
-  const split = net.reshape(x, [batch, height / side, side, width / side, side, channels]);
-  return net.reshape(net.transpose(split, [0, 1, 3, 2, 4, 5]), [-1, windowSize, channels]);
-}
-
-function fromWindows(net: Net, x: Value, [batch, height, width, channels]: readonly number[]): Value {
-  const split = net.reshape(x, [batch, height / side, width / side, side, side, channels]);
-  return net.reshape(net.transpose(split, [0, 1, 3, 2, 4, 5]), [batch, height, width, channels]);
-}
-
 /** Self-attention within windows, which lie half a window further up and left in every second block. */
 function windowAttention(net: Net, name: string, x: Value, heads: number, shifted: boolean): Value {
   const [batch, height, width, channels] = x.shape;
@@ -82,10 +57,13 @@ function windowAttention(net: Net, name: string, x: Value, heads: number, shifte
   const mask = () => net.constant(shiftMask(rows, columns, shifts), [windows, 1, windowSize, windowSize]);
   const bias = moved ? net.add(positions, mask()) : positions;
 
-  const tokens = toWindows(net, roll(net, filled, shifts));
-  const attended = selfAttention(net, tokens, {heads, mix: `${name}.qkv`, project: `${name}.proj`, bias});
-  const back = shifts.map((amount, axis) => (amount > 0 ? filled.shape[axis + 1] - amount : 0));
-  const map = roll(net, fromWindows(net, attended, filled.shape), [back[0], back[1]]);
+  const map = selfAttention(net, filled, {
+    heads,
+    mix: `${name}.qkv`,
+    project: `${name}.proj`,
+    bias,
+    windows: {side, shift: shifts},
+  });
   return net.slice(map, [0, 0, 0, 0], [batch, height, width, channels]);
 }
 

@@ -1,52 +1,44 @@
-// Multi-head self-attention (Vaswani et al. 2017, arXiv:1706.03762): softmax(Q K^T / sqrt(depth) + bias) V in each head.
-// Queries, keys and values are read where the linear layer before has left them, [batch, token, 3, head, depth], and a
-// head's scores stay in the cache (as in Dao et al. 2022, arXiv:2205.14135).
-#include <cmath>
+// Multi-head self-attention in float32: softmax(Q K^T / sqrt(depth) + bias) V in each head, of which the scores stay in the
+// cache (as in Dao et al. 2022, arXiv:2205.14135).
+#include "attention.h"
 
-#include "kernel.h"
-#include "parallel.h"
 #include "products.h"
 #include "softmax.h"
 
 namespace lab {
 namespace {
 
-struct Sizes {
-  int64_t batch, tokens, heads, depth, width;
+// What belongs to some tokens of a head, [token, depth].
+class Rows {
+ public:
+  explicit Rows(const AttentionLayout& layout) : depth_(layout.depth) {}
 
-  Sizes(const Shape& mixed, int64_t heads) : heads(heads) {
-    if (mixed.size() != 3) throw std::invalid_argument("queries, keys and values must have three axes");
-    batch = mixed[0], tokens = mixed[1], width = mixed[2] / 3;
-    if (mixed[2] % (3 * heads) != 0) {
-      throw std::invalid_argument(std::to_string(mixed[2]) + " is no width of queries, keys and values of " +
-                                  std::to_string(heads) + " heads");
+  // `place(token)` tells where a token's numbers are in a tensor.
+  template <class Place>
+  void gather(const float* from, int64_t tokens, const Place& place) {
+    float* to = room(tokens);
+    for (int64_t token = 0; token < tokens; ++token, to += depth_) std::memcpy(to, from + place(token), depth_ * sizeof(float));
+  }
+
+  template <class Place>
+  void scatter(float* to, int64_t tokens, const Place& place) const {
+    const float* from = values_.data();
+    for (int64_t token = 0; token < tokens; ++token, from += depth_) {
+      std::memcpy(to + place(token), from, depth_ * sizeof(float));
     }
-    depth = width / heads;
   }
 
-  float factor() const { return 1 / std::sqrt(static_cast<float>(depth)); }
-  int64_t pairs() const { return tokens * tokens; }
-
-  // Queries (0), keys (1) or values (2) of a head of a photo, [token, depth].
-  int64_t offset(int64_t photo, int64_t head, int part) const {
-    return photo * tokens * 3 * width + part * width + head * depth;
-  }
-  Matrix part(const float* mixed, int64_t photo, int64_t head, int part) const {
-    return {mixed + offset(photo, head, part), 3 * width, 1};
+  float* room(int64_t tokens) {
+    values_.resize(tokens * depth_);
+    return values_.data();
   }
 
-  // The same of what attention gives, [batch, token, head, depth].
-  int64_t offset(int64_t photo, int64_t head) const { return photo * tokens * width + head * depth; }
+  Matrix from(int64_t token) const { return {values_.data() + token * depth_, depth_, 1}; }
+
+ private:
+  int64_t depth_;
+  std::vector<float> values_;
 };
-
-// Calls `body(photo, head, scratch)` for every head of every photo; each thread has a `Scratch` of its own.
-template <class Scratch, class Body>
-void forHeads(const Sizes& s, const Body& body) {
-  parallel(Pieces(s.batch * s.heads, 1), [&](int64_t, int64_t begin, int64_t end) {
-    Scratch scratch;
-    for (int64_t i = begin; i < end; ++i) body(i / s.heads, i % s.heads, scratch);
-  });
-}
 
 void addTo(float* row, const float* bias, int64_t width) {
   forEach(width, [&](auto v, int64_t i) {
@@ -56,102 +48,114 @@ void addTo(float* row, const float* bias, int64_t width) {
 }
 
 struct Attention {
-  int64_t heads, kept;
+  AttentionOptions options;
+  int64_t kept;
 
-  explicit Attention(Attributes& attributes)
-      : heads(attributes.integer("heads", 1)), kept(attributes.integer("kept", 0)) {}
+  explicit Attention(Attributes& attributes) : options(attributes), kept(attributes.integer("kept", 0)) {}
 
   struct Scratch {
+    Rows queries, rows;
     Panels keys, values;
     std::vector<float> scores;
+
+    explicit Scratch(const AttentionLayout& layout) : queries(layout), rows(layout) {}
   };
 
   void compute(Call& call) const {
     const Input mixed = call.input(0);
-    const Sizes s(mixed.shape, heads);
-    const bool biased = call.has(1);
-    const Input bias = biased ? call.input(1) : Input{};
-    const int64_t kinds = biased ? bias.size() / std::max<int64_t>(1, heads * s.pairs()) : 1;
-    if (biased && (kinds == 0 || s.batch % kinds != 0 || bias.size() != kinds * heads * s.pairs())) {
-      throw std::invalid_argument("a bias of " + std::to_string(bias.size()) + " elements does not fit the scores");
-    }
-    float* y = call.output(0, {s.batch, s.tokens, s.width});
-    float* probabilities = kept ? call.output(1, {s.batch, heads, s.tokens, s.tokens}) : nullptr;
+    const AttentionLayout layout(mixed.shape, options);
+    const int64_t tokens = layout.tokens, depth = layout.depth;
+    const ScoreBias bias(call, 1, layout);
+    float* y = call.output(0, layout.outputShape());
+    float* probabilities = kept ? call.output(1, {layout.sequences, layout.heads, tokens, tokens}) : nullptr;
     constexpr int64_t block = 48;
 
-    forHeads<Scratch>(s, [&](int64_t photo, int64_t head, Scratch& scratch) {
-      const Matrix queries = s.part(mixed.data, photo, head, 0);
-      scratch.keys.pack(s.part(mixed.data, photo, head, 1).transposed(), s.depth, s.tokens);
-      scratch.values.pack(s.part(mixed.data, photo, head, 2), s.tokens, s.depth);
-      scratch.scores.resize(block * s.tokens);
-      for (int64_t first = 0; first < s.tokens; first += block) {
-        const int64_t rows = std::min(block, s.tokens - first);
-        float* scores = probabilities ? probabilities + ((photo * heads + head) * s.tokens + first) * s.tokens
-                                      : scratch.scores.data();
-        const Matrix left{queries.data + first * queries.rowStride, queries.rowStride, 1};
-        scratch.keys.multiply(left, rows, s.factor(), scores, s.tokens);
-        for (int64_t row = 0; row < rows; ++row) {
-          float* line = scores + row * s.tokens;
-          if (biased) addTo(line, bias.data + (photo % kinds * heads + head) * s.pairs() + (first + row) * s.tokens, s.tokens);
-          softmaxOf(line, s.tokens, line);
+    forHeads<Scratch>(layout, [&](const Head& h, Scratch& scratch) {
+      const auto part = [&](int part) { return [&h, part](int64_t token) { return h.part(token, part); }; };
+      scratch.rows.gather(mixed.data, tokens, part(1));
+      scratch.keys.pack(scratch.rows.from(0).transposed(), depth, tokens);
+      scratch.rows.gather(mixed.data, tokens, part(2));
+      scratch.values.pack(scratch.rows.from(0), tokens, depth);
+      scratch.queries.gather(mixed.data, tokens, part(0));
+      scratch.scores.resize(block * tokens);
+      for (int64_t first = 0; first < tokens; first += block) {
+        const int64_t count = std::min(block, tokens - first);
+        float* scores = probabilities ? probabilities + h.own(layout.pairs()) + first * tokens : scratch.scores.data();
+        scratch.keys.multiply(scratch.queries.from(first), count, layout.factor(), scores, tokens);
+        for (int64_t row = 0; row < count; ++row) {
+          float* line = scores + row * tokens;
+          if (bias) addTo(line, bias.row(h, first + row), tokens);
+          softmaxOf(line, tokens, line);
         }
-        scratch.values.multiply({scores, s.tokens, 1}, rows, 1, y + s.offset(photo, head) + first * s.width, s.width);
+        scratch.values.multiply({scores, tokens, 1}, count, 1, scratch.rows.room(count), depth);
+        scratch.rows.scatter(y, count, [&](int64_t token) { return h.given(first + token); });
       }
     });
   }
 };
 
 struct AttentionGrad {
-  int64_t heads, kept;
+  AttentionOptions options;
+  int64_t kept;
 
-  explicit AttentionGrad(Attributes& attributes)
-      : heads(attributes.integer("heads", 1)), kept(attributes.integer("kept", 0)) {}
+  explicit AttentionGrad(Attributes& attributes) : options(attributes), kept(attributes.integer("kept", 0)) {}
 
   struct Scratch {
+    Rows slope, rows;
     Panels values, slopes, keys, queries;
     std::vector<float> scores;
+
+    explicit Scratch(const AttentionLayout& layout) : slope(layout), rows(layout) {}
   };
 
   void compute(Call& call) const {
     const Input mixed = call.input(1);
-    const Sizes s(mixed.shape, heads);
-    const Input dy = call.input(0, s.batch * s.tokens * s.width);
-    const Input probabilities = call.input(2, s.batch * heads * s.pairs());
+    const AttentionLayout layout(mixed.shape, options);
+    const int64_t tokens = layout.tokens, depth = layout.depth;
+    const Input dy = call.input(0, sizeOf(layout.outputShape()));
+    const Input probabilities = call.input(2, layout.sequences * layout.heads * layout.pairs());
     float* dMixed = call.output(0, mixed.shape);
     float* dScores = kept ? call.output(1, probabilities.shape) : nullptr;
 
-    forHeads<Scratch>(s, [&](int64_t photo, int64_t head, Scratch& scratch) {
-      const Matrix slope{dy.data + s.offset(photo, head), s.width, 1};
-      const int64_t scoresBegin = (photo * heads + head) * s.pairs();
-      const Matrix shares{probabilities.data + scoresBegin, s.tokens, 1};
-      scratch.values.pack(s.part(mixed.data, photo, head, 2).transposed(), s.depth, s.tokens);
-      scratch.slopes.pack(slope, s.tokens, s.depth);
-      scratch.keys.pack(s.part(mixed.data, photo, head, 1), s.tokens, s.depth);
-      scratch.queries.pack(s.part(mixed.data, photo, head, 0), s.tokens, s.depth);
-      scratch.scores.resize(s.pairs());
-      float* scores = dScores ? dScores + scoresBegin : scratch.scores.data();
+    forHeads<Scratch>(layout, [&](const Head& h, Scratch& scratch) {
+      const auto part = [&](int part) { return [&h, part](int64_t token) { return h.part(token, part); }; };
+      scratch.slope.gather(dy.data, tokens, [&](int64_t token) { return h.given(token); });
+      scratch.slopes.pack(scratch.slope.from(0), tokens, depth);
+      scratch.rows.gather(mixed.data, tokens, part(2));
+      scratch.values.pack(scratch.rows.from(0).transposed(), depth, tokens);
+      scratch.rows.gather(mixed.data, tokens, part(1));
+      scratch.keys.pack(scratch.rows.from(0), tokens, depth);
+      scratch.rows.gather(mixed.data, tokens, part(0));
+      scratch.queries.pack(scratch.rows.from(0), tokens, depth);
+      scratch.scores.resize(layout.pairs());
+      float* scores = dScores ? dScores + h.own(layout.pairs()) : scratch.scores.data();
 
-      scratch.values.multiply(slope, s.tokens, 1, scores, s.tokens);
-      for (int64_t row = 0; row < s.tokens; ++row) {
-        float* line = scores + row * s.tokens;
-        softmaxSlopeOf(shares.data + row * s.tokens, line, s.tokens, line);
+      const Matrix shares{probabilities.data + h.own(layout.pairs()), tokens, 1};
+      scratch.values.multiply(scratch.slope.from(0), tokens, 1, scores, tokens);
+      for (int64_t row = 0; row < tokens; ++row) {
+        float* line = scores + row * tokens;
+        softmaxSlopeOf(shares.data + row * tokens, line, tokens, line);
       }
-      const Matrix dScore{scores, s.tokens, 1};
-      const auto target = [&](int part) { return dMixed + s.offset(photo, head, part); };
-      scratch.keys.multiply(dScore, s.tokens, s.factor(), target(0), 3 * s.width);
-      scratch.queries.multiply(dScore.transposed(), s.tokens, s.factor(), target(1), 3 * s.width);
-      scratch.slopes.multiply(shares.transposed(), s.tokens, 1, target(2), 3 * s.width);
+      const Matrix dScore{scores, tokens, 1};
+      const auto give = [&](int target, const Panels& right, const Matrix& left, float factor) {
+        right.multiply(left, tokens, factor, scratch.rows.room(tokens), depth);
+        scratch.rows.scatter(dMixed, tokens, part(target));
+      };
+      give(0, scratch.keys, dScore, layout.factor());
+      give(1, scratch.queries, dScore.transposed(), layout.factor());
+      give(2, scratch.slopes, shares.transposed(), 1);
     });
   }
 };
 
-const Registration<Attention> attention("LabAttention", {{"mixed: float", "bias: biases * float"},
-                                                         {"y: float", "probabilities: kept * float"},
-                                                         {"heads: int", "biases: int >= 0", "kept: int >= 0"}});
+const Registration<Attention> attention("LabAttention",
+                                        {{"mixed: float", "bias: biases * float"},
+                                         {"y: float", "probabilities: kept * float"},
+                                         {"heads: int", "side: int", "shift: list(int)", "biases: int >= 0", "kept: int >= 0"}});
 const Registration<AttentionGrad> attentionGrad("LabAttentionGrad",
                                                 {{"dy: float", "mixed: float", "probabilities: float"},
                                                  {"dmixed: float", "dscores: kept * float"},
-                                                 {"heads: int", "kept: int >= 0"}});
+                                                 {"heads: int", "side: int", "shift: list(int)", "kept: int >= 0"}});
 
 }  // namespace
 }  // namespace lab

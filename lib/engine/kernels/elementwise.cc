@@ -104,6 +104,26 @@ struct AddBiasGrad : WithActivation {
   }
 };
 
+// What a vector that was added to every row gets.
+struct BiasGrad {
+  explicit BiasGrad(Attributes&) {}
+
+  void compute(Call& call) const {
+    const Input dy = call.input(0);
+    const int64_t channels = dy.channels();
+    float* dBias = call.output(0, {channels});
+    Values(dy).from(0, [&](const auto* slope) {
+      const std::vector<double> sums = columnSums(dy.rows(), channels, [&](int64_t row, float* sum) {
+        forEach(channels, [&](auto v, int64_t c) {
+          using V = decltype(v);
+          store(sum + c, load<V>(sum + c) + load<V>(slope + row * channels + c));
+        });
+      });
+      std::copy(sums.begin(), sums.end(), dBias);
+    });
+  }
+};
+
 struct Add {
   TF_DataType type;
 
@@ -201,6 +221,7 @@ const Registration<AddBias> addBias("LabAddBias", {{"x: T", "bias: float", "fact
 const Registration<AddBiasGrad> addBiasGrad("LabAddBiasGrad", {{"dy: T", "x: T", "bias: float"},
                                                                {"dx: T", "dbias: float"},
                                                                {"T: {float, bfloat16}", "activation: string"}});
+const Registration<BiasGrad> biasGrad("LabBiasGrad", {{"dy: T"}, {"dbias: float"}, {"T: {float, bfloat16}"}});
 const Registration<Add> add("LabAdd", {{"a: T", "b: T"}, {"y: T"}, {"T: {float, bfloat16}"}});
 const Registration<ChannelScale> channelScale("LabChannelScale", {{"x: T", "factor: float"}, {"y: T"}, {"T: {float, bfloat16}"}});
 const Registration<ChannelScaleGrad> channelScaleGrad("LabChannelScaleGrad",

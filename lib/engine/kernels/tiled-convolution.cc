@@ -31,9 +31,9 @@ class Filter {
       for (int64_t k = 0; k < depth; k += tileDepth, to += 2 * tileSize) {
         const int64_t count = std::min(tileDepth, depth - k);
         if (isTurned) {
-          turn(place + column * depth + k, depth, columns, count, to);
+          turnPanel(place + column * depth + k, depth, columns, count, to);
         } else {
-          lay(place + k * out + column, out, columns, count, to);
+          layPanel(place + k * out + column, out, columns, count, to);
         }
       }
     });
@@ -51,25 +51,6 @@ class Filter {
   }
 
  private:
-  static void lay(const Bfloat16* from, int64_t stride, int64_t columns, int64_t depth, Bfloat16* to) {
-    for (int64_t k = 0; k < tileDepth; k += 2, from += 2 * stride, to += 2 * tileWidth) {
-      const __m512i even = k < depth ? halves(from, columns) : __m512i{};
-      const __m512i odd = k + 1 < depth ? halves(from + stride, columns) : __m512i{};
-      layRows(even, odd, to);
-    }
-  }
-
-  static void turn(const Bfloat16* from, int64_t stride, int64_t columns, int64_t depth, Bfloat16* to) {
-    for (int64_t first = 0; first < tilesWidth; first += tileWidth) {
-      __m512i rows[tileWidth];
-      for (int64_t i = 0; i < tileWidth; ++i) {
-        rows[i] = first + i < columns ? halves(from + (first + i) * stride, depth) : __m512i{};
-      }
-      transposePairs(rows);
-      for (int64_t i = 0; i < tileWidth; ++i, to += tileDepth) _mm512_store_si512(to, rows[i]);
-    }
-  }
-
   int64_t places_, out_, size_;
   Halves values_;
 };

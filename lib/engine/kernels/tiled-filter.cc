@@ -78,18 +78,8 @@ class Chunk {
           const auto at = [&](int64_t i) {
             return halvesAt(plan_.values, pixels[i], channels, channel, channels - channel);
           };
-          __m512i low[tileWidth], high[tileWidth];
-          for (int64_t i = 0; i < tileWidth; ++i) {
-            const Pairs pairs = interleaved(at(2 * i), at(2 * i + 1));
-            low[i] = pairs.low, high[i] = pairs.high;
-          }
-          transposePairs(low);
-          transposePairs(high);
           Bfloat16* row = to + channel * length_ + position;
-          for (int64_t i = 0; i < tileWidth; ++i) {
-            _mm512_store_si512(row + i * length_, low[i]);
-            _mm512_store_si512(row + (tileWidth + i) * length_, high[i]);
-          }
+          turnRows(at, [&](int64_t i, __m512i column) { _mm512_store_si512(row + i * length_, column); });
         }
       }
       to += channels_ * length_;

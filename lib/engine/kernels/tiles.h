@@ -91,13 +91,13 @@ class TileSums {
     }
   }
 
-  // Row after row.
-  void read(float (&sums)[tilesWidth * tilesWidth]) const {
-    constexpr int64_t bytes = tilesWidth * sizeof(float);
+  // Row after row, which are `stride` apart.
+  void read(float* sums, int64_t stride = tilesWidth) const {
+    const int64_t bytes = stride * sizeof(float);
     _tile_stored(0, sums, bytes);
     _tile_stored(1, sums + tileWidth, bytes);
-    _tile_stored(2, sums + tileWidth * tilesWidth, bytes);
-    _tile_stored(3, sums + tileWidth * tilesWidth + tileWidth, bytes);
+    _tile_stored(2, sums + tileWidth * stride, bytes);
+    _tile_stored(3, sums + tileWidth * stride + tileWidth, bytes);
     asm volatile("" ::: "memory");
   }
 };
@@ -135,6 +135,15 @@ inline void layRows(__m512i even, __m512i odd, Bfloat16* to) {
   _mm512_store_si512(to + tileSize, pairs.high);
 }
 
+// Lays 32 rows of numbers, which are `stride` apart, or so many and zeros, as those of a panel.
+inline void layPanel(const Bfloat16* from, int64_t stride, int64_t columns, int64_t depth, Bfloat16* to) {
+  for (int64_t k = 0; k < tileDepth; k += 2, from += 2 * stride, to += 2 * tileWidth) {
+    const __m512i even = k < depth ? halves(from, columns) : __m512i{};
+    const __m512i odd = k + 1 < depth ? halves(from + stride, columns) : __m512i{};
+    layRows(even, odd, to);
+  }
+}
+
 // Turns rows of 16 pairs into columns.
 inline void transposePairs(__m512i (&rows)[16]) {
   __m512i pairs[16];
@@ -158,6 +167,34 @@ inline void transposePairs(__m512i (&rows)[16]) {
     rows[4 + i] = _mm512_shuffle_i32x4(oddTop, oddBottom, 0x88);
     rows[8 + i] = _mm512_shuffle_i32x4(evenTop, evenBottom, 0xdd);
     rows[12 + i] = _mm512_shuffle_i32x4(oddTop, oddBottom, 0xdd);
+  }
+}
+
+// Lays 32 columns of numbers, which are `stride` apart, or so many and zeros, as the columns of a panel's 32 rows.
+inline void turnPanel(const Bfloat16* from, int64_t stride, int64_t columns, int64_t depth, Bfloat16* to) {
+  for (int64_t first = 0; first < tilesWidth; first += tileWidth) {
+    __m512i rows[tileWidth];
+    for (int64_t i = 0; i < tileWidth; ++i) {
+      rows[i] = first + i < columns ? halves(from + (first + i) * stride, depth) : __m512i{};
+    }
+    transposePairs(rows);
+    for (int64_t i = 0; i < tileWidth; ++i, to += tileDepth) _mm512_store_si512(to, rows[i]);
+  }
+}
+
+// Turns 32 rows of 32 numbers: calls `column(i, numbers)` with what `row(i)` gives.
+template <class Row, class Column>
+inline void turnRows(const Row& row, const Column& column) {
+  __m512i low[tileWidth], high[tileWidth];
+  for (int64_t i = 0; i < tileWidth; ++i) {
+    const Pairs pairs = interleaved(row(2 * i), row(2 * i + 1));
+    low[i] = pairs.low, high[i] = pairs.high;
+  }
+  transposePairs(low);
+  transposePairs(high);
+  for (int64_t i = 0; i < tileWidth; ++i) {
+    column(i, low[i]);
+    column(tileWidth + i, high[i]);
   }
 }
 

@@ -1,45 +1,91 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {tf} from '../tensorflow';
+import {executeTyped, isNarrow, slopeAs, widen} from './bfloat16';
 import {execute, integer, operationWithMemory, optional} from './native';
+import {hasTiles} from './tiles';
 
 export interface AttentionOptions {
   heads: number;
-  /** Added to the scores before the softmax, [kinds, heads, tokens, tokens]; photo `i` takes kind `i % kinds`. */
+  /** Added to the scores before the softmax, [kinds, heads, tokens, tokens]; sequence `i` takes kind `i % kinds`. */
   bias?: Tensor;
+  windows?: AttentionWindows;
 }
 
-const recorded = operationWithMemory<{heads: number}>({
-  forward: ({mixed, bias}, {heads}) => run(mixed, heads, bias, true),
-  gradient: ([dy], saved, {heads}) => {
-    const [mixed, probabilities] = [saved[0], saved[saved.length - 1]];
-    const bias = saved.length > 2 ? saved[1] : undefined;
-    const attributes = [integer('heads', heads), integer('kept', bias ? 1 : 0)];
-    const inputs = [dy, mixed, probabilities];
-    const [dMixed, dScores] = execute('LabAttentionGrad', attributes, inputs, bias ? 2 : 1);
-    return {mixed: () => dMixed, ...(bias && {bias: () => sumOfKinds(dScores, bias.shape)})};
-  },
-});
-
-function run(mixed: Tensor, heads: number, bias: Tensor | undefined, keeps: boolean): Tensor[] {
-  const {inputs, count} = optional('biases', bias);
-  const attributes = [integer('heads', heads), count, integer('kept', Number(keeps))];
-  return execute('LabAttention', attributes, [mixed, ...inputs], keeps ? 2 : 1);
+/**
+ * Attention within squares of an image, which are its sequences, row by row and photo by photo (Liu et al. 2021,
+ * arXiv:2103.14030). They divide height and width, and begin so many pixels down and to the right: what reaches past an
+ * edge goes on at the opposite one.
+ */
+export interface AttentionWindows {
+  side: number;
+  shift: [number, number];
 }
+
+type Layout = Omit<AttentionOptions, 'bias'>;
+
+const layoutAttributes = ({heads, windows}: Layout) => [
+  integer('heads', heads),
+  integer('side', windows?.side ?? 0),
+  integer('shift', windows?.shift ?? [0, 0]),
+];
+
+const kept = (isKept: boolean) => integer('kept', isKept ? 1 : 0);
+
+/** Rows and columns of scores for one another. */
+const turned = (scores: Tensor): Tensor => tf.transpose(scores, [0, 1, 3, 2]);
 
 /** The slope of a bias that served several photos. */
 const sumOfKinds = (dScores: Tensor, shape: number[]): Tensor =>
   tf.tidy(() => tf.sum(dScores.reshape([-1, ...shape]), 0));
 
+function run(mixed: Tensor, {bias, ...layout}: AttentionOptions, keeps: boolean): Tensor[] {
+  const name = isNarrow(mixed) ? 'LabTiledAttention' : 'LabAttention';
+  const {inputs, count} = optional('biases', bias);
+  const attributes = [...layoutAttributes(layout), count, kept(keeps)];
+  return executeTyped(name, attributes, [mixed, ...inputs], keeps ? 2 : 1);
+}
+
+const inFloat32 = operationWithMemory<Layout>({
+  forward: ({mixed, bias}, layout) => run(mixed, {...layout, bias}, true),
+  gradient: ([dy], saved, layout) => {
+    const [mixed, probabilities] = [saved[0], saved[saved.length - 1]];
+    const bias = saved.length > 2 ? saved[1] : undefined;
+    const attributes = [...layoutAttributes(layout), kept(bias !== undefined)];
+    const inputs = [widen(dy), mixed, probabilities];
+    const [dMixed, dScores] = execute('LabAttentionGrad', attributes, inputs, bias ? 2 : 1);
+    return {mixed: () => dMixed, ...(bias && {bias: () => sumOfKinds(dScores, bias.shape)})};
+  },
+});
+
+const byTiles = operationWithMemory<Layout>({
+  forward: ({mixed, bias}, layout) => {
+    const [y, logarithms] = run(mixed, {...layout, bias}, true);
+    return [y, y, logarithms];
+  },
+  gradient: ([dy], saved, layout) => {
+    const [[mixed], [y, logarithms]] = [saved, saved.slice(-2)];
+    const bias = saved.length > 3 ? saved[1] : undefined;
+    const {inputs, count} = optional('biases', bias && turned(bias));
+    const attributes = [...layoutAttributes(layout), count, kept(bias !== undefined)];
+    const given = [slopeAs(mixed, dy), mixed, y, logarithms, ...inputs];
+    const [dMixed, dScores] = executeTyped('LabTiledAttentionGrad', attributes, given, bias ? 2 : 1);
+    const dBias = () => tf.tidy(() => turned(sumOfKinds(dScores, bias!.shape)));
+    return {mixed: () => dMixed, ...(bias && {bias: dBias})};
+  },
+});
+
 /**
  * Multi-head self-attention (Vaswani et al. 2017, arXiv:1706.03762) of queries, keys and values that lie side by side in
- * `mixed`, [batch, tokens, 3 x width]: softmax(Q K^T / sqrt(width / heads) + bias) V of each head, [batch, tokens, width].
- * One of this project's kernels: see `hasLabKernels`.
+ * `mixed`, [batch, tokens, 3 x width] or, with windows, [batch, height, width, 3 x width]: softmax(Q K^T / sqrt(width /
+ * heads) + bias) V of each head, in the shape of `mixed` with a third of its width. What comes out is narrow where `mixed`
+ * is and the processor has tiles. One of this project's kernels: see `hasLabKernels`.
  */
 export function attention(
-  mixed: Tensor,
-  {heads, bias}: AttentionOptions,
+  given: Tensor,
+  {bias, ...layout}: AttentionOptions,
   {gradient}: {gradient: boolean},
 ): Tensor {
-  if (!gradient) return run(mixed, heads, bias, false)[0];
-  return recorded(bias ? {mixed, bias} : {mixed}, {heads});
+  const mixed = hasTiles() ? given : widen(given);
+  if (!gradient) return run(mixed, {...layout, bias}, false)[0];
+  return (isNarrow(mixed) ? byTiles : inFloat32)(bias ? {mixed, bias} : {mixed}, layout);
 }

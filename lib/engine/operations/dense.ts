@@ -30,7 +30,10 @@ import {fewRows, isProductInLab, product} from './product';
 import {add, concat, reshape} from './shaping';
 import {tiledWeightSlope} from './tiles';
 
-const biasSlope = (dy: Tensor): Tensor => execute('BiasAddGrad', [T, text('data_format', 'NHWC')], [dy])[0];
+const biasSlope = (dy: Tensor): Tensor =>
+  hasLabKernels()
+    ? execute('LabBiasGrad', [typeOf('T', dy)], [dy])[0]
+    : execute('BiasAddGrad', [T, text('data_format', 'NHWC')], [dy])[0];
 
 const plainBias = operation<object>('PlainBias', {
   forward: ({x, bias}) => execute('BiasAdd', [T, text('data_format', 'NHWC')], [x, bias]),
@@ -150,9 +153,11 @@ const denseLayer = operation<{narrow?: boolean}>('Linear', {
   gradient: ([slope], [x, weight]) => layerSlopes(slope, x, weight),
 });
 
-const biasedLayer = operation<object>('BiasedLinear', {
+const biasedLayer = operation<{narrow?: boolean}>('BiasedLinear', {
   saves: {inputs: ['x', 'weight']},
-  forward: ({x, weight, bias, residual}) => [product(x, weight, {transposed: true, bias, residual})],
+  forward: ({x, weight, bias, residual}, {narrow}) => [
+    product(x, weight, {transposed: true, bias, residual, narrow}),
+  ],
   gradient: ([dy], [x, weight]) => ({
     ...layerSlopes(dy, x, weight),
     bias: () => biasSlope(dy),
@@ -163,6 +168,8 @@ const biasedLayer = operation<object>('BiasedLinear', {
 interface LinearOptions extends Activated {
   /** Added before the activation; of the output's shape. */
   residual?: Tensor;
+  /** Whether what comes out may be narrow. Default: with an activation. */
+  narrow?: boolean;
 }
 
 const finished = (y: Tensor, {residual, activation}: LinearOptions): Tensor =>
@@ -170,13 +177,13 @@ const finished = (y: Tensor, {residual, activation}: LinearOptions): Tensor =>
 
 /**
  * activation(x W^T + b + residual) over the last axis: `weight` is [out, in] as PyTorch keeps it. Where it is narrow, the
- * product is computed in bfloat16, x may be narrow, and what comes out of an activation may be.
+ * product is computed in bfloat16, and x may be narrow.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor, options: LinearOptions = {}): Tensor {
-  const {residual, activation} = options;
+  const {residual, activation, narrow} = options;
   const isInLab = isProductInLab(x, weight);
   if (isInLab && bias && !activation)
-    return biasedLayer({x, weight, bias, ...(residual && {residual})}, {})[0];
+    return biasedLayer({x, weight, bias, ...(residual && {residual})}, {narrow})[0];
   const isActivated = bias !== undefined && activation !== undefined && !residual;
   const rows = isInLab || x.rank === 2 ? x : reshape(widen(x), [-1, x.shape[x.rank - 1]]);
   const [layer] = denseLayer({x: isInLab ? rows : alike(rows, weight), weight}, {narrow: isActivated});
@@ -189,13 +196,11 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor, options: Linear
 const fusions: Partial<Record<Activation, string>> = {relu: 'Relu', gelu: 'GeluExact'};
 
 /**
- * Linear layer, bias and activation in one operation, for inference (no gradient). Where the weight is narrow, x may be so,
- * and what comes out may be.
+ * Linear layer, bias and activation in one operation, for inference (no gradient). Where the weight is narrow, x may be so.
  */
 export function fusedLinear(x: Tensor, weight: Tensor, bias: Tensor, options: LinearOptions = {}): Tensor {
-  const {residual, activation} = options;
-  if (isProductInLab(x, weight))
-    return product(x, weight, {transposed: true, bias, ...options, narrow: activation !== undefined});
+  const {residual, activation, narrow = activation !== undefined} = options;
+  if (isProductInLab(x, weight)) return product(x, weight, {transposed: true, bias, ...options, narrow});
   return tf.tidy(() => {
     if (residual) return finished(widen(fusedLinear(x, weight, bias)), options);
     const fusion = activation && fusions[activation];

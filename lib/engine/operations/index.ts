@@ -3,7 +3,7 @@
  * [batch, height, width, channel].
  */
 export {type Activation, activate} from './activations';
-export {attention, type AttentionOptions} from './attention';
+export {attention, type AttentionOptions, type AttentionWindows} from './attention';
 export {isNarrow, narrow, widen} from './bfloat16';
 export {conv2d, fusedConv2d, type FusedOptions} from './convolution';
 export {affine, biasAdd, fusedLinear, joinedAffine, linear} from './dense';

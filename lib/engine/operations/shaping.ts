@@ -64,6 +64,8 @@ const slicing = operation<{begin: number[]; size: number[]; from: number[]}>('Sl
   }),
 });
 
-/** A part of a tensor: `size` places on each axis from `begin` on; -1 stands for all that are left. */
-export const slice = (x: Tensor, begin: number[], size: number[]): Tensor =>
-  slicing({x}, {begin, size, from: x.shape})[0];
+/** A part of a tensor: `size` places on each axis from `begin` on; -1 stands for all that are left. All of it: the same. */
+export function slice(x: Tensor, begin: number[], size: number[]): Tensor {
+  const isAll = x.shape.every((length, axis) => begin[axis] === 0 && [-1, length].includes(size[axis]));
+  return isAll ? x : slicing({x}, {begin, size, from: x.shape})[0];
+}

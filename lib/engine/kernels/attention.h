@@ -1,0 +1,139 @@
+// Where attention (Vaswani et al. 2017, arXiv:1706.03762) finds the tokens of its sequences: queries, keys and values lie where
+// the linear layer before has left them, [batch, token, 3, head, depth]. With windows (Liu et al. 2021, arXiv:2103.14030) each
+// square of an image [batch, height, width, 3, head, depth] is a sequence; a shift moves the squares cyclically, down and to the
+// right.
+#pragma once
+
+#include <cmath>
+
+#include "kernel.h"
+#include "parallel.h"
+
+namespace lab {
+
+struct AttentionOptions {
+  int64_t heads, side;
+  std::vector<int64_t> shift;
+
+  explicit AttentionOptions(Attributes& attributes)
+      : heads(attributes.integer("heads", 1)), side(attributes.integer("side", 0)), shift(attributes.integers("shift", 2, 0)) {}
+};
+
+class AttentionLayout {
+ public:
+  // Of a batch of sequences, or of windows.
+  int64_t sequences, tokens, heads, depth, width;
+
+  AttentionLayout(const Shape& mixed, const AttentionOptions& options) : heads(options.heads) {
+    const size_t axes = options.side > 0 ? 4 : 3;
+    if (mixed.size() != axes) {
+      throw std::invalid_argument(std::string("queries, keys and values must have ") + (axes == 3 ? "three" : "four") + " axes");
+    }
+    if (mixed.back() % (3 * heads) != 0) {
+      throw std::invalid_argument(std::to_string(mixed.back()) + " is no width of queries, keys and values of " +
+                                  std::to_string(heads) + " heads");
+    }
+    width = mixed.back() / 3, depth = width / heads;
+    outer_ = mixed;
+    outer_.back() = width;
+    if (axes == 3) {
+      pixels_ = tokens = mixed[1];
+      for (int64_t token = 0; token < tokens; ++token) places_.push_back(token);
+    } else {
+      layWindows(mixed[1], mixed[2], options);
+    }
+    sequences = mixed[0] * windows();
+  }
+
+  const Shape& outputShape() const { return outer_; }
+  float factor() const { return 1 / std::sqrt(static_cast<float>(depth)); }
+  int64_t pairs() const { return tokens * tokens; }
+  int64_t windows() const { return tokens > 0 ? static_cast<int64_t>(places_.size()) / tokens : 0; }
+
+  // The first row of a sequence's photo among those of all, and the rows of its tokens from there on.
+  int64_t photo(int64_t sequence) const { return sequence / windows() * pixels_; }
+  const int64_t* places(int64_t sequence) const { return &places_[sequence % windows() * tokens]; }
+
+ private:
+  void layWindows(int64_t height, int64_t breadth, const AttentionOptions& options) {
+    const int64_t side = options.side;
+    if (height % side != 0 || breadth % side != 0) {
+      throw std::invalid_argument("windows of " + std::to_string(side) + " do not divide " + std::to_string(height) + " x " +
+                                  std::to_string(breadth));
+    }
+    pixels_ = height * breadth, tokens = side * side;
+    for (int64_t top = 0; top < height; top += side) {
+      for (int64_t left = 0; left < breadth; left += side) {
+        for (int64_t token = 0; token < tokens; ++token) {
+          const int64_t y = (top + token / side + options.shift[0]) % height;
+          const int64_t x = (left + token % side + options.shift[1]) % breadth;
+          places_.push_back(y * breadth + x);
+        }
+      }
+    }
+  }
+
+  Shape outer_;
+  int64_t pixels_ = 0;
+  std::vector<int64_t> places_;
+};
+
+// One head of one sequence.
+class Head {
+ public:
+  const AttentionLayout& layout;
+  const int64_t sequence, head;
+
+  Head(const AttentionLayout& layout, int64_t sequence, int64_t head)
+      : layout(layout), sequence(sequence), head(head), photo_(layout.photo(sequence)), places_(layout.places(sequence)) {}
+
+  // Where a token's queries (0), keys (1) or values (2) begin, and what attention gives for it.
+  int64_t part(int64_t token, int part) const { return (row(token) * 3 + part) * layout.width + head * layout.depth; }
+  int64_t given(int64_t token) const { return row(token) * layout.width + head * layout.depth; }
+
+  // Where its own begin in [sequence, head, ...], with so many numbers for each head.
+  int64_t own(int64_t size) const { return (sequence * layout.heads + head) * size; }
+
+ private:
+  int64_t row(int64_t token) const { return photo_ + places_[token]; }
+
+  int64_t photo_;
+  const int64_t* places_;
+};
+
+// Calls `body(head, scratch)` for every head of every sequence; each thread has a `Scratch` of its own.
+template <class Scratch, class Body>
+void forHeads(const AttentionLayout& layout, const Body& body) {
+  parallel(Pieces(layout.sequences * layout.heads, 1), [&](int64_t, int64_t begin, int64_t end) {
+    Scratch scratch(layout);
+    for (int64_t i = begin; i < end; ++i) body(Head(layout, i / layout.heads, i % layout.heads), scratch);
+  });
+}
+
+// What is added to scores, [kinds, heads, tokens, tokens], or nothing; a sequence takes the kind of its number.
+class ScoreBias {
+ public:
+  ScoreBias(Call& call, int index, const AttentionLayout& layout) {
+    if (!call.has(index)) return;
+    const Input bias = call.input(index);
+    const int64_t size = layout.heads * layout.pairs();
+    kinds_ = bias.size() / std::max<int64_t>(1, size);
+    if (kinds_ == 0 || layout.sequences % kinds_ != 0 || bias.size() != kinds_ * size) {
+      throw std::invalid_argument("a bias of " + std::to_string(bias.size()) + " elements does not fit the scores");
+    }
+    data_ = bias.data;
+  }
+
+  explicit operator bool() const { return data_ != nullptr; }
+
+  const float* row(const Head& h, int64_t token) const {
+    const int64_t tokens = h.layout.tokens;
+    return data_ + ((h.sequence % kinds_ * h.layout.heads + h.head) * tokens + token) * tokens;
+  }
+
+ private:
+  const float* data_ = nullptr;
+  int64_t kinds_ = 1;
+};
+
+}  // namespace lab

@@ -1,7 +1,7 @@
 // bfloat16 in memory, float32 in registers.
 #pragma once
 
-#ifdef __AVX512BF16__
+#ifdef __AVX512F__
 #include <immintrin.h>
 #endif
 
@@ -34,6 +34,13 @@ inline To converted(From from) {
 
 template <class V>
 inline V load(const Bfloat16* from) {
+#ifdef __AVX512F__
+  // GCC widens such a vector in two halves.
+  if constexpr (sizeof(V) == 64) {
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+    return (V)_mm512_slli_epi32(wide, 16);
+  }
+#endif
   typename HalvesOf<V>::type halves;
   std::memcpy(&halves, from, sizeof halves);
   const auto bits = converted<typename HalvesOf<V>::bits>(halves) << 16;

@@ -1,12 +1,24 @@
-// Activation functions and their derivatives, each from the activation's input.
+// Activation functions and their derivatives, each from the activation's input, as exact as a `Number` that is made of them.
 #pragma once
 
 #include <stdexcept>
 #include <string>
 
-#include "vector.h"
+#include "bfloat16.h"
 
 namespace lab {
+
+template <class Number, class V>
+inline V powerOfE(V x) {
+  if constexpr (std::is_same_v<Number, Bfloat16>) return roughExponential<V>(x);
+  return exponential<V>(x);
+}
+
+template <class Number, class V>
+inline V quotient(V dividend, V divisor) {
+  if constexpr (std::is_same_v<Number, Bfloat16>) return dividend * roughInverse<V>(divisor);
+  return dividend / divisor;
+}
 
 struct Identity {
   template <class V>
@@ -43,10 +55,11 @@ struct Relu6 {
   }
 };
 
+template <class Number>
 struct Sigmoid {
   template <class V>
   static V value(V x) {
-    return 1.0f / (1.0f + exponential<V>(-x));
+    return quotient<Number, V>(all<V>(1.0f), 1.0f + powerOfE<Number, V>(-x));
   }
   template <class V>
   static V slope(V x) {
@@ -56,14 +69,15 @@ struct Sigmoid {
 };
 
 // x * sigmoid(x) (Ramachandran et al. 2017, arXiv:1710.05941).
+template <class Number>
 struct Silu {
   template <class V>
   static V value(V x) {
-    return x * Sigmoid::value(x);
+    return x * Sigmoid<Number>::value(x);
   }
   template <class V>
   static V slope(V x) {
-    const V s = Sigmoid::value(x);
+    const V s = Sigmoid<Number>::value(x);
     return s + x * s * (1.0f - s);
   }
 };
@@ -93,6 +107,7 @@ struct HardSwish {
 };
 
 // x (1 + erf(x / sqrt 2)) / 2 (Hendrycks and Gimpel 2016, arXiv:1606.08415).
+template <class Number>
 struct Gelu {
   // erf(x / sqrt 2): an odd polynomial over an even one, with the coefficients of Eigen and XLA.
   template <class V>
@@ -113,7 +128,7 @@ struct Gelu {
     q = q * s - 1.68282697438203e-03f;
     q = q * s - 7.37332916720468e-03f;
     q = q * s - 1.42647390514189e-02f;
-    return z * p / q;
+    return quotient<Number, V>(z * p, q);
   }
   template <class V>
   static V value(V x) {
@@ -122,21 +137,21 @@ struct Gelu {
   }
   template <class V>
   static V slope(V x) {
-    return 0.5f + 0.5f * errorFunction(x) + x * exponential<V>(-0.5f * x * x) * 0.39894228f;
+    return 0.5f + 0.5f * errorFunction(x) + x * powerOfE<Number, V>(-0.5f * x * x) * 0.39894228f;
   }
 };
 
 // Calls `body` with the activation of this name.
-template <class Body>
+template <class Number, class Body>
 inline void withActivation(const std::string& name, const Body& body) {
   if (name == "none") return body(Identity{});
   if (name == "relu") return body(Relu{});
   if (name == "relu6") return body(Relu6{});
-  if (name == "sigmoid") return body(Sigmoid{});
-  if (name == "silu") return body(Silu{});
+  if (name == "sigmoid") return body(Sigmoid<Number>{});
+  if (name == "silu") return body(Silu<Number>{});
   if (name == "hardsigmoid") return body(HardSigmoid{});
   if (name == "hardswish") return body(HardSwish{});
-  if (name == "gelu") return body(Gelu{});
+  if (name == "gelu") return body(Gelu<Number>{});
   throw std::invalid_argument("there is no activation named " + name);
 }
 

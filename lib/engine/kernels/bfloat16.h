@@ -1,10 +1,6 @@
 // bfloat16 in memory, float32 in registers.
 #pragma once
 
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
-
 #include "vector.h"
 
 namespace lab {

@@ -64,18 +64,64 @@ inline void forColumns(const Sizes& s, const Window& window, const Body& body) {
   for (; column < s.outWidth; ++column) body(Count<1>{}, column);
 }
 
-// activation(x * filter + bias), all by channel; neighbouring columns share what is loaded of the filter.
-template <class Activation, class Number>
-void filterImages(const Number* x, const float* filter, const float* bias, const Sizes& s, const Window& window,
-                  Activation f, Number* y) {
-  forRows(s.batch * s.outHeight, s.outWidth * s.channels, [&](int64_t row) {
-    const int64_t originY = row % s.outHeight * window.strideY - window.top;
-    const Range ys = within(originY, s.filterHeight, s.height);
-    const Number* image = x + row / s.outHeight * s.height * s.width * s.channels;
+// Calls `body(Count<width>{}, Count<stride>{})` for the windows that networks have, with zeros for any other.
+template <class Body>
+inline void withWindow(int64_t width, int64_t stride, const Body& body) {
+  const auto withStride = [&](auto width) {
+    if (stride == 1) return body(width, Count<1>{});
+    if (stride == 2) return body(width, Count<2>{});
+    body(Count<0>{}, Count<0>{});
+  };
+  if (width == 3) return withStride(Count<3>{});
+  if (width == 5) return withStride(Count<5>{});
+  if (width == 7) return withStride(Count<7>{});
+  body(Count<0>{}, Count<0>{});
+}
+
+// Calls `body(pixel, place, column)` for every pixel of a line that some windows side by side cover, pixel after pixel.
+template <int width, int stride, int count, class Body>
+inline void forPlaces(const Body& body) {
+#pragma GCC unroll 24
+  for (int pixel = 0; pixel < (count - 1) * stride + width; ++pixel) {
+#pragma GCC unroll 8
+    for (int place = width - 1; place >= 0; --place) {
+      const int column = (pixel - place) / stride;
+      if (pixel >= place && column < count && (pixel - place) % stride == 0) body(pixel, place, column);
+    }
+  }
+}
+
+// x * filter + bias of a row of output, all by channel; neighbouring columns share what is loaded of the filter and, where its
+// width is known, of the image.
+template <class Number>
+void filterRow(const Number* image, const float* filter, const float* bias, const Sizes& s, const Window& window,
+               int64_t originY, float* y) {
+  const Range ys = within(originY, s.filterHeight, s.height);
+  withWindow(s.filterWidth, window.strideX, [&](auto width, auto stride) {
     forColumns(s, window, [&](auto count, int64_t column) {
       const int64_t originX = column * window.strideX - window.left;
+      float* to = y + column * s.channels;
+      if constexpr (count.value > 1 && width.value > 0) {
+        forEach(s.channels, [&](auto v, int64_t c) {
+          using V = decltype(v);
+          V sums[count.value];
+          for (V& sum : sums) sum = bias ? load<V>(bias + c) : V{};
+          for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
+            const Number* from = image + ((originY + ky) * s.width + originX) * s.channels + c;
+            const float* places = filter + ky * width.value * s.channels + c;
+            V by[width.value], seen{};
+            for (int place = 0; place < width.value; ++place) by[place] = load<V>(places + place * s.channels);
+            int known = -1;
+            forPlaces<width.value, stride.value, count.value>([&](int pixel, int place, int column) {
+              if (pixel != known) seen = load<V>(from + pixel * s.channels), known = pixel;
+              sums[column] += seen * by[place];
+            });
+          }
+          for (int i = 0; i < count.value; ++i) store(to + i * s.channels + c, sums[i]);
+        });
+        return;
+      }
       const Range xs = within(originX, s.filterWidth, s.width);
-      Number* to = y + (row * s.outWidth + column) * s.channels;
       forChannels<count.value == 1 ? 4 : 1>(s.channels, [&](auto v, auto vectors, int64_t c) {
         using V = decltype(v);
         V sums[count.value][vectors.value];
@@ -96,10 +142,27 @@ void filterImages(const Number* x, const float* filter, const float* bias, const
           }
         }
         for (int i = 0; i < count.value; ++i) {
-          for (int j = 0; j < vectors.value; ++j) store(to + i * s.channels + c + j * lanes<V>, f.value(sums[i][j]));
+          for (int j = 0; j < vectors.value; ++j) store(to + i * s.channels + c + j * lanes<V>, sums[i][j]);
         }
       });
     });
+  });
+}
+
+// activation(x * filter + bias).
+template <class Activation, class Number>
+void filterImages(const Number* x, const float* filter, const float* bias, const Sizes& s, const Window& window,
+                  Activation f, Number* y) {
+  const int64_t length = s.outWidth * s.channels;
+  parallel(piecesOfRows(s.batch * s.outHeight, length), [&](int64_t, int64_t begin, int64_t end) {
+    std::vector<float> sums(length);
+    for (int64_t row = begin; row < end; ++row) {
+      const Number* image = x + row / s.outHeight * s.height * s.width * s.channels;
+      filterRow(image, filter, bias, s, window, row % s.outHeight * window.strideY - window.top, sums.data());
+      forEach(length, [&](auto v, int64_t i) {
+        store(y + row * length + i, f.value(load<decltype(v)>(sums.data() + i)));
+      });
+    }
   });
 }
 
@@ -124,7 +187,7 @@ struct Depthwise : TypedWindow {
       const float* bias = call.has(2) ? call.input(2, x.channels()).data : nullptr;
       const Sizes s(x.shape, filter.shape, window);
       Number* y = call.output<Number>(0, s.output());
-      withActivation(activation, [&](auto f) { filterImages(x.data, filter.data, bias, s, window, f, y); });
+      withActivation<Number>(activation, [&](auto f) { filterImages(x.data, filter.data, bias, s, window, f, y); });
     });
   }
 };
@@ -217,30 +280,66 @@ struct DepthwiseGradFilter : TypedWindow {
           const Number* image = x.data + row / s.outHeight * s.height * s.width * s.channels;
           const Number* slopes = dy.data + row * s.outWidth * s.channels;
           for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
-            const Number* line = image + (originY + ky) * s.width * s.channels;
-            for (int64_t kx = 0; kx < s.filterWidth; ++kx) {
-              // The columns of the output whose window covers a column of the image at this place of the filter.
-              const int64_t shift = kx - window.left;
-              const int64_t begin = shift >= 0 ? 0 : (-shift + window.strideX - 1) / window.strideX;
-              const int64_t last = s.width - 1 - shift;
-              const int64_t end = last < 0 ? 0 : std::min(s.outWidth, last / window.strideX + 1);
-              float* to = sum + (ky * s.filterWidth + kx) * s.channels;
-              forChannels<4>(s.channels, [&](auto v, auto count, int64_t c) {
-                using V = decltype(v);
-                V parts[count.value];
-                for (int i = 0; i < count.value; ++i) parts[i] = load<V>(to + c + i * lanes<V>);
-                for (int64_t column = begin; column < end; ++column) {
-                  const Number* from = line + (column * window.strideX + shift) * s.channels + c;
-                  const Number* slope = slopes + column * s.channels + c;
-                  for (int i = 0; i < count.value; ++i)
-                    parts[i] += load<V>(from + i * lanes<V>) * load<V>(slope + i * lanes<V>);
-                }
-                for (int i = 0; i < count.value; ++i) store(to + c + i * lanes<V>, parts[i]);
-              });
-            }
+            addLine(image + (originY + ky) * s.width * s.channels, slopes, s, sum + ky * s.filterWidth * s.channels);
           }
         });
     std::copy(sums.begin(), sums.end(), dFilter);
+  }
+
+  // Adds what a line of the image and the slopes of a row of output are worth to the places [width, channel] of the filter.
+  template <class Number>
+  void addLine(const Number* line, const Number* slopes, const Sizes& s, float* filter) const {
+    withWindow(s.filterWidth, window.strideX, [&](auto width, auto stride) {
+      if constexpr (width.value > 0) {
+        forEach(s.channels, [&](auto v, int64_t c) {
+          using V = decltype(v);
+          V parts[width.value];
+          for (int place = 0; place < width.value; ++place) parts[place] = load<V>(filter + place * s.channels + c);
+          forColumns(s, window, [&](auto count, int64_t column) {
+            const int64_t originX = column * stride.value - window.left;
+            const Range xs = within(originX, width.value, s.width);
+            V slope[count.value], seen{};
+            for (int i = 0; i < count.value; ++i) slope[i] = load<V>(slopes + (column + i) * s.channels + c);
+            if constexpr (count.value == 1) {
+#pragma GCC unroll 8
+              for (int place = 0; place < width.value; ++place) {
+                if (place < xs.begin || place >= xs.end) continue;
+                parts[place] += load<V>(line + (originX + place) * s.channels + c) * slope[0];
+              }
+            } else {
+              int known = -1;
+              forPlaces<width.value, stride.value, count.value>([&](int pixel, int place, int i) {
+                if (pixel != known) seen = load<V>(line + (originX + pixel) * s.channels + c), known = pixel;
+                parts[place] += seen * slope[i];
+              });
+            }
+          });
+          for (int place = 0; place < width.value; ++place) store(filter + place * s.channels + c, parts[place]);
+        });
+      } else {
+        for (int64_t kx = 0; kx < s.filterWidth; ++kx) addPlace(line, slopes, s, kx, filter + kx * s.channels);
+      }
+    });
+  }
+
+  template <class Number>
+  void addPlace(const Number* line, const Number* slopes, const Sizes& s, int64_t kx, float* to) const {
+    // The columns of the output whose window covers a column of the image at this place of the filter.
+    const int64_t shift = kx - window.left;
+    const int64_t begin = shift >= 0 ? 0 : (-shift + window.strideX - 1) / window.strideX;
+    const int64_t last = s.width - 1 - shift;
+    const int64_t end = last < 0 ? 0 : std::min(s.outWidth, last / window.strideX + 1);
+    forChannels<4>(s.channels, [&](auto v, auto count, int64_t c) {
+      using V = decltype(v);
+      V parts[count.value];
+      for (int i = 0; i < count.value; ++i) parts[i] = load<V>(to + c + i * lanes<V>);
+      for (int64_t column = begin; column < end; ++column) {
+        const Number* from = line + (column * window.strideX + shift) * s.channels + c;
+        const Number* slope = slopes + column * s.channels + c;
+        for (int i = 0; i < count.value; ++i) parts[i] += load<V>(from + i * lanes<V>) * load<V>(slope + i * lanes<V>);
+      }
+      for (int i = 0; i < count.value; ++i) store(to + c + i * lanes<V>, parts[i]);
+    });
   }
 };
 

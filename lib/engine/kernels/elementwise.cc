@@ -18,7 +18,7 @@ struct Activate : WithActivation {
   void compute(Call& call) const {
     const Input x = call.input(0);
     float* y = call.output(0, x.shape);
-    withActivation(activation, [&](auto f) {
+    withActivation<float>(activation, [&](auto f) {
       parallel(piecesOfRows(x.size(), 1), [&](int64_t, int64_t begin, int64_t end) {
         forEach(end - begin, [&](auto v, int64_t i) {
           store(y + begin + i, f.value(load<decltype(v)>(x.data + begin + i)));
@@ -34,7 +34,7 @@ struct ActivateGrad : WithActivation {
   void compute(Call& call) const {
     const Input x = call.input(1), dy = call.input(0, x.size());
     float* dx = call.output(0, x.shape);
-    withActivation(activation, [&](auto f) {
+    withActivation<float>(activation, [&](auto f) {
       parallel(piecesOfRows(x.size(), 1), [&](int64_t, int64_t begin, int64_t end) {
         forEach(end - begin, [&](auto v, int64_t i) {
           using V = decltype(v);
@@ -59,7 +59,7 @@ struct AddBias : WithActivation {
       const Input bias = call.input(1, channels);
       const float* factor = call.has(2) ? call.input(2, channels).data : nullptr;
       Number* y = call.output<Number>(0, x.shape);
-      withActivation(activation, [&](auto f) {
+      withActivation<Number>(activation, [&](auto f) {
         forRows(x.rows(), channels, [&](int64_t row) {
           const int64_t start = row * channels;
           forEach(channels, [&](auto v, int64_t c) {
@@ -87,7 +87,7 @@ struct AddBiasGrad : WithActivation {
       const Input bias = call.input(2, channels);
       Number* dx = call.output<Number>(0, x.shape);
       float* dBias = call.output(1, bias.shape);
-      withActivation(activation, [&](auto f) {
+      withActivation<Number>(activation, [&](auto f) {
         const std::vector<double> sums = columnSums(x.rows(), channels, [&](int64_t row, float* sum) {
           const int64_t start = row * channels;
           forEach(channels, [&](auto v, int64_t c) {

@@ -31,13 +31,13 @@ struct EpilogueOptions {
   explicit EpilogueOptions(Attributes& attributes)
       : biases(attributes.integer("biases", 0)), activation(attributes.text("activation")) {}
 
-  // Calls `body` with the epilogue of an output of this shape, the inputs of which begin with this number.
-  template <class Body>
+  // Calls `body` with the epilogue of an output of this shape and type, the inputs of which begin with this number.
+  template <class Number = float, class Body>
   void with(Call& call, int index, const Shape& output, const Body& body) const {
     const float* bias = biases ? call.input(index, output.back()).data : nullptr;
     const int after = biases ? index + 1 : index;
     const Values residual = call.has(after) ? Values(call.input(after, sizeOf(output))) : Values();
-    withActivation(activation, [&](auto f) { body(Epilogue<decltype(f)>{bias, residual, f}); });
+    withActivation<Number>(activation, [&](auto f) { body(Epilogue<decltype(f)>{bias, residual, f}); });
   }
 };
 

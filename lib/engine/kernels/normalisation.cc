@@ -90,7 +90,7 @@ struct BatchNorm {
     }
 
     const Affine affine = affineOf(scale.data, offset.data, mean, inverse, channels);
-    withActivation(activation, [&](auto f) {
+    withActivation<Number>(activation, [&](auto f) {
       forRows(rows, channels, [&](int64_t row) {
         const int64_t start = row * channels;
         forEach(channels, [&](auto v, int64_t c) {
@@ -159,7 +159,7 @@ struct JoinedAffine {
     const Input factor = call.input(2, channels), shift = call.input(3, channels);
     Number* y = call.output<Number>(0, joint.shape);
     Number* joined = call.output<Number>(1, joint.shape);
-    withActivation(activation, [&](auto f) {
+    withActivation<Number>(activation, [&](auto f) {
       forRows(whole.rows(), channels, [&](int64_t row) {
         Number* x = joined + row * channels;
         joint.copyRow(row, x);
@@ -209,7 +209,7 @@ struct BatchNormGrad {
     float* dOffset = call.output(2, scale.shape);
     const Affine affine = affineOf(scale.data, offset.data, mean.data, inverse.data, channels);
 
-    withActivation(activation, [&](auto f) {
+    withActivation<Number>(activation, [&](auto f) {
       // What reaches the sum of normalised values and residual.
       const auto through = [&](auto v, int64_t start, int64_t c) {
         using V = decltype(v);

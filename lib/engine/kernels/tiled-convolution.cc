@@ -145,13 +145,14 @@ void convolve(const Plan& plan, const Filter& filter, const Epilogue<Activation>
 
 struct TiledConvolution {
   Window window;
-  bool isTurned, isBackward, isNarrow;
+  bool isTurned, isBackward;
+  TF_DataType type;
   std::vector<int64_t> size;
   EpilogueOptions epilogueOptions;
 
   explicit TiledConvolution(Attributes& attributes)
       : window(attributes), isTurned(attributes.integer("turned", 0) > 0), isBackward(attributes.integer("backward", 0) > 0),
-        isNarrow(attributes.type("Y") == TF_BFLOAT16), size(attributes.integers("size", 2, 1)), epilogueOptions(attributes) {}
+        type(attributes.type("Y")), size(attributes.integers("size", 2, 1)), epilogueOptions(attributes) {}
 
   void compute(Call& call) const {
     const Input x = call.input(0);
@@ -177,12 +178,11 @@ struct TiledConvolution {
 
     const Plan plan = (isBackward ? backwardPlan : forwardPlan)(Values(x), source, output, height, width, window);
     const Filter panels(filter.data, height * width, depth, out, isTurned);
-    epilogueOptions.with(call, 2, shape, [&](const auto& epilogue) {
-      if (isNarrow) {
-        convolve(plan, panels, epilogue, call.output<Bfloat16>(0, shape));
-      } else {
-        convolve(plan, panels, epilogue, call.output(0, shape));
-      }
+    withNumber(type, [&](auto number) {
+      using Number = decltype(number);
+      epilogueOptions.with<Number>(call, 2, shape, [&](const auto& epilogue) {
+        convolve(plan, panels, epilogue, call.output<Number>(0, shape));
+      });
     });
   }
 };

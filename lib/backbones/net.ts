@@ -13,7 +13,18 @@ export interface Value {
 
 export type Pair = number | [number, number];
 
-export interface ConvOptions {
+/** A sum at the end of a layer. */
+export interface ResidualOptions {
+  /** Added to the (normalised) output before the activation. */
+  residual?: Value;
+  /**
+   * How often training leaves the layer's output out of that sum, for a photo as a whole: stochastic depth (Huang et al.
+   * 2016, arXiv:1603.09382).
+   */
+  dropRate?: number;
+}
+
+export interface ConvOptions extends ResidualOptions {
   /** Output channels. */
   out: number;
   /** Kernel size, [height, width] or one number for both. */
@@ -29,16 +40,14 @@ export interface ConvOptions {
   norm?: string;
   epsilon?: number;
   momentum?: number;
-  /** Added to the (normalised) output before the activation. */
-  residual?: Value;
   activation?: Activation;
 }
 
-export interface LinearOptions {
+export interface LinearOptions extends ResidualOptions {
   out: number;
   bias?: boolean;
-  /** Added to the output before the activation. */
-  residual?: Value;
+  /** Name of a parameter `[out, 1, 1]` by which the output is multiplied: layer scale (Touvron et al. 2021, arXiv:2103.17239). */
+  scale?: string;
   activation?: Activation;
   /** Whether only attention takes what comes out: in bfloat16 it stays so. */
   narrow?: boolean;
@@ -109,8 +118,6 @@ export interface Net {
   gather(x: Value, indices: Int32Array): Value;
   /** Zeroes elements (dropout) in training. */
   dropout(x: Value, rate: number): Value;
-  /** Drops a whole residual branch of a photo in training (Huang et al. 2016, arXiv:1603.09382). */
-  stochasticDepth(x: Value, rate: number): Value;
   /** A part whose intermediate values are released as soon as it is done, but those that a gradient needs. */
   block<Result extends Value | Record<string, Value>>(forward: () => Result): Result;
 }

@@ -115,12 +115,13 @@ export class ShapeNet implements Net {
     return this.record(name, 'layer normalisation', x.shape, parameters);
   }
 
-  linear(name: string, x: Value, {out, bias = true, residual, join = '.'}: LinearOptions): Value {
+  linear(name: string, x: Value, {out, bias = true, scale, residual, join = '.'}: LinearOptions): Value {
     const width = x.shape[x.shape.length - 1];
     let parameters = this.declare(`${name}${join}weight`, [out, width]);
     if (bias) parameters += this.declare(`${name}${join}bias`, [out]);
     const output = [...x.shape.slice(0, -1), out];
     const y = this.record(name, 'linear', output, parameters, sizeOf(output) * width);
+    if (scale) this.parameter(scale, [out, 1, 1]);
     return residual ? this.add(y, residual) : y;
   }
 
@@ -214,10 +215,6 @@ export class ShapeNet implements Net {
   }
 
   dropout(x: Value): Value {
-    return x;
-  }
-
-  stochasticDepth(x: Value): Value {
     return x;
   }
 

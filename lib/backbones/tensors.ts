@@ -145,7 +145,7 @@ export class InferenceNet extends TensorNet implements Net {
   protected readonly recordsGradients = false;
   private readonly folded = new Map<string, Folded>();
   private readonly norms = new Map<string, Affine>();
-  private readonly narrow = new Map<string, Tensor>();
+  private readonly layers = new Map<string, {weight: Tensor; bias?: Tensor}>();
 
   conv(name: string, x: Value, options: ConvOptions): Value {
     const {filter, bias} = this.fold(name, options);
@@ -175,9 +175,8 @@ export class InferenceNet extends TensorNet implements Net {
     return engine.joinedAffine([operand(first), operand(second)], factor, shift, activation);
   }
 
-  linear(name: string, x: Value, {residual, activation, narrow, join = '.'}: LinearOptions): Value {
-    const weight = this.weight(`${name}${join}weight`);
-    const bias = this.optional(`${name}${join}bias`);
+  linear(name: string, x: Value, {scale, residual, activation, narrow, join = '.'}: LinearOptions): Value {
+    const {weight, bias} = this.linearParameters(`${name}${join}`, scale);
     const options = {residual: residual && tensor(residual), activation, narrow};
     if (bias) return engine.fusedLinear(operand(x), weight, bias, options);
     return engine.linear(tensor(x), weight, undefined, options);
@@ -187,17 +186,13 @@ export class InferenceNet extends TensorNet implements Net {
     return x;
   }
 
-  stochasticDepth(x: Value): Value {
-    return x;
-  }
-
   dispose(): void {
     for (const {filter, bias} of this.folded.values()) tf.dispose([filter, bias]);
     for (const {factor, shift} of this.norms.values()) tf.dispose([factor, shift]);
-    tf.dispose([...this.narrow.values()]);
+    for (const {weight, bias} of this.layers.values()) tf.dispose([weight, bias]);
     this.folded.clear();
     this.norms.clear();
-    this.narrow.clear();
+    this.layers.clear();
   }
 
   /** A BatchNorm that does not fold into a convolution, kept as that is. */
@@ -219,12 +214,21 @@ export class InferenceNet extends TensorNet implements Net {
     return {factor, shift: tf.sub(part('bias'), tf.mul(part('running_mean'), factor))};
   }
 
-  private weight(name: string): Tensor {
-    const weight = this.weights.get(name);
-    if (this.precision === 'float32') return weight;
-    const known = this.narrow.get(name) ?? tf.keep(this.multiplied(weight));
-    this.narrow.set(name, known);
-    return known;
+  /** A linear layer's parameters as they are multiplied, by its layer scale if it has one. */
+  private linearParameters(prefix: string, scale?: string): {weight: Tensor; bias?: Tensor} {
+    const [weight, bias] = [this.weights.get(`${prefix}weight`), this.optional(`${prefix}bias`)];
+    if (this.precision === 'float32' && !scale) return {weight, bias};
+    const known = this.layers.get(prefix);
+    if (known) return known;
+    const made = tf.tidy(() => {
+      if (!scale) return {weight: tf.keep(this.multiplied(weight)), bias: bias && tf.keep(bias.clone())};
+      const factor = this.weights.get(scale);
+      const scaled = tf.mul(weight, factor.reshape([-1, 1]));
+      const scaledBias = bias && tf.keep(tf.mul(bias, factor.reshape([-1])));
+      return {weight: tf.keep(this.multiplied(scaled)), bias: scaledBias};
+    });
+    this.layers.set(prefix, made);
+    return made;
   }
 
   private fold(name: string, {norm, epsilon = defaultEpsilon, out}: ConvOptions): Folded {
@@ -267,6 +271,10 @@ export class TrainingNet extends TensorNet implements Net {
   }
 
   conv(name: string, x: Value, options: ConvOptions): Value {
+    return this.withSum(options, (sum) => this.convolve(name, x, {...options, ...sum}));
+  }
+
+  private convolve(name: string, x: Value, options: ConvOptions): Value {
     const {norm, residual, activation, epsilon, momentum} = options;
     const filter = this.weights.get(`${name}.weight`) as Tensor;
     const bias = this.optional(`${name}.bias`);
@@ -344,19 +352,34 @@ export class TrainingNet extends TensorNet implements Net {
     return y;
   }
 
-  linear(name: string, x: Value, {residual, activation, narrow, join = '.'}: LinearOptions): Value {
+  linear(name: string, x: Value, {scale, narrow, join = '.', ...options}: LinearOptions): Value {
     const weight = this.multiplied(this.weights.get(`${name}${join}weight`));
     const bias = this.optional(`${name}${join}bias`);
-    const options = {residual: residual && tensor(residual), activation, narrow};
-    return engine.linear(operand(x), weight, bias, options);
+    return this.withSum(options, ({residual, activation}) => {
+      if (!scale) {
+        const end = {residual: residual && tensor(residual), activation, narrow};
+        return engine.linear(operand(x), weight, bias, end);
+      }
+      const factor = engine.reshape(this.weights.get(scale), [-1]);
+      const y = this.multiply(engine.linear(operand(x), weight, bias), factor);
+      if (residual) return this.add(y, residual, activation);
+      return activation ? this.activation(y, activation) : y;
+    });
   }
 
   dropout(x: Value, rate: number): Value {
     return this.drop(x, rate, [...x.shape]);
   }
 
-  stochasticDepth(x: Value, rate: number): Value {
-    return this.drop(x, rate, [x.shape[0], ...x.shape.slice(1).fill(1)]);
+  /** A layer with what follows it: it adds the residual itself, unless photos are to be left out of that sum. */
+  private withSum(
+    {residual, dropRate = 0, activation}: Pick<ConvOptions, 'residual' | 'dropRate' | 'activation'>,
+    layer: (end: Pick<ConvOptions, 'residual' | 'activation'>) => Value,
+  ): Value {
+    if (!residual || !this.options.random || dropRate === 0) return layer({residual, activation});
+    const y = layer({residual: undefined, activation: undefined});
+    const kept = this.drop(y, dropRate, [y.shape[0], ...y.shape.slice(1).fill(1)]);
+    return this.add(kept, residual, activation);
   }
 
   /** Assigns the running statistics of the last pass and forgets them. */

@@ -12,9 +12,8 @@ function block(net: Net, name: string, x: Value, dropRate: number): Value {
     let y = net.conv(`${name}.block.0`, x, {out: channels, kernel: 7, padding: 3, groups: channels});
     y = net.layerNorm(`${name}.block.2`, y, {epsilon});
     y = net.linear(`${name}.block.3`, y, {out: 4 * channels, activation: 'gelu'});
-    y = net.linear(`${name}.block.5`, y, {out: channels});
-    const scale = net.reshape(net.parameter(`${name}.layer_scale`, [channels, 1, 1]), [channels]);
-    return net.add(net.stochasticDepth(net.multiply(y, scale), dropRate), x);
+    const scale = `${name}.layer_scale`;
+    return net.linear(`${name}.block.5`, y, {out: channels, scale, residual: x, dropRate});
   });
 }
 

@@ -67,8 +67,8 @@ function mbConv(
     const small = Math.max(1, Math.floor(channels / 4));
     const hidden = net.conv(`${layer(2)}.fc1`, squeezed, {out: small, kernel: 1, activation: 'silu'});
     y = net.multiply(y, net.conv(`${layer(2)}.fc2`, hidden, {out: wide, kernel: 1, activation: 'sigmoid'}));
-    y = net.conv(`${layer(3)}.0`, y, {out, kernel: 1, norm: `${layer(3)}.1`});
-    return stride === 1 && channels === out ? net.add(net.stochasticDepth(y, dropRate), x) : y;
+    const residual = stride === 1 && channels === out ? x : undefined;
+    return net.conv(`${layer(3)}.0`, y, {out, kernel: 1, norm: `${layer(3)}.1`, residual, dropRate});
   });
 }
 

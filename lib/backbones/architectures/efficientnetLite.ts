@@ -23,8 +23,9 @@ function mbConv(
     }
     const depthwise = {...widened, kernel, stride, groups: wide};
     y = net.conv(`${name}._depthwise_conv`, y, {...depthwise, norm: `${name}._bn1`});
-    y = net.conv(`${name}._project_conv`, y, {...convention, out, kernel: 1, norm: `${name}._bn2`});
-    return stride === 1 && channels === out ? net.add(net.stochasticDepth(y, dropRate), x) : y;
+    const residual = stride === 1 && channels === out ? x : undefined;
+    const projection = {...convention, out, kernel: 1, norm: `${name}._bn2`, residual, dropRate};
+    return net.conv(`${name}._project_conv`, y, projection);
   });
 }
 

@@ -41,11 +41,19 @@ function shiftMask(height: number, width: number, shifts: [number, number]): Flo
   return mask;
 }
 
-/** Self-attention within windows, which lie half a window further up and left in every second block. */
-function windowAttention(net: Net, name: string, x: Value, heads: number, shifted: boolean): Value {
-  const [batch, height, width, channels] = x.shape;
-  const filled = net.pad(x, [0, (side - (height % side)) % side, 0, (side - (width % side)) % side]);
-  const [, rows, columns] = filled.shape;
+/** Self-attention within windows, which lie half a window further up and left in every second block, and the sum after it. */
+function windowAttention(
+  net: Net,
+  name: string,
+  x: Value,
+  residual: Value,
+  {heads, shifted, dropRate}: BlockOptions,
+): Value {
+  const [, height, width] = x.shape;
+  const filled = (map: Value) =>
+    net.pad(map, [0, (side - (height % side)) % side, 0, (side - (width % side)) % side]);
+  const input = filled(x);
+  const [, rows, columns] = input.shape;
   const shift = (length: number) => (shifted && length > side ? Math.floor(side / 2) : 0);
   const shifts: [number, number] = [shift(rows), shift(columns)];
   const moved = shifts.some((amount) => amount > 0);
@@ -57,14 +65,16 @@ function windowAttention(net: Net, name: string, x: Value, heads: number, shifte
   const mask = () => net.constant(shiftMask(rows, columns, shifts), [windows, 1, windowSize, windowSize]);
   const bias = moved ? net.add(positions, mask()) : positions;
 
-  const map = selfAttention(net, filled, {
+  const map = selfAttention(net, input, {
     heads,
     mix: `${name}.qkv`,
     project: `${name}.proj`,
     bias,
     windows: {side, shift: shifts},
+    residual: filled(residual),
+    dropRate,
   });
-  return net.slice(map, [0, 0, 0, 0], [batch, height, width, channels]);
+  return net.slice(map, [0, 0, 0, 0], [...residual.shape]);
 }
 
 interface BlockOptions {
@@ -73,14 +83,13 @@ interface BlockOptions {
   dropRate: number;
 }
 
-function block(net: Net, name: string, x: Value, {heads, shifted, dropRate}: BlockOptions): Value {
+function block(net: Net, name: string, x: Value, options: BlockOptions): Value {
   return net.block(() => {
     const normalised = net.layerNorm(`${name}.norm1`, x, {epsilon});
-    const attended = windowAttention(net, `${name}.attn`, normalised, heads, shifted);
-    const sum = net.add(x, net.stochasticDepth(attended, dropRate));
+    const sum = windowAttention(net, `${name}.attn`, normalised, x, options);
     const widened = net.layerNorm(`${name}.norm2`, sum, {epsilon});
-    const mixed = perceptron(net, widened, `${name}.mlp.0`, `${name}.mlp.3`);
-    return net.add(sum, net.stochasticDepth(mixed, dropRate));
+    const {dropRate} = options;
+    return perceptron(net, widened, `${name}.mlp.0`, `${name}.mlp.3`, {residual: sum, dropRate});
   });
 }
 

@@ -78,7 +78,7 @@ function block(net: Net, x: Value, index: number, {names, heads}: VisionTransfor
     const normalised = net.layerNorm(norm1, x, {epsilon});
     const layers = {mix: name(mix), join, project: name(project)};
     const sum = selfAttention(net, normalised, {heads, ...layers, residual: x});
-    return perceptron(net, net.layerNorm(norm2, sum, {epsilon}), first, second, sum);
+    return perceptron(net, net.layerNorm(norm2, sum, {epsilon}), first, second, {residual: sum});
   });
 }
 

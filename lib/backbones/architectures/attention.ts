@@ -22,13 +22,7 @@ export function selfAttention(
 }
 
 /** A perceptron of one hidden layer four times as wide, over the last axis, and the residual sum after it. */
-export function perceptron(
-  net: Net,
-  x: Value,
-  first: string,
-  second: string,
-  sum: ResidualOptions,
-): Value {
+export function perceptron(net: Net, x: Value, first: string, second: string, sum: ResidualOptions): Value {
   const width = x.shape[x.shape.length - 1];
   const hidden = net.linear(first, x, {out: 4 * width, activation: 'gelu'});
   return net.linear(second, hidden, {out: width, ...sum});

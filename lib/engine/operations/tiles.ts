@@ -1,9 +1,10 @@
 /** Products in bfloat16 by the tile registers of x86-64 (AMX): they read float32 and bfloat16 alike, and write either. */
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {machine, tf} from '../tensorflow';
-import {executeTyped, floatOf, isNarrow, narrow, typeOf} from './bfloat16';
+import {executeTyped, floatOf, isNarrow, narrow, reshaped, typedAs, typeOf} from './bfloat16';
 import {type Epilogue, executeWithEpilogue} from './epilogue';
 import {hasBfloat16, integer} from './native';
+import {arePatches, fromPatches, toPatches} from './patches';
 import {isDilated, labWindow, outputSize, type WindowMoves} from './window';
 
 let isTried = false;
@@ -28,12 +29,21 @@ function tryTiles(): void {
 const fewChannels = 16;
 
 /** Whether `tiledConvolution` is to be taken. */
-export const isTiled = (x: Tensor, filter: Tensor, window: WindowMoves): boolean =>
-  isNarrow(filter) &&
-  hasTiles() &&
-  filter.shape[2] === x.shape[3] &&
-  Math.min(filter.shape[2]!, filter.shape[3]!) >= fewChannels &&
-  !isDilated(window);
+export function isTiled(x: Tensor, filter: Tensor, window: WindowMoves): boolean {
+  if (!isNarrow(filter) || !hasTiles() || filter.shape[2] !== x.shape[3] || isDilated(window)) return false;
+  const depth = isPatchwise(x, filter, window) ? patchFilter(filter)[2] : filter.shape[2]!;
+  return Math.min(depth, filter.shape[3]!) >= fewChannels;
+}
+
+/** Whether an image of few channels is to be worked on patch by patch. */
+const isPatchwise = (x: Tensor, filter: Tensor, window: WindowMoves): boolean =>
+  filter.shape[2]! < fewChannels && arePatches(x, filter, window);
+
+/** The filter's shape for patches. */
+function patchFilter({size, shape}: Tensor): number[] {
+  const out = shape[3]!;
+  return [1, 1, size / out, out];
+}
 
 export interface TiledOptions extends Epilogue {
   /** Whether what comes out is narrow. */
@@ -75,15 +85,32 @@ export function tiledConvolution(
   window: WindowMoves,
   options: TiledOptions = {},
 ): Tensor {
+  if (isPatchwise(x, filter, window)) {
+    const patches = toPatches(x, filter.shape);
+    return tiledProduct(patches, reshaped(filter, patchFilter(filter)), {...options, transposed: false});
+  }
   return run(x, filter, window, {...options, turned: false, size: outputSize(x, filter, window)});
 }
 
 /** The gradients of `tiledConvolution`; that of a narrow x is narrow. */
 export function tiledSlopes(x: Tensor, filter: Tensor, dy: Tensor, window: WindowMoves) {
+  if (isPatchwise(x, filter, window)) return patchSlopes(x, filter, dy);
   return {
     x: () =>
       run(dy, filter, window, {turned: true, backward: true, size: x.shape.slice(1, 3), narrow: isNarrow(x)}),
     filter: () => filterSlope(x, dy, window, filter.shape.slice(0, 2)),
+  };
+}
+
+function patchSlopes(x: Tensor, filter: Tensor, dy: Tensor) {
+  const toImage = () => {
+    const patches = tiledProduct(dy, reshaped(filter, patchFilter(filter)), {transposed: true});
+    return typedAs(x, fromPatches(patches, filter.shape));
+  };
+  return {
+    x: () => tf.tidy(toImage),
+    filter: () =>
+      tf.tidy(() => filterSlope(toPatches(x, filter.shape), dy, plain, [1, 1]).reshape(filter.shape)),
   };
 }
 

@@ -128,12 +128,12 @@ class Floats {
   Halves values_;
 };
 
-// The softmax of factor * scores + bias, without the division by the sum: the shares are written up to whole tiles, with
-// zeros behind them. Returns the sum, and the greatest score, by which all powers are divided.
 struct Powers {
   float sum, greatest;
 };
 
+// The softmax of factor * scores + bias, without the division by the sum: the shares are written up to whole tiles, with
+// zeros behind them. Returns the sum, and the greatest score, by whose power all are divided.
 Powers powersOf(float* scores, int64_t count, float factor, const float* bias, Bfloat16* shares) {
   Wide greatest = all<Wide>(-INFINITY);
   for (int64_t i = 0; i < count; i += tileWidth) {
@@ -147,7 +147,7 @@ Powers powersOf(float* scores, int64_t count, float factor, const float* bias, B
   Wide sum{};
   for (int64_t i = 0; i < roundedUp(count, tileDepth); i += tileWidth) {
     Wide power{};
-    if (i < count) power = exponential(load<Wide>(scores + i) - most);
+    if (i < count) power = roughExponential(load<Wide>(scores + i) - most);
     sum += power;
     store(shares + i, power);
   }
@@ -282,7 +282,7 @@ struct TiledAttentionGrad {
           for (int64_t j = 0; j < width; j += tileWidth) {
             Wide score = load<Wide>(scores + i * width + j) * layout.factor() - load<Wide>(logarithm + j);
             if (added && j < tokens) score += some(added + j, tokens - j);
-            const Wide share = exponential(score);
+            const Wide share = roughExponential(score);
             const Wide slope = share * (load<Wide>(shareSlopes + i * width + j) - load<Wide>(mean + j));
             store(s.shares.row(i) + j, share);
             store(s.slopes.row(i) + j, slope);

@@ -101,12 +101,12 @@ class Head {
   const int64_t* places_;
 };
 
-// Calls `body(head, scratch)` for every head of every sequence; each thread has a `Scratch` of its own.
-template <class Scratch, class Body>
+// Calls `body(head, worker)` for every head of every sequence; each thread has a `Worker` of its own.
+template <class Worker, class Body>
 void forHeads(const AttentionLayout& layout, const Body& body) {
   parallel(Pieces(layout.sequences * layout.heads, 1), [&](int64_t, int64_t begin, int64_t end) {
-    Scratch scratch(layout);
-    for (int64_t i = begin; i < end; ++i) body(Head(layout, i / layout.heads, i % layout.heads), scratch);
+    Worker worker(layout);
+    for (int64_t i = begin; i < end; ++i) body(Head(layout, i / layout.heads, i % layout.heads), worker);
   });
 }
 

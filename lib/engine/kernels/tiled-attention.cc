@@ -154,170 +154,221 @@ Powers powersOf(float* scores, int64_t count, float factor, const float* bias, B
   return {_mm512_reduce_add_ps(sum), most};
 }
 
+// Attention in one head after another; what it takes for that is kept from one to the next.
+class HeadAttention {
+ public:
+  explicit HeadAttention(const AttentionLayout& layout)
+      : tokens_(layout.tokens), depth_(layout.depth), factor_(layout.factor()) {
+    shares_.resize(tilesWidth, tokens_);
+  }
+
+  // `logarithms` may be none.
+  void compute(const Head& h, const Bfloat16* mixed, const ScoreBias& bias, Bfloat16* y, float* logarithms) {
+    const auto part = [&](int part) { return [&h, part](int64_t token) { return h.part(token, part); }; };
+    rows_.gather(mixed, tokens_, depth_, part(1));
+    keys_.turn(rows_);
+    rows_.gather(mixed, tokens_, depth_, part(2));
+    values_.lay(rows_);
+    rows_.gather(mixed, tokens_, depth_, part(0));
+    for (int64_t first = 0; first < tokens_; first += tilesWidth) {
+      answer(h, first, bias, y, logarithms ? logarithms + h.own(tokens_) + first : nullptr);
+    }
+  }
+
+ private:
+  // Of 32 queries.
+  void answer(const Head& h, int64_t first, const ScoreBias& bias, Bfloat16* y, float* logarithms) {
+    const int64_t count = std::min(tilesWidth, tokens_ - first), width = shares_.columns();
+    float* scores = scores_.room(tilesWidth * width);
+    for (int64_t key = 0; key < tokens_; key += tilesWidth) {
+      keys_.multiply(tiles_, rows_, first, key, scores + key, width);
+    }
+    float shares[tilesWidth];
+    for (int64_t i = 0; i < count; ++i) {
+      const float* added = bias ? bias.row(h, first + i) : nullptr;
+      const Powers powers = powersOf(scores + i * width, tokens_, factor_, added, shares_.row(i));
+      shares[i] = 1 / powers.sum;
+      if (logarithms) logarithms[i] = powers.greatest + std::log(powers.sum);
+    }
+    float* sums = sums_.room(tilesWidth * tilesWidth);
+    for (int64_t column = 0; column < depth_; column += tilesWidth) {
+      values_.multiply(tiles_, shares_, 0, column, sums, tilesWidth);
+      for (int64_t i = 0; i < count; ++i) {
+        storeSome(y + h.given(first + i) + column, scaled(sums + i * tilesWidth, shares[i]), depth_ - column);
+      }
+    }
+  }
+
+  int64_t tokens_, depth_;
+  float factor_;
+  Rows rows_, shares_;
+  Panels keys_, values_;
+  Floats scores_, sums_;
+  TileSums tiles_;
+};
+
 struct TiledAttention {
   AttentionOptions options;
   int64_t kept;
 
   explicit TiledAttention(Attributes& attributes) : options(attributes), kept(attributes.integer("kept", 0)) {}
 
-  struct Scratch {
-    Rows rows, queries, shares;
-    Panels keys, values;
-    Floats scores, sums;
-    TileSums tiles;
-
-    explicit Scratch(const AttentionLayout&) {}
-  };
-
   void compute(Call& call) const {
     const InputOf<Bfloat16> mixed = call.input<Bfloat16>(0);
     const AttentionLayout layout(mixed.shape, options);
-    const int64_t tokens = layout.tokens, depth = layout.depth;
     const ScoreBias bias(call, 1, layout);
     Bfloat16* y = call.output<Bfloat16>(0, layout.outputShape());
-    float* logarithms = kept ? call.output(1, {layout.sequences, layout.heads, tokens}) : nullptr;
-
-    forHeads<Scratch>(layout, [&](const Head& h, Scratch& scratch) {
-      const auto gather = [&](Rows& rows, int part) {
-        rows.gather(mixed.data, tokens, depth, [&](int64_t token) { return h.part(token, part); });
-      };
-      gather(scratch.queries, 0);
-      gather(scratch.rows, 1);
-      scratch.keys.turn(scratch.rows);
-      gather(scratch.rows, 2);
-      scratch.values.lay(scratch.rows);
-      scratch.shares.resize(tilesWidth, tokens);
-      const int64_t width = scratch.shares.columns();
-      float* scores = scratch.scores.room(tilesWidth * width);
-      float* sums = scratch.sums.room(tilesWidth * tilesWidth);
-      for (int64_t first = 0; first < tokens; first += tilesWidth) {
-        const int64_t count = std::min(tilesWidth, tokens - first);
-        for (int64_t key = 0; key < tokens; key += tilesWidth) {
-          scratch.keys.multiply(scratch.tiles, scratch.queries, first, key, scores + key, width);
-        }
-        float shares[tilesWidth];
-        for (int64_t i = 0; i < count; ++i) {
-          const float* added = bias ? bias.row(h, first + i) : nullptr;
-          const Powers powers = powersOf(scores + i * width, tokens, layout.factor(), added, scratch.shares.row(i));
-          shares[i] = 1 / powers.sum;
-          if (logarithms) logarithms[h.own(tokens) + first + i] = powers.greatest + std::log(powers.sum);
-        }
-        for (int64_t column = 0; column < depth; column += tilesWidth) {
-          scratch.values.multiply(scratch.tiles, scratch.shares, 0, column, sums, tilesWidth);
-          for (int64_t i = 0; i < count; ++i) {
-            storeSome(y + h.given(first + i) + column, scaled(sums + i * tilesWidth, shares[i]), depth - column);
-          }
-        }
-      }
+    float* logarithms = kept ? call.output(1, {layout.sequences, layout.heads, layout.tokens}) : nullptr;
+    forHeads<HeadAttention>(layout, [&](const Head& h, HeadAttention& attention) {
+      attention.compute(h, mixed.data, bias, y, logarithms);
     });
   }
 };
 
-// In one row of scores for each key: the shares, and the slopes of the scores.
+// The gradient in one head after another; what it takes for that is kept from one to the next. Scores have a row for each key
+// here, so that the products in keys and values find the shares as their left factor.
+class HeadGrad {
+ public:
+  struct Tensors {
+    const Bfloat16 *dy, *mixed, *y;
+    const float* logarithms;
+    ScoreBias bias;
+    Bfloat16* dMixed;
+    // Or none.
+    float* dScores;
+  };
+
+  explicit HeadGrad(const AttentionLayout& layout)
+      : tokens_(layout.tokens), depth_(layout.depth), width_(roundedUp(tokens_, tilesWidth)), factor_(layout.factor()) {
+    shares_.resize(tilesWidth, tokens_);
+    slopes_.resize(tilesWidth, tokens_);
+    scoreSlopes_.resize(width_, width_);
+  }
+
+  void compute(const Head& h, const Tensors& tensors) {
+    read(h, tensors);
+    for (int64_t first = 0; first < tokens_; first += tilesWidth) {
+      fillScores(h, tensors, first);
+      give(h, slopeRows_, shares_, first, tensors.dMixed, 2, 1);
+      give(h, queryRows_, slopes_, first, tensors.dMixed, 1, factor_);
+    }
+    giveQueries(h, tensors.dMixed);
+  }
+
+ private:
+  void read(const Head& h, const Tensors& tensors) {
+    const auto part = [&](int part) { return [&h, part](int64_t token) { return h.part(token, part); }; };
+    const auto given = [&](int64_t token) { return h.given(token); };
+    rows_.gather(tensors.mixed, tokens_, depth_, part(0));
+    queryColumns_.turn(rows_);
+    queryRows_.lay(rows_);
+    rows_.gather(tensors.dy, tokens_, depth_, given);
+    slopeColumns_.turn(rows_);
+    slopeRows_.lay(rows_);
+    keys_.gather(tensors.mixed, tokens_, depth_, part(1));
+    keyColumns_.turn(keys_);
+    values_.gather(tensors.mixed, tokens_, depth_, part(2));
+
+    // A query that is none has no share anywhere.
+    float* logarithms = logarithms_.room(width_);
+    std::fill(std::copy_n(tensors.logarithms + h.own(tokens_), tokens_, logarithms), logarithms + width_, INFINITY);
+    float* means = means_.room(width_);
+    std::fill(means, means + width_, 0.0f);
+    for (int64_t token = 0; token < tokens_; ++token) {
+      means[token] = product(tensors.dy + given(token), tensors.y + given(token), depth_);
+    }
+  }
+
+  // The shares of 32 keys, and the slopes of their scores.
+  void fillScores(const Head& h, const Tensors& tensors, int64_t first) {
+    float *scores = scores_.room(tilesWidth * width_), *shareSlopes = shareSlopes_.room(tilesWidth * width_);
+    for (int64_t query = 0; query < tokens_; query += tilesWidth) {
+      queryColumns_.multiply(tiles_, keys_, first, query, scores + query, width_);
+      slopeColumns_.multiply(tiles_, values_, first, query, shareSlopes + query, width_);
+    }
+    for (int64_t i = 0; i < tilesWidth; ++i) {
+      const int64_t key = first + i;
+      if (key < tokens_) {
+        const float* bias = tensors.bias ? tensors.bias.row(h, key) : nullptr;
+        float* kept = tensors.dScores ? tensors.dScores + h.own(tokens_ * tokens_) + key * tokens_ : nullptr;
+        fillKey(scores + i * width_, shareSlopes + i * width_, bias, i, kept);
+      } else {
+        std::fill_n(slopes_.row(i), width_, Bfloat16{});
+      }
+      if (i % 2 == 0) continue;
+      for (int64_t query = 0; query < width_; query += tilesWidth) {
+        layRows(halves(slopes_.row(i - 1) + query), halves(slopes_.row(i) + query), scoreSlopes_.at(key - 1, query));
+      }
+    }
+  }
+
+  void fillKey(const float* scores, const float* shareSlopes, const float* bias, int64_t row, float* kept) {
+    const float *logarithms = logarithms_.room(width_), *means = means_.room(width_);
+    for (int64_t j = 0; j < width_; j += tileWidth) {
+      Wide score = load<Wide>(scores + j) * factor_ - load<Wide>(logarithms + j);
+      if (bias && j < tokens_) score += some(bias + j, tokens_ - j);
+      const Wide share = roughExponential(score);
+      const Wide slope = share * (load<Wide>(shareSlopes + j) - load<Wide>(means + j));
+      store(shares_.row(row) + j, share);
+      store(slopes_.row(row) + j, slope);
+      if (kept && j < tokens_) {
+        _mm512_mask_storeu_ps(kept + j, tokens_ - j >= tileWidth ? 0xffff : (1u << (tokens_ - j)) - 1, slope);
+      }
+    }
+  }
+
+  // What 32 keys or values get.
+  void give(const Head& h, const Panels& right, const Rows& left, int64_t first, Bfloat16* dMixed, int part, float factor) {
+    float* sums = sums_.room(tilesWidth * tilesWidth);
+    for (int64_t column = 0; column < depth_; column += tilesWidth) {
+      right.multiply(tiles_, left, 0, column, sums, tilesWidth);
+      for (int64_t i = 0; i < std::min(tilesWidth, tokens_ - first); ++i) {
+        storeSome(dMixed + h.part(first + i, part) + column, scaled(sums + i * tilesWidth, factor), depth_ - column);
+      }
+    }
+  }
+
+  void giveQueries(const Head& h, Bfloat16* dMixed) {
+    float* sums = sums_.room(tilesWidth * tilesWidth);
+    for (int64_t query = 0; query < tokens_; query += tilesWidth) {
+      for (int64_t column = 0; column < depth_; column += tilesWidth) {
+        scoreSlopes_.multiply(tiles_, keyColumns_, column, query, sums, tilesWidth);
+        turnRows([&](int64_t i) { return scaled(sums + i * tilesWidth, factor_); },
+                 [&](int64_t i, __m512i row) {
+                   if (query + i < tokens_) storeSome(dMixed + h.part(query + i, 0) + column, row, depth_ - column);
+                 });
+      }
+    }
+  }
+
+  int64_t tokens_, depth_, width_;
+  float factor_;
+  Rows rows_, keys_, values_, keyColumns_, shares_, slopes_;
+  Panels queryColumns_, slopeColumns_, queryRows_, slopeRows_, scoreSlopes_;
+  Floats scores_, shareSlopes_, logarithms_, means_, sums_;
+  TileSums tiles_;
+};
+
 struct TiledAttentionGrad {
   AttentionOptions options;
   int64_t kept;
 
   explicit TiledAttentionGrad(Attributes& attributes) : options(attributes), kept(attributes.integer("kept", 0)) {}
 
-  struct Scratch {
-    Rows queries, keys, values, slope, turned, shares, slopes;
-    Panels queryColumns, slopeColumns, queryRows, slopeRows, scoreSlopes;
-    Floats scores, shareSlopes, logarithms, means, sums;
-    TileSums tiles;
-
-    explicit Scratch(const AttentionLayout&) {}
-  };
-
   void compute(Call& call) const {
     const InputOf<Bfloat16> mixed = call.input<Bfloat16>(1);
     const AttentionLayout layout(mixed.shape, options);
-    const int64_t tokens = layout.tokens, depth = layout.depth, size = sizeOf(layout.outputShape());
-    const InputOf<Bfloat16> dy = call.input<Bfloat16>(0, size), y = call.input<Bfloat16>(2, size);
-    const Input logarithms = call.input(3, layout.sequences * layout.heads * tokens);
-    const ScoreBias bias(call, 4, layout);
-    Bfloat16* dMixed = call.output<Bfloat16>(0, mixed.shape);
-    float* dScores = kept ? call.output(1, {layout.sequences, layout.heads, tokens, tokens}) : nullptr;
-
-    forHeads<Scratch>(layout, [&](const Head& h, Scratch& s) {
-      const auto part = [&](int part) { return [&h, part](int64_t token) { return h.part(token, part); }; };
-      const auto given = [&](int64_t token) { return h.given(token); };
-      s.queries.gather(mixed.data, tokens, depth, part(0));
-      s.keys.gather(mixed.data, tokens, depth, part(1));
-      s.values.gather(mixed.data, tokens, depth, part(2));
-      s.slope.gather(dy.data, tokens, depth, given);
-      s.queryColumns.turn(s.queries);
-      s.slopeColumns.turn(s.slope);
-      s.queryRows.lay(s.queries);
-      s.slopeRows.lay(s.slope);
-      s.turned.turn(s.keys);
-      s.shares.resize(tilesWidth, tokens);
-      s.slopes.resize(tilesWidth, tokens);
-      const int64_t width = s.shares.columns();
-      s.scoreSlopes.resize(width, width);
-      float* scores = s.scores.room(tilesWidth * width);
-      float* shareSlopes = s.shareSlopes.room(tilesWidth * width);
-      float* sums = s.sums.room(tilesWidth * tilesWidth);
-
-      // A query that is none has no share anywhere.
-      float* logarithm = s.logarithms.room(width);
-      std::fill(std::copy_n(logarithms.data + h.own(tokens), tokens, logarithm), logarithm + width, INFINITY);
-      float* mean = s.means.room(width);
-      std::fill(mean, mean + width, 0.0f);
-      for (int64_t token = 0; token < tokens; ++token) mean[token] = product(dy.data + given(token), y.data + given(token), depth);
-
-      for (int64_t first = 0; first < tokens; first += tilesWidth) {
-        for (int64_t query = 0; query < tokens; query += tilesWidth) {
-          s.queryColumns.multiply(s.tiles, s.keys, first, query, scores + query, width);
-          s.slopeColumns.multiply(s.tiles, s.values, first, query, shareSlopes + query, width);
-        }
-        const int64_t count = std::min(tilesWidth, tokens - first);
-        for (int64_t i = 0; i < tilesWidth; ++i) {
-          if (i >= count) {
-            std::fill_n(s.slopes.row(i), width, Bfloat16{});
-            continue;
-          }
-          const float* added = bias ? bias.row(h, first + i) : nullptr;
-          float* kept = dScores ? dScores + h.own(layout.pairs()) + (first + i) * tokens : nullptr;
-          for (int64_t j = 0; j < width; j += tileWidth) {
-            Wide score = load<Wide>(scores + i * width + j) * layout.factor() - load<Wide>(logarithm + j);
-            if (added && j < tokens) score += some(added + j, tokens - j);
-            const Wide share = roughExponential(score);
-            const Wide slope = share * (load<Wide>(shareSlopes + i * width + j) - load<Wide>(mean + j));
-            store(s.shares.row(i) + j, share);
-            store(s.slopes.row(i) + j, slope);
-            if (kept && j < tokens) {
-              _mm512_mask_storeu_ps(kept + j, tokens - j >= tileWidth ? 0xffff : (1u << (tokens - j)) - 1, slope);
-            }
-          }
-        }
-        for (int64_t i = 0; i < tilesWidth; i += 2) {
-          for (int64_t query = 0; query < width; query += tilesWidth) {
-            layRows(halves(s.slopes.row(i) + query), halves(s.slopes.row(i + 1) + query), s.scoreSlopes.at(first + i, query));
-          }
-        }
-        const auto give = [&](const Panels& right, const Rows& left, int target, float factor) {
-          for (int64_t column = 0; column < depth; column += tilesWidth) {
-            right.multiply(s.tiles, left, 0, column, sums, tilesWidth);
-            for (int64_t i = 0; i < count; ++i) {
-              storeSome(dMixed + h.part(first + i, target) + column, scaled(sums + i * tilesWidth, factor), depth - column);
-            }
-          }
-        };
-        give(s.slopeRows, s.shares, 2, 1);
-        give(s.queryRows, s.slopes, 1, layout.factor());
-      }
-
-      for (int64_t query = 0; query < tokens; query += tilesWidth) {
-        for (int64_t column = 0; column < depth; column += tilesWidth) {
-          s.scoreSlopes.multiply(s.tiles, s.turned, column, query, sums, tilesWidth);
-          turnRows([&](int64_t i) { return scaled(sums + i * tilesWidth, layout.factor()); },
-                   [&](int64_t i, __m512i row) {
-                     if (query + i < tokens) storeSome(dMixed + h.part(query + i, 0) + column, row, depth - column);
-                   });
-        }
-      }
-    });
+    const int64_t tokens = layout.tokens, size = sizeOf(layout.outputShape());
+    const HeadGrad::Tensors tensors{
+        call.input<Bfloat16>(0, size).data,
+        mixed.data,
+        call.input<Bfloat16>(2, size).data,
+        call.input(3, layout.sequences * layout.heads * tokens).data,
+        ScoreBias(call, 4, layout),
+        call.output<Bfloat16>(0, mixed.shape),
+        kept ? call.output(1, {layout.sequences, layout.heads, tokens, tokens}) : nullptr,
+    };
+    forHeads<HeadGrad>(layout, [&](const Head& h, HeadGrad& grad) { grad.compute(h, tensors); });
   }
 };
 

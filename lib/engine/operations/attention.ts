@@ -1,4 +1,5 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
+import {releasedAfterNext} from '../gradients';
 import {tf} from '../tensorflow';
 import {executeTyped, isNarrow, slopeAs, widen} from './bfloat16';
 import {execute, integer, operationWithMemory, optional} from './native';
@@ -65,7 +66,7 @@ const byTiles = operationWithMemory<Layout>({
   gradient: ([dy], saved, layout) => {
     const [[mixed], [y, logarithms]] = [saved, saved.slice(-2)];
     const bias = saved.length > 3 ? saved[1] : undefined;
-    const {inputs, count} = optional('biases', bias && turned(bias));
+    const {inputs, count} = optional('biases', bias && releasedAfterNext(turned(bias)));
     const attributes = [...layoutAttributes(layout), count, kept(bias !== undefined)];
     const given = [slopeAs(mixed, dy), mixed, y, logarithms, ...inputs];
     const [dMixed, dScores] = executeTyped('LabTiledAttentionGrad', attributes, given, bias ? 2 : 1);

@@ -11,11 +11,14 @@ import {
 export function viewsTensor(views: readonly DecodedView[], {crop, mean, std}: Preprocessing): Tensor {
   const normalised = normalisedLevels({mean, std});
   if (!hasLabKernels()) return composed(views, normalised, crop);
-  const raw = views.map(({window: {pixels, enlarging}, colours, ...mirror}) => {
+  const raw = views.map(({window: {pixels, resampling}, colours, ...mirror}) => {
     const {gain, pull, direct, redToBlue, blueToRed} = colours;
     return {
       pixels,
-      resampling: enlarging && {...enlarging, rowsFirst: takesRowsFirst(enlarging.columns, enlarging.rows)},
+      resampling: resampling && {
+        ...resampling,
+        rowsFirst: takesRowsFirst(resampling.columns, resampling.rows),
+      },
       colours: [gain, pull, direct, redToBlue, blueToRed] as const,
       ...mirror,
     };

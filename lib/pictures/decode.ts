@@ -19,17 +19,20 @@ export interface DecodedView extends Mirror {
 
 /** What a window shows, in 8-bit RGB. */
 export interface DecodedWindow {
-  /** `[crop, crop, 3]`; where an axis is yet to be enlarged, what both are made of: `[rows.count, columns.count, 3]`. */
+  /** `[crop, crop, 3]`; where it is yet to be resampled, what it is made of: `[rows.count, columns.count, 3]`. */
   pixels: Uint8Array;
-  enlarging: {columns: AxisResampling; rows: AxisResampling} | null;
+  resampling: {columns: AxisResampling; rows: AxisResampling} | null;
 }
+
+/** Of a photo with more pixels than this for each of the resized one's, libvips makes the resized one, which saves memory. */
+const mostPixels = 4;
 
 /**
  * Decodes what one view of a picture shows.
  *
  * The picture is turned upright (EXIF), its first frame taken, and brought to 8-bit sRGB; transparency lies on white.
- * Shrinking equals torchvision's on PIL images (antialiased) to within half a grey level of 255 on average; where an
- * axis is enlarged, both are resized exactly as Pillow does it.
+ * Resizing equals torchvision's on PIL images (antialiased): of a photo that shrinks to less than a quarter of its pixels to
+ * within half a grey level of 255 on average, else exactly.
  * Throws a LabError that names the picture's place when it cannot be read; once the signal is aborted it starts no more
  * work and throws its reason.
  */
@@ -65,20 +68,20 @@ export async function decodeView(
  * engine has a kernel that does the same for a whole batch; this serves where no kernels run.
  */
 export function composeView(
-  {window: {pixels, enlarging}, colours, ...mirror}: DecodedView,
+  {window: {pixels, resampling}, colours, ...mirror}: DecodedView,
   normalised: Float32Array,
   crop: number,
   target: Float32Array,
 ): void {
   const given = new Uint8ClampedArray(pixels);
-  const view = enlarging ? resample(given, enlarging.columns, enlarging.rows) : given;
+  const view = resampling ? resample(given, resampling.columns, resampling.rows) : given;
   if (colours !== noChange) changeColours(view, colours);
   normalise(view, normalised, crop, mirror, target);
 }
 
 /**
- * Reads what a window shows. libvips does so in one task of libuv's pool, and shrinks there what is shrunk; where an axis
- * is enlarged it only reads, since what it enlarges lies half a pixel to the side.
+ * Reads what a window shows. libvips does so in one task of libuv's pool, and shrinks there what is much larger; else it
+ * only reads, since its resizing takes as long as its reading, and what it enlarges lies half a pixel to the side.
  */
 async function readWindow(
   image: Sharp,
@@ -87,15 +90,16 @@ async function readWindow(
   {crop, interpolation}: Preprocessing,
 ): Promise<DecodedWindow> {
   const upright = image.autoOrient().flatten({background: 'white'});
-  if (width > photo.width || height > photo.height) {
+  const isMuchLarger = photo.width * photo.height > mostPixels * width * height;
+  if (!isMuchLarger || width > photo.width || height > photo.height) {
     const columns = axisResampling(photo.width, width, left, crop, interpolation);
     const rows = axisResampling(photo.height, height, top, crop, interpolation);
     const region = {left: columns.first, top: rows.first, width: columns.count, height: rows.count};
-    return {pixels: await rgbPixels(upright.extract(region)), enlarging: {columns, rows}};
+    return {pixels: await rgbPixels(upright.extract(region)), resampling: {columns, rows}};
   }
   const kernel = interpolation === 'bilinear' ? 'linear' : 'cubic';
   const resized = upright.resize(width, height, {fit: 'fill', kernel, fastShrinkOnLoad: false});
-  return {pixels: await rgbPixels(resized.extract({left, top, width: crop, height: crop})), enlarging: null};
+  return {pixels: await rgbPixels(resized.extract({left, top, width: crop, height: crop})), resampling: null};
 }
 
 const rgbPixels = (image: Sharp): Promise<Uint8Array> =>

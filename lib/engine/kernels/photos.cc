@@ -90,34 +90,48 @@ struct Plan {
 // The sum of shares as a level.
 inline uint8_t level(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> fractionBits, 0, 255)); }
 
-// A pixel's colours, and one number more to fill a register.
-struct Pixel {
-  VectorOf<int32_t, 16>::type values;
-};
+// Lines that fill a register with a pixel each.
+constexpr int linesAtOnce = registerBytes / 16;
+
+// Each of `count` lines [axis.count, 3] becomes one of `side` pixels.
+template <int count>
+void resampleLines(const uint8_t* source, const Axis& axis, int64_t side, std::vector<int32_t>& room, uint8_t* target) {
+  using Pixels = typename VectorOf<int32_t, 16 * count>::type;
+  // A pixel's colours, and one number more.
+  constexpr int width = 4;
+  room.resize(axis.count * count * width);
+  for (int line = 0; line < count; ++line) {
+    int32_t* to = room.data() + line * width;
+    for (int64_t x = 0; x < axis.count; ++x, source += colours, to += count * width) {
+      to[0] = source[0], to[1] = source[1], to[2] = source[2], to[3] = 0;
+    }
+  }
+  for (int64_t place = 0; place < side; ++place, target += colours) {
+    const int32_t* pixels = room.data() + int64_t{axis.starts[place]} * count * width;
+    const int32_t* weight = axis.weights + axis.offsets[place];
+    const int64_t taps = axis.offsets[place + 1] - axis.offsets[place];
+    Pixels sum = Pixels{} + half;
+    for (int64_t k = 0; k < taps; ++k, pixels += count * width) {
+      Pixels values;
+      std::memcpy(&values, pixels, sizeof values);
+      sum += weight[k] * values;
+    }
+    for (int line = 0; line < count; ++line) {
+      for (int64_t colour = 0; colour < colours; ++colour) {
+        target[line * side * colours + colour] = level(sum[line * width + colour]);
+      }
+    }
+  }
+}
 
 // Each line [axis.count, 3] becomes one of `side` pixels.
 void resampleColumns(const uint8_t* source, int64_t lines, const Axis& axis, int64_t side, uint8_t* target) {
-  std::vector<Pixel> line(axis.count);
-  for (int64_t y = 0; y < lines; ++y) {
-    for (Pixel& pixel : line) {
-      pixel.values = decltype(pixel.values){source[0], source[1], source[2], 0};
-      source += colours;
-    }
-    for (int64_t place = 0; place < side; ++place, target += colours) {
-      const Pixel* pixel = &line[axis.starts[place]];
-      const int32_t* weight = axis.weights + axis.offsets[place];
-      const int64_t taps = axis.offsets[place + 1] - axis.offsets[place];
-      const auto share = [&](int64_t k) { return weight[k] * pixel[k].values; };
-      auto sum = decltype(pixel->values){} + half;
-      if (taps == 4) {
-        // So it is wherever an axis grows.
-        sum += (share(0) + share(1)) + (share(2) + share(3));
-      } else {
-        for (int64_t k = 0; k < taps; ++k) sum += share(k);
-      }
-      for (int64_t colour = 0; colour < colours; ++colour) target[colour] = level(sum[colour]);
-    }
+  std::vector<int32_t> room;
+  int64_t y = 0;
+  for (; y + linesAtOnce <= lines; y += linesAtOnce) {
+    resampleLines<linesAtOnce>(source + y * axis.count * colours, axis, side, room, target + y * side * colours);
   }
+  for (; y < lines; ++y) resampleLines<1>(source + y * axis.count * colours, axis, side, room, target + y * side * colours);
 }
 
 // The rows [axis.count, width] become `side` rows.

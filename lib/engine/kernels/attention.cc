@@ -47,11 +47,8 @@ void addTo(float* row, const float* bias, int64_t width) {
   });
 }
 
-struct Attention {
-  AttentionOptions options;
-  int64_t kept;
-
-  explicit Attention(Attributes& attributes) : options(attributes), kept(attributes.integer("kept", 0)) {}
+struct Attention : AttentionOptions {
+  using AttentionOptions::AttentionOptions;
 
   struct Scratch {
     Rows queries, rows;
@@ -63,7 +60,7 @@ struct Attention {
 
   void compute(Call& call) const {
     const Input mixed = call.input(0);
-    const AttentionLayout layout(mixed.shape, options);
+    const AttentionLayout layout(mixed.shape, *this);
     const int64_t tokens = layout.tokens, depth = layout.depth;
     const ScoreBias bias(call, 1, layout);
     float* y = call.output(0, layout.outputShape());
@@ -94,11 +91,8 @@ struct Attention {
   }
 };
 
-struct AttentionGrad {
-  AttentionOptions options;
-  int64_t kept;
-
-  explicit AttentionGrad(Attributes& attributes) : options(attributes), kept(attributes.integer("kept", 0)) {}
+struct AttentionGrad : AttentionOptions {
+  using AttentionOptions::AttentionOptions;
 
   struct Scratch {
     Rows slope, rows;
@@ -110,7 +104,7 @@ struct AttentionGrad {
 
   void compute(Call& call) const {
     const Input mixed = call.input(1);
-    const AttentionLayout layout(mixed.shape, options);
+    const AttentionLayout layout(mixed.shape, *this);
     const int64_t tokens = layout.tokens, depth = layout.depth;
     const Input dy = call.input(0, sizeOf(layout.outputShape()));
     const Input probabilities = call.input(2, layout.sequences * layout.heads * layout.pairs());

@@ -11,12 +11,14 @@
 
 namespace lab {
 
+// What every operation of attention has, of which the second output may be there or not (`kept`).
 struct AttentionOptions {
-  int64_t heads, side;
+  int64_t heads, side, kept;
   std::vector<int64_t> shift;
 
   explicit AttentionOptions(Attributes& attributes)
-      : heads(attributes.integer("heads", 1)), side(attributes.integer("side", 0)), shift(attributes.integers("shift", 2, 0)) {}
+      : heads(attributes.integer("heads", 1)), side(attributes.integer("side", 0)), kept(attributes.integer("kept", 0)),
+        shift(attributes.integers("shift", 2, 0)) {}
 };
 
 class AttentionLayout {

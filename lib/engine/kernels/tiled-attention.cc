@@ -207,15 +207,12 @@ class HeadAttention {
   TileSums tiles_;
 };
 
-struct TiledAttention {
-  AttentionOptions options;
-  int64_t kept;
-
-  explicit TiledAttention(Attributes& attributes) : options(attributes), kept(attributes.integer("kept", 0)) {}
+struct TiledAttention : AttentionOptions {
+  using AttentionOptions::AttentionOptions;
 
   void compute(Call& call) const {
     const InputOf<Bfloat16> mixed = call.input<Bfloat16>(0);
-    const AttentionLayout layout(mixed.shape, options);
+    const AttentionLayout layout(mixed.shape, *this);
     const ScoreBias bias(call, 1, layout);
     Bfloat16* y = call.output<Bfloat16>(0, layout.outputShape());
     float* logarithms = kept ? call.output(1, {layout.sequences, layout.heads, layout.tokens}) : nullptr;
@@ -349,15 +346,12 @@ class HeadGrad {
   TileSums tiles_;
 };
 
-struct TiledAttentionGrad {
-  AttentionOptions options;
-  int64_t kept;
-
-  explicit TiledAttentionGrad(Attributes& attributes) : options(attributes), kept(attributes.integer("kept", 0)) {}
+struct TiledAttentionGrad : AttentionOptions {
+  using AttentionOptions::AttentionOptions;
 
   void compute(Call& call) const {
     const InputOf<Bfloat16> mixed = call.input<Bfloat16>(1);
-    const AttentionLayout layout(mixed.shape, options);
+    const AttentionLayout layout(mixed.shape, *this);
     const int64_t tokens = layout.tokens, size = sizeOf(layout.outputShape());
     const HeadGrad::Tensors tensors{
         call.input<Bfloat16>(0, size).data,

@@ -33,8 +33,7 @@ export class ObservingNet extends InferenceNet {
     return this.layer(name, x, () => {
       const product = super.conv(name, x, plain);
       const normalised = this.batchNorm(norm, product, {epsilon: options.epsilon});
-      if (residual) return this.add(normalised, residual, activation);
-      return activation ? this.activation(normalised, activation) : normalised;
+      return this.ended(normalised, {residual, activation});
     });
   }
 
@@ -42,7 +41,7 @@ export class ObservingNet extends InferenceNet {
     if (!this.asksFor(name)) return super.batchNorm(name, x, options);
     const {activation, ...plain} = options;
     const y = this.layer(name, x, () => super.batchNorm(name, x, plain));
-    return activation ? this.activation(y, activation) : y;
+    return this.ended(y, {activation});
   }
 
   joinedBatchNorm(

@@ -21,6 +21,9 @@ const tensor = (value: Value): Tensor => engine.widen(value as Tensor);
 const operand = (value: Value): Tensor => value as Tensor;
 const defaultEpsilon = 1e-5;
 
+/** What follows a layer's own output. */
+type Ending = Pick<ConvOptions, 'residual' | 'activation'>;
+
 /** What both nets do alike. */
 abstract class TensorNet {
   protected abstract readonly recordsGradients: boolean;
@@ -119,6 +122,12 @@ abstract class TensorNet {
   /** Weights, or a value, as they are multiplied. */
   protected multiplied(factor: Tensor): Tensor {
     return this.precision === 'bfloat16' ? engine.narrow(factor) : factor;
+  }
+
+  /** An output with what follows it, where the layer has not done that itself. */
+  protected ended(y: Value, {residual, activation}: Ending): Value {
+    if (residual) return this.add(y, residual, activation);
+    return activation ? this.activation(y, activation) : y;
   }
 
   protected optional(name: string): Tensor | undefined {
@@ -362,8 +371,7 @@ export class TrainingNet extends TensorNet implements Net {
       }
       const factor = engine.reshape(this.weights.get(scale), [-1]);
       const y = this.multiply(engine.linear(operand(x), weight, bias), factor);
-      if (residual) return this.add(y, residual, activation);
-      return activation ? this.activation(y, activation) : y;
+      return this.ended(y, {residual, activation});
     });
   }
 
@@ -373,8 +381,8 @@ export class TrainingNet extends TensorNet implements Net {
 
   /** A layer with what follows it: it adds the residual itself, unless photos are to be left out of that sum. */
   private withSum(
-    {residual, dropRate = 0, activation}: Pick<ConvOptions, 'residual' | 'dropRate' | 'activation'>,
-    layer: (end: Pick<ConvOptions, 'residual' | 'activation'>) => Value,
+    {residual, dropRate = 0, activation}: Ending & Pick<ConvOptions, 'dropRate'>,
+    layer: (end: Ending) => Value,
   ): Value {
     if (!residual || !this.options.random || dropRate === 0) return layer({residual, activation});
     const y = layer({residual: undefined, activation: undefined});

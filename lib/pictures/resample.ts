@@ -55,13 +55,17 @@ export function axisResampling(
     // Four pixels at least, for the sake of `resampleAxis`; those out of reach weigh nothing.
     const start = Math.max(0, Math.min(Math.trunc(centre - reach + 0.5), size - 4));
     end = Math.min(size, Math.max(Math.trunc(centre + reach + 0.5), start + 4));
-    const row = Array.from({length: end - start}, (_, i) =>
-      filter.weight(Math.abs(start + i + 0.5 - centre) * (1 / widening)),
-    );
-    const sum = row.reduce((total, weight) => total + weight);
-    for (const weight of row) weights.push(Math.round((weight / sum) * 2 ** FRACTION_BITS));
-    starts[place] = start;
+    let sum = 0;
+    for (let i = start; i < end; i++) {
+      const weight = filter.weight(Math.abs(i + 0.5 - centre) * (1 / widening));
+      weights.push(weight);
+      sum += weight;
+    }
     offsets[place + 1] = weights.length;
+    for (let i = offsets[place]; i < weights.length; i++) {
+      weights[i] = Math.round((weights[i] / sum) * 2 ** FRACTION_BITS);
+    }
+    starts[place] = start;
   }
   const first = starts[0];
   return {

@@ -78,15 +78,17 @@ inline void withWindow(int64_t width, int64_t stride, const Body& body) {
   body(Count<0>{}, Count<0>{});
 }
 
-// Calls `body(pixel, place, column)` for every pixel of a line that some windows side by side cover, pixel after pixel.
-template <int width, int stride, int count, class Body>
-inline void forPlaces(const Body& body) {
+// Calls `body(seen, place, column)` with what `pixelAt` gives for every pixel of a line that some windows side by side cover,
+// pixel after pixel.
+template <int width, int stride, int count, class Pixel, class Body>
+inline void forPlaces(const Pixel& pixelAt, const Body& body) {
 #pragma GCC unroll 24
   for (int pixel = 0; pixel < (count - 1) * stride + width; ++pixel) {
+    const auto seen = pixelAt(pixel);
 #pragma GCC unroll 8
     for (int place = width - 1; place >= 0; --place) {
       const int column = (pixel - place) / stride;
-      if (pixel >= place && column < count && (pixel - place) % stride == 0) body(pixel, place, column);
+      if (pixel >= place && column < count && (pixel - place) % stride == 0) body(seen, place, column);
     }
   }
 }
@@ -109,13 +111,11 @@ void filterRow(const Number* image, const float* filter, const float* bias, cons
           for (int64_t ky = ys.begin; ky < ys.end; ++ky) {
             const Number* from = image + ((originY + ky) * s.width + originX) * s.channels + c;
             const float* places = filter + ky * width.value * s.channels + c;
-            V by[width.value], seen{};
+            V by[width.value];
             for (int place = 0; place < width.value; ++place) by[place] = load<V>(places + place * s.channels);
-            int known = -1;
-            forPlaces<width.value, stride.value, count.value>([&](int pixel, int place, int column) {
-              if (pixel != known) seen = load<V>(from + pixel * s.channels), known = pixel;
-              sums[column] += seen * by[place];
-            });
+            forPlaces<width.value, stride.value, count.value>(
+                [&](int pixel) { return load<V>(from + pixel * s.channels); },
+                [&](V seen, int place, int column) { sums[column] += seen * by[place]; });
           }
           for (int i = 0; i < count.value; ++i) store(to + i * s.channels + c, sums[i]);
         });
@@ -298,7 +298,7 @@ struct DepthwiseGradFilter : TypedWindow {
           forColumns(s, window, [&](auto count, int64_t column) {
             const int64_t originX = column * stride.value - window.left;
             const Range xs = within(originX, width.value, s.width);
-            V slope[count.value], seen{};
+            V slope[count.value];
             for (int i = 0; i < count.value; ++i) slope[i] = load<V>(slopes + (column + i) * s.channels + c);
             if constexpr (count.value == 1) {
 #pragma GCC unroll 8
@@ -307,11 +307,9 @@ struct DepthwiseGradFilter : TypedWindow {
                 parts[place] += load<V>(line + (originX + place) * s.channels + c) * slope[0];
               }
             } else {
-              int known = -1;
-              forPlaces<width.value, stride.value, count.value>([&](int pixel, int place, int i) {
-                if (pixel != known) seen = load<V>(line + (originX + pixel) * s.channels + c), known = pixel;
-                parts[place] += seen * slope[i];
-              });
+              forPlaces<width.value, stride.value, count.value>(
+                  [&](int pixel) { return load<V>(line + (originX + pixel) * s.channels + c); },
+                  [&](V seen, int place, int i) { parts[place] += seen * slope[i]; });
             }
           });
           for (int place = 0; place < width.value; ++place) store(filter + place * s.channels + c, parts[place]);

@@ -79,11 +79,11 @@ class Panels {
 
   // Where two rows of 32 columns begin.
   Bfloat16* at(int64_t row, int64_t column) const {
-    return values_.data() + column * rows_ + row / tileDepth * 2 * tileSize + row % tileDepth * tileWidth;
+    return values_.data() + column * rows_ + placeInPanel(row);
   }
 
   // The product of 32 rows of the left factor and 32 columns of this.
-  void multiply(TileSums& tiles, const Rows& left, int64_t row, int64_t column, float* sums, int64_t stride) const {
+  void multiply(TileSums& tiles, const Rows& left, int64_t row, int64_t column, float* sums, int64_t stride = tilesWidth) const {
     tiles.clear();
     tiles.add(left.row(row), left.stride(), at(0, column), rows_);
     tiles.read(sums, stride);
@@ -114,6 +114,18 @@ inline __m512i scaled(const float* from, float factor) {
 
 inline float product(const Bfloat16* a, const Bfloat16* b, int64_t count) {
   return total(count, [&](auto v, int64_t i) { return load<decltype(v)>(a + i) * load<decltype(v)>(b + i); });
+}
+
+// The product of `count` of 32 rows and the first `columns` columns of a right factor: row i is multiplied by `factor(i)` and
+// stored where `to(i)` says.
+template <class Factor, class Place>
+void storeProduct(TileSums& tiles, const Rows& left, const Panels& right, int64_t count, int64_t columns, const Factor& factor,
+                  const Place& to) {
+  alignas(64) float sums[tilesWidth * tilesWidth];
+  for (int64_t column = 0; column < columns; column += tilesWidth) {
+    right.multiply(tiles, left, 0, column, sums);
+    for (int64_t i = 0; i < count; ++i) storeSome(to(i) + column, scaled(sums + i * tilesWidth, factor(i)), columns - column);
+  }
 }
 
 // Floats on cache lines.
@@ -190,20 +202,15 @@ class HeadAttention {
       shares[i] = 1 / powers.sum;
       if (logarithms) logarithms[i] = powers.greatest + std::log(powers.sum);
     }
-    float* sums = sums_.room(tilesWidth * tilesWidth);
-    for (int64_t column = 0; column < depth_; column += tilesWidth) {
-      values_.multiply(tiles_, shares_, 0, column, sums, tilesWidth);
-      for (int64_t i = 0; i < count; ++i) {
-        storeSome(y + h.given(first + i) + column, scaled(sums + i * tilesWidth, shares[i]), depth_ - column);
-      }
-    }
+    storeProduct(tiles_, shares_, values_, count, depth_, [&](int64_t i) { return shares[i]; },
+                 [&](int64_t i) { return y + h.given(first + i); });
   }
 
   int64_t tokens_, depth_;
   float factor_;
   Rows rows_, shares_;
   Panels keys_, values_;
-  Floats scores_, sums_;
+  Floats scores_;
   TileSums tiles_;
 };
 
@@ -316,20 +323,15 @@ class HeadGrad {
 
   // What 32 keys or values get.
   void give(const Head& h, const Panels& right, const Rows& left, int64_t first, Bfloat16* dMixed, int part, float factor) {
-    float* sums = sums_.room(tilesWidth * tilesWidth);
-    for (int64_t column = 0; column < depth_; column += tilesWidth) {
-      right.multiply(tiles_, left, 0, column, sums, tilesWidth);
-      for (int64_t i = 0; i < std::min(tilesWidth, tokens_ - first); ++i) {
-        storeSome(dMixed + h.part(first + i, part) + column, scaled(sums + i * tilesWidth, factor), depth_ - column);
-      }
-    }
+    storeProduct(tiles_, left, right, std::min(tilesWidth, tokens_ - first), depth_, [&](int64_t) { return factor; },
+                 [&](int64_t i) { return dMixed + h.part(first + i, part); });
   }
 
   void giveQueries(const Head& h, Bfloat16* dMixed) {
-    float* sums = sums_.room(tilesWidth * tilesWidth);
+    alignas(64) float sums[tilesWidth * tilesWidth];
     for (int64_t query = 0; query < tokens_; query += tilesWidth) {
       for (int64_t column = 0; column < depth_; column += tilesWidth) {
-        scoreSlopes_.multiply(tiles_, keyColumns_, column, query, sums, tilesWidth);
+        scoreSlopes_.multiply(tiles_, keyColumns_, column, query, sums);
         turnRows([&](int64_t i) { return scaled(sums + i * tilesWidth, factor_); },
                  [&](int64_t i, __m512i row) {
                    if (query + i < tokens_) storeSome(dMixed + h.part(query + i, 0) + column, row, depth_ - column);
@@ -342,7 +344,7 @@ class HeadGrad {
   float factor_;
   Rows rows_, keys_, values_, keyColumns_, shares_, slopes_;
   Panels queryColumns_, slopeColumns_, queryRows_, slopeRows_, scoreSlopes_;
-  Floats scores_, shareSlopes_, logarithms_, means_, sums_;
+  Floats scores_, shareSlopes_, logarithms_, means_;
   TileSums tiles_;
 };
 

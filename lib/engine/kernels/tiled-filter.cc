@@ -94,7 +94,7 @@ class Chunk {
       for (int64_t i = 0; i < 2; ++i, cursor.next()) {
         pixels[i] = first + position + i < end ? cursor.made(plan_.targets[0]) : -1;
       }
-      Bfloat16* to = panels_.data() + position / tileDepth * 2 * tileSize + position % tileDepth * tileWidth;
+      Bfloat16* to = panels_.data() + placeInPanel(position);
       for (int64_t column = begin_; column < end_; column += tilesWidth, to += positions_ * tilesWidth) {
         const auto at = [&](int64_t i) { return halvesAt(slope_, pixels[i], out, column, end_ - column); };
         layRows(at(0), at(1), to);

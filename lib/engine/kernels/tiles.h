@@ -128,7 +128,10 @@ inline Pairs interleaved(__m512i even, __m512i odd) {
   return {_mm512_permutex2var_epi16(even, low, odd), _mm512_permutex2var_epi16(even, high, odd)};
 }
 
-// Lays two rows of a panel at the place of the first in the first of their two tiles.
+// Where in a panel the first of two rows is laid, in the first of their two tiles.
+constexpr int64_t placeInPanel(int64_t row) { return row / tileDepth * 2 * tileSize + row % tileDepth * tileWidth; }
+
+// Lays two rows of a panel at the place of the first.
 inline void layRows(__m512i even, __m512i odd, Bfloat16* to) {
   const Pairs pairs = interleaved(even, odd);
   _mm512_store_si512(to, pairs.low);

@@ -52,7 +52,7 @@ const inFloat32 = operationWithMemory<Layout>({
     const [mixed, probabilities] = [saved[0], saved[saved.length - 1]];
     const bias = saved.length > 2 ? saved[1] : undefined;
     const attributes = [...layoutAttributes(layout), kept(bias !== undefined)];
-    const inputs = [widen(dy), mixed, probabilities];
+    const inputs = [dy, mixed, probabilities];
     const [dMixed, dScores] = execute('LabAttentionGrad', attributes, inputs, bias ? 2 : 1);
     return {mixed: () => dMixed, ...(bias && {bias: () => sumOfKinds(dScores, bias.shape)})};
   },

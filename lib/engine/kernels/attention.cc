@@ -1,155 +1,225 @@
-// Multi-head self-attention in float32: softmax(Q K^T / sqrt(depth) + bias) V in each head, of which the scores stay in the
-// cache (as in Dao et al. 2022, arXiv:2205.14135).
+// Multi-head self-attention in float32: softmax(Q K^T / sqrt(depth) + bias) V in each head. Of the scores only the logarithm of
+// each query's sum is kept; the gradient computes them once more (as in Dao et al. 2022, arXiv:2205.14135).
+//
+// Scores have a row for each key: a vector holds those of several queries, and no sum goes across one.
 #include "attention.h"
 
 #include "products.h"
-#include "softmax.h"
 
 namespace lab {
 namespace {
 
-// What belongs to some tokens of a head, [token, depth].
+// Keys or the like of a head, [token, depth].
 class Rows {
  public:
-  explicit Rows(const AttentionLayout& layout) : depth_(layout.depth) {}
-
   // `place(token)` tells where a token's numbers are in a tensor.
   template <class Place>
-  void gather(const float* from, int64_t tokens, const Place& place) {
-    float* to = room(tokens);
-    for (int64_t token = 0; token < tokens; ++token, to += depth_) std::memcpy(to, from + place(token), depth_ * sizeof(float));
+  Matrix gather(const float* from, int64_t tokens, int64_t depth, const Place& place) {
+    values_.resize(tokens * depth);
+    float* to = values_.data();
+    for (int64_t token = 0; token < tokens; ++token, to += depth) std::memcpy(to, from + place(token), depth * sizeof(float));
+    return {values_.data(), depth, 1};
   }
-
-  template <class Place>
-  void scatter(float* to, int64_t tokens, const Place& place) const {
-    const float* from = values_.data();
-    for (int64_t token = 0; token < tokens; ++token, from += depth_) {
-      std::memcpy(to + place(token), from, depth_ * sizeof(float));
-    }
-  }
-
-  float* room(int64_t tokens) {
-    values_.resize(tokens * depth_);
-    return values_.data();
-  }
-
-  Matrix from(int64_t token) const { return {values_.data() + token * depth_, depth_, 1}; }
 
  private:
-  int64_t depth_;
   std::vector<float> values_;
 };
 
-void addTo(float* row, const float* bias, int64_t width) {
-  forEach(width, [&](auto v, int64_t i) {
-    using V = decltype(v);
-    store(row + i, load<V>(row + i) + load<V>(bias + i));
-  });
+// The product of `left` and a right factor of `depth` columns, times `factor(row)`, written where `to(row)` says.
+template <class Factor, class Place>
+void give(const Matrix& left, int64_t rows, const Panels& right, int64_t depth, const Factor& factor, const Place& to) {
+  for (int64_t column = 0; column < depth; column += panelWidth) {
+    const int64_t columns = std::min<int64_t>(panelWidth, depth - column);
+    multiplyPanel(left, rows, right.panel(column), right.rows(), columns, [&](int64_t row, Wide first, Wide second) {
+      const Wide pair[2] = {first * factor(row), second * factor(row)};
+      if (columns == panelWidth) {
+        std::memcpy(to(row) + column, pair, sizeof pair);
+      } else {
+        std::memcpy(to(row) + column, pair, sizeof(float) * columns);
+      }
+    });
+  }
 }
+
+// Attention in one head after another; what it takes for that is kept from one to the next.
+class HeadAttention {
+ public:
+  explicit HeadAttention(const AttentionLayout& layout)
+      : tokens_(layout.tokens), depth_(layout.depth), factor_(layout.factor()), scores_(tokens_ * panelWidth) {}
+
+  // `logarithms` may be none.
+  void compute(const Head& h, const float* mixed, const TurnedBias& bias, float* y, float* logarithms) {
+    const auto part = [&](int part) { return [&h, part](int64_t token) { return h.part(token, part); }; };
+    values_.pack(rows_.gather(mixed, tokens_, depth_, part(2)), tokens_, depth_);
+    queries_.pack(rows_.gather(mixed, tokens_, depth_, part(0)).transposed(), depth_, tokens_);
+    const Matrix keys = rows_.gather(mixed, tokens_, depth_, part(1));
+    for (int64_t first = 0; first < tokens_; first += panelWidth) {
+      const int64_t count = std::min<int64_t>(panelWidth, tokens_ - first);
+      multiplyPanel(keys, tokens_, queries_.panel(first), depth_, count, [&](int64_t key, Wide a, Wide b) {
+        store(&scores_[key * panelWidth], a);
+        store(&scores_[key * panelWidth + lanes<Wide>], b);
+      });
+      float shares[panelWidth], sums[panelWidth];
+      for (int64_t i = 0; i < count; i += lanes<Wide>) {
+        const Wide sum = fillPowers(i, bias ? bias.row(h, 0) + first + i : nullptr, bias.stride(), sums + i);
+        store(shares + i, 1.0f / sum);
+      }
+      if (logarithms) std::memcpy(logarithms + h.own(tokens_) + first, sums, count * sizeof(float));
+      give({scores_.data(), 1, panelWidth}, count, values_, depth_, [&](int64_t i) { return shares[i]; },
+           [&](int64_t i) { return y + h.given(first + i); });
+    }
+  }
+
+ private:
+  // Of the queries from `at` on in the panel, a vector of them: scores become softmax's powers, not divided by their sum yet, which
+  // is returned. `bias` has a row for each key.
+  Wide fillPowers(int64_t at, const float* bias, int64_t stride, float* logarithms) {
+    float* scores = &scores_[at];
+    Wide most = all<Wide>(-INFINITY), sum{};
+    for (int64_t key = 0; key < tokens_; ++key) {
+      Wide score = load<Wide>(scores + key * panelWidth) * factor_;
+      if (bias) score += load<Wide>(bias + key * stride);
+      store(scores + key * panelWidth, score);
+      most = most > score ? most : score;
+    }
+    for (int64_t key = 0; key < tokens_; ++key) {
+      const Wide power = exponential(load<Wide>(scores + key * panelWidth) - most);
+      store(scores + key * panelWidth, power);
+      sum += power;
+    }
+    for (int i = 0; i < lanes<Wide>; ++i) logarithms[i] = most[i] + std::log(sum[i]);
+    return sum;
+  }
+
+  int64_t tokens_, depth_;
+  float factor_;
+  Rows rows_;
+  Panels queries_, values_;
+  std::vector<float> scores_;
+};
 
 struct Attention : AttentionOptions {
   using AttentionOptions::AttentionOptions;
 
-  struct Scratch {
-    Rows queries, rows;
-    Panels keys, values;
-    std::vector<float> scores;
-
-    explicit Scratch(const AttentionLayout& layout) : queries(layout), rows(layout) {}
-  };
-
   void compute(Call& call) const {
     const Input mixed = call.input(0);
     const AttentionLayout layout(mixed.shape, *this);
-    const int64_t tokens = layout.tokens, depth = layout.depth;
-    const ScoreBias bias(call, 1, layout);
+    const TurnedBias bias(call, 1, layout);
     float* y = call.output(0, layout.outputShape());
-    float* probabilities = kept ? call.output(1, {layout.sequences, layout.heads, tokens, tokens}) : nullptr;
-    constexpr int64_t block = 48;
-
-    forHeads<Scratch>(layout, [&](const Head& h, Scratch& scratch) {
-      const auto part = [&](int part) { return [&h, part](int64_t token) { return h.part(token, part); }; };
-      scratch.rows.gather(mixed.data, tokens, part(1));
-      scratch.keys.pack(scratch.rows.from(0).transposed(), depth, tokens);
-      scratch.rows.gather(mixed.data, tokens, part(2));
-      scratch.values.pack(scratch.rows.from(0), tokens, depth);
-      scratch.queries.gather(mixed.data, tokens, part(0));
-      scratch.scores.resize(block * tokens);
-      for (int64_t first = 0; first < tokens; first += block) {
-        const int64_t count = std::min(block, tokens - first);
-        float* scores = probabilities ? probabilities + h.own(layout.pairs()) + first * tokens : scratch.scores.data();
-        scratch.keys.multiply(scratch.queries.from(first), count, layout.factor(), scores, tokens);
-        for (int64_t row = 0; row < count; ++row) {
-          float* line = scores + row * tokens;
-          if (bias) addTo(line, bias.row(h, first + row), tokens);
-          softmaxOf(line, tokens, line);
-        }
-        scratch.values.multiply({scores, tokens, 1}, count, 1, scratch.rows.room(count), depth);
-        scratch.rows.scatter(y, count, [&](int64_t token) { return h.given(first + token); });
-      }
+    float* logarithms = kept ? call.output(1, {layout.sequences, layout.heads, layout.tokens}) : nullptr;
+    forHeads<HeadAttention>(layout, [&](const Head& h, HeadAttention& attention) {
+      attention.compute(h, mixed.data, bias, y, logarithms);
     });
   }
+};
+
+// The gradient in one head after another; what it takes for that is kept from one to the next.
+class HeadGrad {
+ public:
+  struct Tensors {
+    const float *dy, *mixed, *y, *logarithms;
+    TurnedBias bias;
+    float* dMixed;
+    // Or none.
+    float* dScores;
+  };
+
+  explicit HeadGrad(const AttentionLayout& layout)
+      : tokens_(layout.tokens), depth_(layout.depth), width_(panelsOf(tokens_) * panelWidth), factor_(layout.factor()),
+        shares_(tokens_ * width_), slopes_(tokens_ * width_), logarithms_(width_), means_(width_) {}
+
+  void compute(const Head& h, const Tensors& tensors) {
+    const auto part = [&](int part) { return [&h, part](int64_t token) { return h.part(token, part); }; };
+    const Matrix slope = rows_.gather(tensors.dy, tokens_, depth_, [&](int64_t token) { return h.given(token); });
+    slopeRows_.pack(slope, tokens_, depth_);
+    slopeColumns_.pack(slope.transposed(), depth_, tokens_);
+    const Matrix queries = rows_.gather(tensors.mixed, tokens_, depth_, part(0));
+    queryRows_.pack(queries, tokens_, depth_);
+    queryColumns_.pack(queries.transposed(), depth_, tokens_);
+    const Matrix keys = rows_.gather(tensors.mixed, tokens_, depth_, part(1));
+    keyRows_.pack(keys, tokens_, depth_);
+    const Matrix values = values_.gather(tensors.mixed, tokens_, depth_, part(2));
+    std::copy_n(tensors.logarithms + h.own(tokens_), tokens_, logarithms_.begin());
+    for (int64_t token = 0; token < tokens_; ++token) {
+      const float *dy = tensors.dy + h.given(token), *y = tensors.y + h.given(token);
+      means_[token] = total(depth_, [&](auto v, int64_t i) { return load<decltype(v)>(dy + i) * load<decltype(v)>(y + i); });
+    }
+
+    for (int64_t first = 0; first < tokens_; first += panelWidth) {
+      fillScores(keys, values, first, tensors.bias ? tensors.bias.row(h, 0) + first : nullptr, tensors.bias.stride());
+    }
+    if (tensors.dScores) {
+      float* to = tensors.dScores + h.own(tokens_ * tokens_);
+      for (int64_t key = 0; key < tokens_; ++key) std::copy_n(&slopes_[key * width_], tokens_, to + key * tokens_);
+    }
+    const auto to = [&](int part) { return [&, part](int64_t token) { return tensors.dMixed + h.part(token, part); }; };
+    const auto times = [](float factor) { return [factor](int64_t) { return factor; }; };
+    const Matrix shares{shares_.data(), width_, 1}, scoreSlopes{slopes_.data(), width_, 1};
+    give(shares, tokens_, slopeRows_, depth_, times(1), to(2));
+    give(scoreSlopes, tokens_, queryRows_, depth_, times(factor_), to(1));
+    give(scoreSlopes.transposed(), tokens_, keyRows_, depth_, times(factor_), to(0));
+  }
+
+ private:
+  // The shares of a panel's queries, and the slopes of their scores. `bias` has a row for each key.
+  void fillScores(const Matrix& keys, const Matrix& values, int64_t first, const float* bias, int64_t stride) {
+    const int64_t count = std::min<int64_t>(panelWidth, tokens_ - first);
+    multiplyPanel(keys, tokens_, queryColumns_.panel(first), depth_, count, [&](int64_t key, Wide a, Wide b) {
+      float* scores = &shares_[key * width_ + first];
+      store(scores, a);
+      store(scores + lanes<Wide>, b);
+    });
+    multiplyPanel(values, tokens_, slopeColumns_.panel(first), depth_, count, [&](int64_t key, Wide a, Wide b) {
+      fillSlopes(key, first, a, bias ? bias + key * stride : nullptr);
+      if (count > lanes<Wide>) fillSlopes(key, first + lanes<Wide>, b, bias ? bias + key * stride + lanes<Wide> : nullptr);
+    });
+  }
+
+  void fillSlopes(int64_t key, int64_t query, Wide shareSlope, const float* bias) {
+    const int64_t at = key * width_ + query;
+    Wide score = load<Wide>(&shares_[at]) * factor_ - load<Wide>(&logarithms_[query]);
+    if (bias) score += load<Wide>(bias);
+    const Wide share = exponential(score);
+    store(&shares_[at], share);
+    store(&slopes_[at], share * (shareSlope - load<Wide>(&means_[query])));
+  }
+
+  int64_t tokens_, depth_, width_;
+  float factor_;
+  Rows rows_, values_;
+  Panels queryColumns_, slopeColumns_, queryRows_, keyRows_, slopeRows_;
+  std::vector<float> shares_, slopes_, logarithms_, means_;
 };
 
 struct AttentionGrad : AttentionOptions {
   using AttentionOptions::AttentionOptions;
 
-  struct Scratch {
-    Rows slope, rows;
-    Panels values, slopes, keys, queries;
-    std::vector<float> scores;
-
-    explicit Scratch(const AttentionLayout& layout) : slope(layout), rows(layout) {}
-  };
-
   void compute(Call& call) const {
     const Input mixed = call.input(1);
     const AttentionLayout layout(mixed.shape, *this);
-    const int64_t tokens = layout.tokens, depth = layout.depth;
-    const Input dy = call.input(0, sizeOf(layout.outputShape()));
-    const Input probabilities = call.input(2, layout.sequences * layout.heads * layout.pairs());
-    float* dMixed = call.output(0, mixed.shape);
-    float* dScores = kept ? call.output(1, probabilities.shape) : nullptr;
-
-    forHeads<Scratch>(layout, [&](const Head& h, Scratch& scratch) {
-      const auto part = [&](int part) { return [&h, part](int64_t token) { return h.part(token, part); }; };
-      scratch.slope.gather(dy.data, tokens, [&](int64_t token) { return h.given(token); });
-      scratch.slopes.pack(scratch.slope.from(0), tokens, depth);
-      scratch.rows.gather(mixed.data, tokens, part(2));
-      scratch.values.pack(scratch.rows.from(0).transposed(), depth, tokens);
-      scratch.rows.gather(mixed.data, tokens, part(1));
-      scratch.keys.pack(scratch.rows.from(0), tokens, depth);
-      scratch.rows.gather(mixed.data, tokens, part(0));
-      scratch.queries.pack(scratch.rows.from(0), tokens, depth);
-      scratch.scores.resize(layout.pairs());
-      float* scores = dScores ? dScores + h.own(layout.pairs()) : scratch.scores.data();
-
-      const Matrix shares{probabilities.data + h.own(layout.pairs()), tokens, 1};
-      scratch.values.multiply(scratch.slope.from(0), tokens, 1, scores, tokens);
-      for (int64_t row = 0; row < tokens; ++row) {
-        float* line = scores + row * tokens;
-        softmaxSlopeOf(shares.data + row * tokens, line, tokens, line);
-      }
-      const Matrix dScore{scores, tokens, 1};
-      const auto give = [&](int target, const Panels& right, const Matrix& left, float factor) {
-        right.multiply(left, tokens, factor, scratch.rows.room(tokens), depth);
-        scratch.rows.scatter(dMixed, tokens, part(target));
-      };
-      give(0, scratch.keys, dScore, layout.factor());
-      give(1, scratch.queries, dScore.transposed(), layout.factor());
-      give(2, scratch.slopes, shares.transposed(), 1);
-    });
+    const int64_t tokens = layout.tokens, size = sizeOf(layout.outputShape());
+    const HeadGrad::Tensors tensors{
+        call.input(0, size).data,
+        mixed.data,
+        call.input(2, size).data,
+        call.input(3, layout.sequences * layout.heads * tokens).data,
+        TurnedBias(call, 4, layout),
+        call.output(0, mixed.shape),
+        kept ? call.output(1, {layout.sequences, layout.heads, tokens, tokens}) : nullptr,
+    };
+    forHeads<HeadGrad>(layout, [&](const Head& h, HeadGrad& grad) { grad.compute(h, tensors); });
   }
 };
 
-const Registration<Attention> attention("LabAttention",
-                                        {{"mixed: float", "bias: biases * float"},
-                                         {"y: float", "probabilities: kept * float"},
-                                         {"heads: int", "side: int", "shift: list(int)", "biases: int >= 0", "kept: int >= 0"}});
-const Registration<AttentionGrad> attentionGrad("LabAttentionGrad",
-                                                {{"dy: float", "mixed: float", "probabilities: float"},
-                                                 {"dmixed: float", "dscores: kept * float"},
-                                                 {"heads: int", "side: int", "shift: list(int)", "kept: int >= 0"}});
+const Registration<Attention> attention("LabAttention", {{"mixed: float", "bias: biases * float"},
+                                                         {"y: float", "logarithms: kept * float"},
+                                                         {"heads: int", "side: int", "shift: list(int)", "biases: int >= 0",
+                                                          "kept: int >= 0"}});
+const Registration<AttentionGrad> attentionGrad(
+    "LabAttentionGrad",
+    {{"dy: float", "mixed: float", "y: float", "logarithms: float", "bias: biases * float"},
+     {"dmixed: float", "dscores: kept * float"},
+     {"heads: int", "side: int", "shift: list(int)", "biases: int >= 0", "kept: int >= 0"}});
 
 }  // namespace
 }  // namespace lab

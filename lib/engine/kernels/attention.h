@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "kernel.h"
-#include "parallel.h"
+#include "rows.h"
 
 namespace lab {
 
@@ -115,10 +115,10 @@ void forHeads(const AttentionLayout& layout, const Body& body) {
 // What is added to scores, [kinds, heads, tokens, tokens], or nothing; a sequence takes the kind of its number.
 class ScoreBias {
  public:
-  ScoreBias(Call& call, int index, const AttentionLayout& layout) {
+  ScoreBias(Call& call, int index, const AttentionLayout& layout) : heads_(layout.heads), tokens_(layout.tokens) {
     if (!call.has(index)) return;
     const Input bias = call.input(index);
-    const int64_t size = layout.heads * layout.pairs();
+    const int64_t size = heads_ * layout.pairs();
     kinds_ = bias.size() / std::max<int64_t>(1, size);
     if (kinds_ == 0 || layout.sequences % kinds_ != 0 || bias.size() != kinds_ * size) {
       throw std::invalid_argument("a bias of " + std::to_string(bias.size()) + " elements does not fit the scores");
@@ -128,14 +128,44 @@ class ScoreBias {
 
   explicit operator bool() const { return data_ != nullptr; }
 
-  const float* row(const Head& h, int64_t token) const {
-    const int64_t tokens = h.layout.tokens;
-    return data_ + ((h.sequence % kinds_ * h.layout.heads + h.head) * tokens + token) * tokens;
-  }
+  const float* row(const Head& h, int64_t query) const { return row(matrix(h), query); }
 
  private:
+  friend class TurnedBias;
+
+  int64_t matrices() const { return kinds_ * heads_; }
+  int64_t matrix(const Head& h) const { return h.sequence % kinds_ * heads_ + h.head; }
+  const float* row(int64_t matrix, int64_t query) const { return data_ + (matrix * tokens_ + query) * tokens_; }
+
   const float* data_ = nullptr;
-  int64_t kinds_ = 1;
+  int64_t heads_, tokens_, kinds_ = 1;
+};
+
+// The same with a row for each key; behind each row are zeros up to two vectors.
+class TurnedBias {
+ public:
+  TurnedBias(Call& call, int index, const AttentionLayout& layout) : bias_(call, index, layout), tokens_(layout.tokens) {
+    constexpr int64_t step = 2 * lanes<Wide>;
+    stride_ = (tokens_ + step - 1) / step * step;
+    if (!bias_) return;
+    values_.resize(bias_.matrices() * tokens_ * stride_);
+    forRows(bias_.matrices(), layout.pairs(), [&](int64_t matrix) {
+      for (int64_t query = 0; query < tokens_; ++query) {
+        const float* from = bias_.row(matrix, query);
+        float* to = &values_[matrix * tokens_ * stride_ + query];
+        for (int64_t key = 0; key < tokens_; ++key) to[key * stride_] = from[key];
+      }
+    });
+  }
+
+  explicit operator bool() const { return bool(bias_); }
+  int64_t stride() const { return stride_; }
+  const float* row(const Head& h, int64_t key) const { return &values_[(bias_.matrix(h) * tokens_ + key) * stride_]; }
+
+ private:
+  ScoreBias bias_;
+  int64_t tokens_, stride_;
+  std::vector<float> values_;
 };
 
 }  // namespace lab

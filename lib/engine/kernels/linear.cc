@@ -12,7 +12,11 @@ namespace lab {
 namespace {
 
 // Rows and depth of what is worked on while it stays in a core's caches.
+#if defined(__AVX512F__)
+constexpr int64_t rowsOfBlock = 17 * rowsAtOnce;
+#else
 constexpr int64_t rowsOfBlock = 6 * rowsAtOnce;
+#endif
 constexpr int64_t depthOfBlock = 768;
 
 // A matrix [depth, out], or [out, depth] if `transposed`, cut into panels.

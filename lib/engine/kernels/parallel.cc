@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <exception>
@@ -14,6 +15,13 @@ namespace lab {
 namespace {
 
 using Work = std::function<void(int64_t, int64_t, int64_t)>;
+
+// What a thread waits for mostly comes before it would have fallen asleep and been woken. Lets others run meanwhile.
+template <class Condition>
+void waitAwake(const Condition& isMet) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(100);
+  while (!isMet() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+}
 
 // Threads that wait for work as long as the process lives. One job runs at a time. A thread that wakes too late to find
 // a piece is not waited for.
@@ -39,23 +47,28 @@ class Pool {
     }
     wake_.notify_all();
     takePieces();
+    const auto isDone = [this] { return busy_ == 0; };
+    waitAwake(isDone);
     std::unique_lock<std::mutex> lock(mutex_);
     open_ = false;
-    done_.wait(lock, [this] { return busy_ == 0; });
+    done_.wait(lock, isDone);
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
   void serve() {
     uint64_t seen = 0;
-    std::unique_lock<std::mutex> lock(mutex_);
+    const auto isNew = [&] { return open_ && generation_ != seen; };
     for (;;) {
-      wake_.wait(lock, [&] { return open_ && generation_ != seen; });
-      seen = generation_;
-      ++busy_;
-      lock.unlock();
+      waitAwake(isNew);
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        wake_.wait(lock, isNew);
+        seen = generation_;
+        ++busy_;
+      }
       takePieces();
-      lock.lock();
+      std::lock_guard<std::mutex> lock(mutex_);
       if (--busy_ == 0) done_.notify_one();
     }
   }
@@ -82,9 +95,10 @@ class Pool {
   const Pieces* pieces_ = nullptr;
   std::atomic<int64_t> next_{0};
   std::exception_ptr error_;
-  bool open_ = false;
-  int busy_ = 0;
-  uint64_t generation_ = 0;
+  // Written under the lock alone.
+  std::atomic<bool> open_{false};
+  std::atomic<int> busy_{0};
+  std::atomic<uint64_t> generation_{0};
 };
 
 // Never destroyed: its threads wait in it until the process ends.
@@ -105,7 +119,7 @@ int threadCount() {
 }
 
 Pieces::Pieces(int64_t count, int64_t grain) : count(count) {
-  constexpr int64_t piecesPerThread = 4;
+  constexpr int64_t piecesPerThread = 8;
   const int64_t most = threadCount() * piecesPerThread;
   length = std::max({grain, (count + most - 1) / most, int64_t{1}});
   number = (count + length - 1) / length;

@@ -112,6 +112,8 @@ class Panels {
     }
   }
 
+  int64_t rows() const { return rows_; }
+
   // The panel that begins with this column.
   const float* panel(int64_t column) const { return values_.data() + column * rows_; }
 

@@ -236,7 +236,7 @@ class HeadGrad {
   struct Tensors {
     const Bfloat16 *dy, *mixed, *y;
     const float* logarithms;
-    ScoreBias bias;
+    TurnedBias bias;
     Bfloat16* dMixed;
     // Or none.
     float* dScores;
@@ -310,7 +310,7 @@ class HeadGrad {
     const float *logarithms = logarithms_.room(width_), *means = means_.room(width_);
     for (int64_t j = 0; j < width_; j += tileWidth) {
       Wide score = load<Wide>(scores + j) * factor_ - load<Wide>(logarithms + j);
-      if (bias && j < tokens_) score += some(bias + j, tokens_ - j);
+      if (bias) score += load<Wide>(bias + j);
       const Wide share = roughExponential(score);
       const Wide slope = share * (load<Wide>(shareSlopes + j) - load<Wide>(means + j));
       store(shares_.row(row) + j, share);
@@ -360,7 +360,7 @@ struct TiledAttentionGrad : AttentionOptions {
         mixed.data,
         call.input<Bfloat16>(2, size).data,
         call.input(3, layout.sequences * layout.heads * tokens).data,
-        ScoreBias(call, 4, layout),
+        TurnedBias(call, 4, layout),
         call.output<Bfloat16>(0, mixed.shape),
         kept ? call.output(1, {layout.sequences, layout.heads, tokens, tokens}) : nullptr,
     };

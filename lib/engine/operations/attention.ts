@@ -1,8 +1,7 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
-import {releasedAfterNext} from '../gradients';
 import {tf} from '../tensorflow';
 import {executeTyped, isNarrow, slopeAs, widen} from './bfloat16';
-import {execute, integer, operationWithMemory, optional} from './native';
+import {integer, operationWithMemory, optional} from './native';
 import {hasTiles} from './tiles';
 
 export interface AttentionOptions {
@@ -32,33 +31,19 @@ const layoutAttributes = ({heads, windows}: Layout) => [
 
 const kept = (isKept: boolean) => integer('kept', isKept ? 1 : 0);
 
-/** Rows and columns of scores for one another. */
-const turned = (scores: Tensor): Tensor => tf.transpose(scores, [0, 1, 3, 2]);
+/** The slope of a bias that served several photos; those of scores have a row for each key. */
+const biasSlope = (dScores: Tensor, shape: number[]): Tensor =>
+  tf.tidy(() => tf.transpose(tf.sum(dScores.reshape([-1, ...shape]), 0), [0, 1, 3, 2]));
 
-/** The slope of a bias that served several photos. */
-const sumOfKinds = (dScores: Tensor, shape: number[]): Tensor =>
-  tf.tidy(() => tf.sum(dScores.reshape([-1, ...shape]), 0));
+const nameFor = (mixed: Tensor): string => (isNarrow(mixed) ? 'LabTiledAttention' : 'LabAttention');
 
 function run(mixed: Tensor, {bias, ...layout}: AttentionOptions, keeps: boolean): Tensor[] {
-  const name = isNarrow(mixed) ? 'LabTiledAttention' : 'LabAttention';
   const {inputs, count} = optional('biases', bias);
   const attributes = [...layoutAttributes(layout), count, kept(keeps)];
-  return executeTyped(name, attributes, [mixed, ...inputs], keeps ? 2 : 1);
+  return executeTyped(nameFor(mixed), attributes, [mixed, ...inputs], keeps ? 2 : 1);
 }
 
-const inFloat32 = operationWithMemory<Layout>({
-  forward: ({mixed, bias}, layout) => run(mixed, {...layout, bias}, true),
-  gradient: ([dy], saved, layout) => {
-    const [mixed, probabilities] = [saved[0], saved[saved.length - 1]];
-    const bias = saved.length > 2 ? saved[1] : undefined;
-    const attributes = [...layoutAttributes(layout), kept(bias !== undefined)];
-    const inputs = [dy, mixed, probabilities];
-    const [dMixed, dScores] = execute('LabAttentionGrad', attributes, inputs, bias ? 2 : 1);
-    return {mixed: () => dMixed, ...(bias && {bias: () => sumOfKinds(dScores, bias.shape)})};
-  },
-});
-
-const byTiles = operationWithMemory<Layout>({
+const withGradient = operationWithMemory<Layout>({
   forward: ({mixed, bias}, layout) => {
     const [y, logarithms] = run(mixed, {...layout, bias}, true);
     return [y, y, logarithms];
@@ -66,12 +51,11 @@ const byTiles = operationWithMemory<Layout>({
   gradient: ([dy], saved, layout) => {
     const [[mixed], [y, logarithms]] = [saved, saved.slice(-2)];
     const bias = saved.length > 3 ? saved[1] : undefined;
-    const {inputs, count} = optional('biases', bias && releasedAfterNext(turned(bias)));
+    const {inputs, count} = optional('biases', bias);
     const attributes = [...layoutAttributes(layout), count, kept(bias !== undefined)];
     const given = [slopeAs(mixed, dy), mixed, y, logarithms, ...inputs];
-    const [dMixed, dScores] = executeTyped('LabTiledAttentionGrad', attributes, given, bias ? 2 : 1);
-    const dBias = () => tf.tidy(() => turned(sumOfKinds(dScores, bias!.shape)));
-    return {mixed: () => dMixed, ...(bias && {bias: dBias})};
+    const [dMixed, dScores] = executeTyped(`${nameFor(mixed)}Grad`, attributes, given, bias ? 2 : 1);
+    return {mixed: () => dMixed, ...(bias && {bias: () => biasSlope(dScores, bias.shape)})};
   },
 });
 
@@ -88,5 +72,5 @@ export function attention(
 ): Tensor {
   const mixed = hasTiles() ? given : widen(given);
   if (!gradient) return run(mixed, {...layout, bias}, false)[0];
-  return (isNarrow(mixed) ? byTiles : inFloat32)(bias ? {mixed, bias} : {mixed}, layout);
+  return withGradient(bias ? {mixed, bias} : {mixed}, layout);
 }

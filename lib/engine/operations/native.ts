@@ -48,10 +48,7 @@ export const hasBfloat16 = (): boolean => hasOneDNN() && machine.bfloat16;
 /** Whether the kernels of `lib/engine/kernels` can be called: they run on the CPU and know float32 alone. */
 export const hasLabKernels = (): boolean => device === 'CPU' && !inDouble();
 
-/**
- * Whether this project's convolutions and matrix products are to be taken where they are quicker than TensorFlow's. They
- * were measured beside oneDNN's on machines without AVX-512.
- */
+/** Whether this project's convolutions and their gradients are mostly quicker than TensorFlow's: oneDNN's have AVX-512. */
 export const hasLabProducts = (): boolean => hasLabKernels() && !(hasOneDNN() && machine.avx512);
 
 /** A list of inputs of a kernel that may be there or not, and the attribute that tells. */

@@ -2,11 +2,12 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
 import {isNarrow} from './bfloat16';
 import {executeWithEpilogue} from './epilogue';
-import {hasLabProducts, integer} from './native';
+import {hasLabKernels, hasLabProducts, integer} from './native';
 import {hasTiles, tiledProduct, type TiledOptions} from './tiles';
 
-/** With more weights than this oneDNN's products are as quick. */
-const manyWeights = 640 * 1024;
+/** With more weights than this oneDNN's products are as quick; where it has AVX-512, its convolutions always are. */
+const manyWeights = (weight: Tensor): number =>
+  hasLabProducts() ? 640 * 1024 : hasLabKernels() && weight.rank === 2 ? 160 * 1024 : 0;
 
 /** With fewer rows than this laying out the weights, or turning them, takes longer than the product. */
 export const fewRows = 64;
@@ -14,7 +15,7 @@ export const fewRows = 64;
 /** Whether `product` is to be taken. */
 export function isProductInLab(x: Tensor, weight: Tensor): boolean {
   if (x.size / x.shape[x.rank - 1] < fewRows) return false;
-  return isNarrow(weight) ? hasTiles() : hasLabProducts() && !isNarrow(x) && weight.size <= manyWeights;
+  return isNarrow(weight) ? hasTiles() : !isNarrow(x) && weight.size <= manyWeights(weight);
 }
 
 /** What comes out may be narrow where the weight is. */

@@ -1,4 +1,4 @@
-import {tf, type Tensor} from '../engine';
+import {crossEntropy as entropyOfTargets, tf, type Tensor} from '../engine';
 import {LabError} from '../errors';
 
 export interface CrossEntropyOptions {
@@ -48,24 +48,20 @@ export function crossEntropy(logits: Tensor, labels: Int32Array, options: CrossE
   checkCrossEntropy(options, classes);
   checkLabels(labels, logits);
   const {labelSmoothing = 0, classWeights} = options;
-  return tf.tidy(() => {
-    const weights = classWeights ?? new Array<number>(classes).fill(1);
-    const targets = new Float32Array(labels.length * classes);
-    let total = 0;
-    labels.forEach((label, row) => {
-      const start = row * classes;
-      for (let c = 0; c < classes; c++) targets[start + c] = (labelSmoothing / classes) * weights[c];
-      targets[start + label] += (1 - labelSmoothing) * weights[label];
-      total += weights[label];
-    });
-    if (total === 0) {
-      throw new LabError(
-        'No photo of a batch has a class weight above 0. Leave the classes without weight out, or give larger batches.',
-      );
-    }
-    const entropies = tf.mul(tf.logSoftmax(logits), tf.tensor2d(targets, [labels.length, classes]));
-    return tf.mul(tf.sum(entropies), -1 / total);
+  const weights = classWeights ?? new Array<number>(classes).fill(1);
+  const total = labels.reduce((sum, label) => sum + weights[label], 0);
+  if (total === 0) {
+    throw new LabError(
+      'No photo of a batch has a class weight above 0. Leave the classes without weight out, or give larger batches.',
+    );
+  }
+  const targets = new Float32Array(labels.length * classes);
+  labels.forEach((label, row) => {
+    const start = row * classes;
+    for (let c = 0; c < classes; c++) targets[start + c] = ((labelSmoothing / classes) * weights[c]) / total;
+    targets[start + label] += ((1 - labelSmoothing) * weights[label]) / total;
   });
+  return tf.tidy(() => entropyOfTargets(logits, tf.tensor2d(targets, [labels.length, classes])));
 }
 
 /** Weights inversely proportional to how often a class occurs, with a mean of 1 over the photos. */

@@ -1,5 +1,5 @@
 import test from 'node:test';
-import {type Activation, activate, softmax, tf, type Tensor} from '../../lib/engine';
+import {type Activation, activate, crossEntropy, softmax, tf, type Tensor} from '../../lib/engine';
 import {assertSame, tensor} from './compare';
 
 /** Wide enough for every bend, none of them hit exactly. */
@@ -35,5 +35,20 @@ test('softmax over the last axis at every width, of large numbers too: value and
     const x = tf.tidy(() => tf.mul(tensor([3, 2, width]), factor));
     assertSame(softmax, (input) => tf.softmax(input), [x]);
     x.dispose();
+  }
+});
+
+test('cross-entropy of logits, large ones too, against targets of any weight: value and gradient', () => {
+  for (const [width, factor] of [
+    [1, 1],
+    [6, 1],
+    [100, 1],
+    [27, 40],
+  ]) {
+    const logits = tf.tidy(() => tf.mul(tensor([5, width]), factor));
+    const targets = tf.tidy(() => tf.abs(tensor([5, width], 2)));
+    const composed = (x: Tensor): Tensor => tf.neg(tf.sum(tf.mul(tf.logSoftmax(x), targets)));
+    assertSame((x: Tensor) => crossEntropy(x, targets), composed, [logits]);
+    tf.dispose([logits, targets]);
   }
 });

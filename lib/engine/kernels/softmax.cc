@@ -1,4 +1,6 @@
-// Softmax over the last axis.
+// Softmax over the last axis, and cross-entropy against it.
+#include <numeric>
+
 #include "kernel.h"
 #include "rows.h"
 
@@ -52,8 +54,38 @@ struct SoftmaxGrad {
   }
 };
 
+// The sum of -targets * log(softmax(logits)), and its slope in the logits.
+struct CrossEntropy {
+  explicit CrossEntropy(Attributes&) {}
+
+  void compute(Call& call) const {
+    const Input logits = call.input(0), targets = call.input(1, logits.size());
+    const int64_t width = logits.channels();
+    float *loss = call.output(0, {}), *slope = call.output(1, logits.shape);
+    std::vector<double> losses(logits.rows());
+    forRows(logits.rows(), width, [&](int64_t row) {
+      const float *x = logits.data + row * width, *target = targets.data + row * width;
+      float* to = slope + row * width;
+      const float most = greatest(width, [&](auto v, int64_t i) { return load<decltype(v)>(x + i); });
+      const float logarithm = most + std::log(total(width, [&](auto v, int64_t i) {
+                                return exponential(load<decltype(v)>(x + i) - most);
+                              }));
+      const float sum = total(width, [&](auto v, int64_t i) { return load<decltype(v)>(target + i); });
+      losses[row] = total(width, [&](auto v, int64_t i) {
+        using V = decltype(v);
+        const V logProbability = load<V>(x + i) - logarithm;
+        store(to + i, exponential(logProbability) * sum - load<V>(target + i));
+        return -logProbability * load<V>(target + i);
+      });
+    });
+    *loss = std::accumulate(losses.begin(), losses.end(), 0.0);
+  }
+};
+
 const Registration<Softmax> softmax("LabSoftmax", {{"x: float"}, {"y: float"}, {}});
 const Registration<SoftmaxGrad> softmaxGrad("LabSoftmaxGrad", {{"dy: float", "y: float"}, {"dx: float"}, {}});
+const Registration<CrossEntropy> crossEntropy("LabCrossEntropy",
+                                              {{"logits: float", "targets: float"}, {"loss: float", "slope: float"}, {}});
 
 }  // namespace
 }  // namespace lab

@@ -24,5 +24,5 @@ export {hasLabKernels} from './native';
 export {photoViews, type RawAxis, type RawView} from './photos';
 export {averagePool, globalAverage, maxPool} from './pooling';
 export {add, concat, reshape, slice} from './shaping';
-export {softmax} from './softmax';
+export {crossEntropy, softmax} from './softmax';
 export type {WindowMoves} from './window';

@@ -25,22 +25,6 @@ class Rows {
   std::vector<float> values_;
 };
 
-// The product of `left` and a right factor of `depth` columns, times `factor(row)`, written where `to(row)` says.
-template <class Factor, class Place>
-void give(const Matrix& left, int64_t rows, const Panels& right, int64_t depth, const Factor& factor, const Place& to) {
-  for (int64_t column = 0; column < depth; column += panelWidth) {
-    const int64_t columns = std::min<int64_t>(panelWidth, depth - column);
-    multiplyPanel(left, rows, right.panel(column), right.rows(), columns, [&](int64_t row, Wide first, Wide second) {
-      const Wide pair[2] = {first * factor(row), second * factor(row)};
-      if (columns == panelWidth) {
-        std::memcpy(to(row) + column, pair, sizeof pair);
-      } else {
-        std::memcpy(to(row) + column, pair, sizeof(float) * columns);
-      }
-    });
-  }
-}
-
 // Attention in one head after another; what it takes for that is kept from one to the next.
 class HeadAttention {
  public:
@@ -59,20 +43,20 @@ class HeadAttention {
         store(&scores_[key * panelWidth], a);
         store(&scores_[key * panelWidth + lanes<Wide>], b);
       });
-      float shares[panelWidth], sums[panelWidth];
+      float shares[panelWidth], logarithmsOfSums[panelWidth];
       for (int64_t i = 0; i < count; i += lanes<Wide>) {
-        const Wide sum = fillPowers(i, bias ? bias.row(h, 0) + first + i : nullptr, bias.stride(), sums + i);
+        const Wide sum = fillPowers(i, bias ? bias.row(h, 0) + first + i : nullptr, bias.stride(), logarithmsOfSums + i);
         store(shares + i, 1.0f / sum);
       }
-      if (logarithms) std::memcpy(logarithms + h.own(tokens_) + first, sums, count * sizeof(float));
-      give({scores_.data(), 1, panelWidth}, count, values_, depth_, [&](int64_t i) { return shares[i]; },
-           [&](int64_t i) { return y + h.given(first + i); });
+      if (logarithms) std::memcpy(logarithms + h.own(tokens_) + first, logarithmsOfSums, count * sizeof(float));
+      values_.multiply({scores_.data(), 1, panelWidth}, count, [&](int64_t i) { return shares[i]; },
+                       [&](int64_t i) { return y + h.given(first + i); });
     }
   }
 
  private:
-  // Of the queries from `at` on in the panel, a vector of them: scores become softmax's powers, not divided by their sum yet, which
-  // is returned. `bias` has a row for each key.
+  // The scores of a vector of queries, from `at` on in the panel, become powers, of which it returns the sum: softmax without the
+  // division. `bias` has a row for each key.
   Wide fillPowers(int64_t at, const float* bias, int64_t stride, float* logarithms) {
     float* scores = &scores_[at];
     Wide most = all<Wide>(-INFINITY), sum{};
@@ -155,9 +139,9 @@ class HeadGrad {
     const auto to = [&](int part) { return [&, part](int64_t token) { return tensors.dMixed + h.part(token, part); }; };
     const auto times = [](float factor) { return [factor](int64_t) { return factor; }; };
     const Matrix shares{shares_.data(), width_, 1}, scoreSlopes{slopes_.data(), width_, 1};
-    give(shares, tokens_, slopeRows_, depth_, times(1), to(2));
-    give(scoreSlopes, tokens_, queryRows_, depth_, times(factor_), to(1));
-    give(scoreSlopes.transposed(), tokens_, keyRows_, depth_, times(factor_), to(0));
+    slopeRows_.multiply(shares, tokens_, times(1), to(2));
+    queryRows_.multiply(scoreSlopes, tokens_, times(factor_), to(1));
+    keyRows_.multiply(scoreSlopes.transposed(), tokens_, times(factor_), to(0));
   }
 
  private:

@@ -112,22 +112,20 @@ class Panels {
     }
   }
 
-  int64_t rows() const { return rows_; }
-
   // The panel that begins with this column.
   const float* panel(int64_t column) const { return values_.data() + column * rows_; }
 
-  // target = factor * left * this, where `left` has `rows` rows, and rows of the target are `stride` apart.
-  void multiply(const Matrix& left, int64_t rows, float factor, float* target, int64_t stride) const {
+  // The product of `left`, of `rows` rows, and this: row i is multiplied by `factor(i)` and stored where `to(i)` says.
+  template <class Factor, class Place>
+  void multiply(const Matrix& left, int64_t rows, const Factor& factor, const Place& to) const {
     for (int64_t column = 0; column < columns_; column += panelWidth) {
       const int64_t count = std::min<int64_t>(panelWidth, columns_ - column);
       multiplyPanel(left, rows, panel(column), rows_, count, [&](int64_t row, Wide first, Wide second) {
-        const Wide pair[2] = {first * factor, second * factor};
-        float* to = target + row * stride + column;
+        const Wide pair[2] = {first * factor(row), second * factor(row)};
         if (count == panelWidth) {
-          std::memcpy(to, pair, sizeof pair);
+          std::memcpy(to(row) + column, pair, sizeof pair);
         } else {
-          std::memcpy(to, pair, sizeof(float) * count);
+          std::memcpy(to(row) + column, pair, sizeof(float) * count);
         }
       });
     }

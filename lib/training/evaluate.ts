@@ -51,19 +51,15 @@ export async function evaluate(
 
 /** Log-probabilities of logits that labels belong to, a row for each photo. */
 function logProbabilities(logits: () => Tensor, labels: Int32Array): number[][] {
-  const computed = tf.tidy(logits);
-  try {
+  const logs = tf.tidy(() => {
+    const computed = logits();
     checkLabels(labels, computed);
-    const values = computed.dataSync() as Float32Array;
-    const classes = computed.shape[1]!;
-    return Array.from(labels, (_, row) => logSoftmax(values.subarray(row * classes, (row + 1) * classes)));
-  } finally {
-    computed.dispose();
-  }
-}
-
-function logSoftmax(row: Float32Array): number[] {
-  const most = Math.max(...row);
-  const logarithm = most + Math.log(row.reduce((sum, value) => sum + Math.exp(value - most), 0));
-  return Array.from(row, (value) => value - logarithm);
+    return tf.logSoftmax(computed);
+  });
+  const values = logs.dataSync() as Float32Array;
+  const classes = logs.shape[1]!;
+  logs.dispose();
+  return Array.from({length: values.length / classes}, (_, row) =>
+    Array.from(values.subarray(row * classes, (row + 1) * classes)),
+  );
 }

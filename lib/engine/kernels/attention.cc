@@ -25,9 +25,20 @@ class Rows {
   std::vector<float> values_;
 };
 
+// The products of keys and a panel of queries; rows are `stride` apart and have room for a whole panel.
+void fillProducts(const Matrix& keys, int64_t tokens, const float* queries, int64_t depth, int64_t count, float* to,
+                  int64_t stride) {
+  multiplyPanel(keys, tokens, queries, depth, count, [&](int64_t key, Wide first, Wide second) {
+    store(to + key * stride, first);
+    store(to + key * stride + lanes<Wide>, second);
+  });
+}
+
 // Attention in one head after another; what it takes for that is kept from one to the next.
 class HeadAttention {
  public:
+  using Bias = TurnedBias;
+
   explicit HeadAttention(const AttentionLayout& layout)
       : tokens_(layout.tokens), depth_(layout.depth), factor_(layout.factor()), scores_(tokens_ * panelWidth) {}
 
@@ -39,10 +50,7 @@ class HeadAttention {
     const Matrix keys = rows_.gather(mixed, tokens_, depth_, part(1));
     for (int64_t first = 0; first < tokens_; first += panelWidth) {
       const int64_t count = std::min<int64_t>(panelWidth, tokens_ - first);
-      multiplyPanel(keys, tokens_, queries_.panel(first), depth_, count, [&](int64_t key, Wide a, Wide b) {
-        store(&scores_[key * panelWidth], a);
-        store(&scores_[key * panelWidth + lanes<Wide>], b);
-      });
+      fillProducts(keys, tokens_, queries_.panel(first), depth_, count, scores_.data(), panelWidth);
       float shares[panelWidth], logarithmsOfSums[panelWidth];
       for (int64_t i = 0; i < count; i += lanes<Wide>) {
         const Wide sum = fillPowers(i, bias ? bias.row(h, 0) + first + i : nullptr, bias.stride(), logarithmsOfSums + i);
@@ -82,37 +90,14 @@ class HeadAttention {
   std::vector<float> scores_;
 };
 
-struct Attention : AttentionOptions {
-  using AttentionOptions::AttentionOptions;
-
-  void compute(Call& call) const {
-    const Input mixed = call.input(0);
-    const AttentionLayout layout(mixed.shape, *this);
-    const TurnedBias bias(call, 1, layout);
-    float* y = call.output(0, layout.outputShape());
-    float* logarithms = kept ? call.output(1, {layout.sequences, layout.heads, layout.tokens}) : nullptr;
-    forHeads<HeadAttention>(layout, [&](const Head& h, HeadAttention& attention) {
-      attention.compute(h, mixed.data, bias, y, logarithms);
-    });
-  }
-};
-
 // The gradient in one head after another; what it takes for that is kept from one to the next.
 class HeadGrad {
  public:
-  struct Tensors {
-    const float *dy, *mixed, *y, *logarithms;
-    TurnedBias bias;
-    float* dMixed;
-    // Or none.
-    float* dScores;
-  };
-
   explicit HeadGrad(const AttentionLayout& layout)
       : tokens_(layout.tokens), depth_(layout.depth), width_(panelsOf(tokens_) * panelWidth), factor_(layout.factor()),
         shares_(tokens_ * width_), slopes_(tokens_ * width_), logarithms_(width_), means_(width_) {}
 
-  void compute(const Head& h, const Tensors& tensors) {
+  void compute(const Head& h, const AttentionTensors<float>& tensors) {
     const auto part = [&](int part) { return [&h, part](int64_t token) { return h.part(token, part); }; };
     const Matrix slope = rows_.gather(tensors.dy, tokens_, depth_, [&](int64_t token) { return h.given(token); });
     slopeRows_.pack(slope, tokens_, depth_);
@@ -124,10 +109,7 @@ class HeadGrad {
     keyRows_.pack(keys, tokens_, depth_);
     const Matrix values = values_.gather(tensors.mixed, tokens_, depth_, part(2));
     std::copy_n(tensors.logarithms + h.own(tokens_), tokens_, logarithms_.begin());
-    for (int64_t token = 0; token < tokens_; ++token) {
-      const float *dy = tensors.dy + h.given(token), *y = tensors.y + h.given(token);
-      means_[token] = total(depth_, [&](auto v, int64_t i) { return load<decltype(v)>(dy + i) * load<decltype(v)>(y + i); });
-    }
+    for (int64_t token = 0; token < tokens_; ++token) means_[token] = tensors.meanSlope(h, token);
 
     for (int64_t first = 0; first < tokens_; first += panelWidth) {
       fillScores(keys, values, first, tensors.bias ? tensors.bias.row(h, 0) + first : nullptr, tensors.bias.stride());
@@ -148,11 +130,7 @@ class HeadGrad {
   // The shares of a panel's queries, and the slopes of their scores. `bias` has a row for each key.
   void fillScores(const Matrix& keys, const Matrix& values, int64_t first, const float* bias, int64_t stride) {
     const int64_t count = std::min<int64_t>(panelWidth, tokens_ - first);
-    multiplyPanel(keys, tokens_, queryColumns_.panel(first), depth_, count, [&](int64_t key, Wide a, Wide b) {
-      float* scores = &shares_[key * width_ + first];
-      store(scores, a);
-      store(scores + lanes<Wide>, b);
-    });
+    fillProducts(keys, tokens_, queryColumns_.panel(first), depth_, count, &shares_[first], width_);
     multiplyPanel(values, tokens_, slopeColumns_.panel(first), depth_, count, [&](int64_t key, Wide a, Wide b) {
       fillSlopes(key, first, a, bias ? bias + key * stride : nullptr);
       if (count > lanes<Wide>) fillSlopes(key, first + lanes<Wide>, b, bias ? bias + key * stride + lanes<Wide> : nullptr);
@@ -175,35 +153,13 @@ class HeadGrad {
   std::vector<float> shares_, slopes_, logarithms_, means_;
 };
 
-struct AttentionGrad : AttentionOptions {
-  using AttentionOptions::AttentionOptions;
-
-  void compute(Call& call) const {
-    const Input mixed = call.input(1);
-    const AttentionLayout layout(mixed.shape, *this);
-    const int64_t tokens = layout.tokens, size = sizeOf(layout.outputShape());
-    const HeadGrad::Tensors tensors{
-        call.input(0, size).data,
-        mixed.data,
-        call.input(2, size).data,
-        call.input(3, layout.sequences * layout.heads * tokens).data,
-        TurnedBias(call, 4, layout),
-        call.output(0, mixed.shape),
-        kept ? call.output(1, {layout.sequences, layout.heads, tokens, tokens}) : nullptr,
-    };
-    forHeads<HeadGrad>(layout, [&](const Head& h, HeadGrad& grad) { grad.compute(h, tensors); });
-  }
-};
-
-const Registration<Attention> attention("LabAttention", {{"mixed: float", "bias: biases * float"},
-                                                         {"y: float", "logarithms: kept * float"},
-                                                         {"heads: int", "side: int", "shift: list(int)", "biases: int >= 0",
-                                                          "kept: int >= 0"}});
-const Registration<AttentionGrad> attentionGrad(
-    "LabAttentionGrad",
-    {{"dy: float", "mixed: float", "y: float", "logarithms: float", "bias: biases * float"},
-     {"dmixed: float", "dscores: kept * float"},
-     {"heads: int", "side: int", "shift: list(int)", "biases: int >= 0", "kept: int >= 0"}});
+const Registration<AttentionBy<float, HeadAttention>> attention("LabAttention", {{"mixed: float", "bias: biases * float"},
+                                                                                {"y: float", "logarithms: kept * float"},
+                                                                                AttentionOptions::names()});
+const Registration<AttentionGradBy<float, HeadGrad>> attentionGrad(
+    "LabAttentionGrad", {{"dy: float", "mixed: float", "y: float", "logarithms: float", "bias: biases * float"},
+                         {"dmixed: float", "dscores: kept * float"},
+                         AttentionOptions::names()});
 
 }  // namespace
 }  // namespace lab

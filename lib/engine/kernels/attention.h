@@ -19,6 +19,10 @@ struct AttentionOptions {
   explicit AttentionOptions(Attributes& attributes)
       : heads(attributes.integer("heads", 1)), side(attributes.integer("side", 0)), kept(attributes.integer("kept", 0)),
         shift(attributes.integers("shift", 2, 0)) {}
+
+  static std::vector<const char*> names() {
+    return {"heads: int", "side: int", "shift: list(int)", "biases: int >= 0", "kept: int >= 0"};
+  }
 };
 
 class AttentionLayout {
@@ -128,15 +132,12 @@ class ScoreBias {
 
   explicit operator bool() const { return data_ != nullptr; }
 
-  const float* row(const Head& h, int64_t query) const { return row(matrix(h), query); }
-
- private:
-  friend class TurnedBias;
-
   int64_t matrices() const { return kinds_ * heads_; }
   int64_t matrix(const Head& h) const { return h.sequence % kinds_ * heads_ + h.head; }
   const float* row(int64_t matrix, int64_t query) const { return data_ + (matrix * tokens_ + query) * tokens_; }
+  const float* row(const Head& h, int64_t query) const { return row(matrix(h), query); }
 
+ private:
   const float* data_ = nullptr;
   int64_t heads_, tokens_, kinds_ = 1;
 };
@@ -144,9 +145,8 @@ class ScoreBias {
 // The same with a row for each key; behind each row are zeros up to two vectors.
 class TurnedBias {
  public:
-  TurnedBias(Call& call, int index, const AttentionLayout& layout) : bias_(call, index, layout), tokens_(layout.tokens) {
-    constexpr int64_t step = 2 * lanes<Wide>;
-    stride_ = (tokens_ + step - 1) / step * step;
+  TurnedBias(Call& call, int index, const AttentionLayout& layout)
+      : bias_(call, index, layout), tokens_(layout.tokens), stride_(roundedUp(tokens_, 2 * lanes<Wide>)) {
     if (!bias_) return;
     values_.resize(bias_.matrices() * tokens_ * stride_);
     forRows(bias_.matrices(), layout.pairs(), [&](int64_t matrix) {
@@ -166,6 +166,58 @@ class TurnedBias {
   ScoreBias bias_;
   int64_t tokens_, stride_;
   std::vector<float> values_;
+};
+
+// Attention whose heads a `Worker` computes one after another.
+template <class Number, class Worker>
+struct AttentionBy : AttentionOptions {
+  using AttentionOptions::AttentionOptions;
+
+  void compute(Call& call) const {
+    const InputOf<Number> mixed = call.input<Number>(0);
+    const AttentionLayout layout(mixed.shape, *this);
+    const typename Worker::Bias bias(call, 1, layout);
+    Number* y = call.output<Number>(0, layout.outputShape());
+    float* logarithms = kept ? call.output(1, {layout.sequences, layout.heads, layout.tokens}) : nullptr;
+    forHeads<Worker>(layout, [&](const Head& h, Worker& worker) { worker.compute(h, mixed.data, bias, y, logarithms); });
+  }
+};
+
+// What its gradient reads and writes.
+template <class Number>
+struct AttentionTensors {
+  const Number *dy, *mixed, *y;
+  const float* logarithms;
+  TurnedBias bias;
+  Number* dMixed;
+  // Or none.
+  float* dScores;
+
+  // The mean slope of a query's shares, weighted by these.
+  float meanSlope(const Head& h, int64_t query) const {
+    return product(dy + h.given(query), y + h.given(query), h.layout.depth);
+  }
+};
+
+template <class Number, class Worker>
+struct AttentionGradBy : AttentionOptions {
+  using AttentionOptions::AttentionOptions;
+
+  void compute(Call& call) const {
+    const InputOf<Number> mixed = call.input<Number>(1);
+    const AttentionLayout layout(mixed.shape, *this);
+    const int64_t tokens = layout.tokens, size = sizeOf(layout.outputShape());
+    const AttentionTensors<Number> tensors{
+        call.input<Number>(0, size).data,
+        mixed.data,
+        call.input<Number>(2, size).data,
+        call.input(3, layout.sequences * layout.heads * tokens).data,
+        TurnedBias(call, 4, layout),
+        call.output<Number>(0, mixed.shape),
+        kept ? call.output(1, {layout.sequences, layout.heads, tokens, tokens}) : nullptr,
+    };
+    forHeads<Worker>(layout, [&](const Head& h, Worker& worker) { worker.compute(h, tensors); });
+  }
 };
 
 }  // namespace lab

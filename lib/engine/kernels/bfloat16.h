@@ -62,4 +62,9 @@ inline void store(Bfloat16* to, V value) {
   std::memcpy(to, &halves, sizeof halves);
 }
 
+template <class Number>
+inline float product(const Number* a, const Number* b, int64_t count) {
+  return total(count, [&](auto v, int64_t i) { return load<decltype(v)>(a + i) * load<decltype(v)>(b + i); });
+}
+
 }  // namespace lab

@@ -7,23 +7,30 @@
 namespace lab {
 namespace {
 
-// `to` may be `from`.
-inline void softmaxOf(const float* from, int64_t width, float* to) {
+struct Powers {
+  float greatest, sum;
+};
+
+// Softmax without the division by the sum of its powers; all are divided by that of the greatest number. `to` may be `from`.
+inline Powers powersOf(const float* from, int64_t width, float* to) {
   const float most = greatest(width, [&](auto v, int64_t i) { return load<decltype(v)>(from + i); });
   const float sum = total(width, [&](auto v, int64_t i) {
     const auto power = exponential(load<decltype(v)>(from + i) - most);
     store(to + i, power);
     return power;
   });
-  const float share = 1 / sum;
+  return {most, sum};
+}
+
+// `to` may be `from`.
+inline void softmaxOf(const float* from, int64_t width, float* to) {
+  const float share = 1 / powersOf(from, width, to).sum;
   forEach(width, [&](auto v, int64_t i) { store(to + i, load<decltype(v)>(to + i) * share); });
 }
 
 // What softmax's input gets of `slope`, from the shares that it gave; `to` may be `slope`.
 inline void softmaxSlopeOf(const float* share, const float* slope, int64_t width, float* to) {
-  const float mean = total(width, [&](auto v, int64_t i) {
-    return load<decltype(v)>(share + i) * load<decltype(v)>(slope + i);
-  });
+  const float mean = product(share, slope, width);
   forEach(width, [&](auto v, int64_t i) {
     using V = decltype(v);
     store(to + i, load<V>(share + i) * (load<V>(slope + i) - mean));
@@ -66,16 +73,14 @@ struct CrossEntropy {
     forRows(logits.rows(), width, [&](int64_t row) {
       const float *x = logits.data + row * width, *target = targets.data + row * width;
       float* to = slope + row * width;
-      const float most = greatest(width, [&](auto v, int64_t i) { return load<decltype(v)>(x + i); });
-      const float logarithm = most + std::log(total(width, [&](auto v, int64_t i) {
-                                return exponential(load<decltype(v)>(x + i) - most);
-                              }));
-      const float sum = total(width, [&](auto v, int64_t i) { return load<decltype(v)>(target + i); });
+      const Powers powers = powersOf(x, width, to);
+      const float logarithm = powers.greatest + std::log(powers.sum);
+      const float share = total(width, [&](auto v, int64_t i) { return load<decltype(v)>(target + i); }) / powers.sum;
       losses[row] = total(width, [&](auto v, int64_t i) {
         using V = decltype(v);
-        const V logProbability = load<V>(x + i) - logarithm;
-        store(to + i, exponential(logProbability) * sum - load<V>(target + i));
-        return -logProbability * load<V>(target + i);
+        const V wanted = load<V>(target + i);
+        store(to + i, load<V>(to + i) * share - wanted);
+        return (logarithm - load<V>(x + i)) * wanted;
       });
     });
     *loss = std::accumulate(losses.begin(), losses.end(), 0.0);

@@ -112,10 +112,6 @@ inline __m512i scaled(const float* from, float factor) {
   return (__m512i)_mm512_cvtne2ps_pbh(load<Wide>(from + tileWidth) * factor, load<Wide>(from) * factor);
 }
 
-inline float product(const Bfloat16* a, const Bfloat16* b, int64_t count) {
-  return total(count, [&](auto v, int64_t i) { return load<decltype(v)>(a + i) * load<decltype(v)>(b + i); });
-}
-
 // The product of `count` of 32 rows and the first `columns` columns of a right factor: row i is multiplied by `factor(i)` and
 // stored where `to(i)` says.
 template <class Factor, class Place>
@@ -169,6 +165,8 @@ Powers powersOf(float* scores, int64_t count, float factor, const float* bias, B
 // Attention in one head after another; what it takes for that is kept from one to the next.
 class HeadAttention {
  public:
+  using Bias = ScoreBias;
+
   explicit HeadAttention(const AttentionLayout& layout)
       : tokens_(layout.tokens), depth_(layout.depth), factor_(layout.factor()) {
     shares_.resize(tilesWidth, tokens_);
@@ -214,34 +212,10 @@ class HeadAttention {
   TileSums tiles_;
 };
 
-struct TiledAttention : AttentionOptions {
-  using AttentionOptions::AttentionOptions;
-
-  void compute(Call& call) const {
-    const InputOf<Bfloat16> mixed = call.input<Bfloat16>(0);
-    const AttentionLayout layout(mixed.shape, *this);
-    const ScoreBias bias(call, 1, layout);
-    Bfloat16* y = call.output<Bfloat16>(0, layout.outputShape());
-    float* logarithms = kept ? call.output(1, {layout.sequences, layout.heads, layout.tokens}) : nullptr;
-    forHeads<HeadAttention>(layout, [&](const Head& h, HeadAttention& attention) {
-      attention.compute(h, mixed.data, bias, y, logarithms);
-    });
-  }
-};
-
 // The gradient in one head after another; what it takes for that is kept from one to the next. Scores have a row for each key
 // here, so that the products in keys and values find the shares as their left factor.
 class HeadGrad {
  public:
-  struct Tensors {
-    const Bfloat16 *dy, *mixed, *y;
-    const float* logarithms;
-    TurnedBias bias;
-    Bfloat16* dMixed;
-    // Or none.
-    float* dScores;
-  };
-
   explicit HeadGrad(const AttentionLayout& layout)
       : tokens_(layout.tokens), depth_(layout.depth), width_(roundedUp(tokens_, tilesWidth)), factor_(layout.factor()) {
     shares_.resize(tilesWidth, tokens_);
@@ -249,7 +223,7 @@ class HeadGrad {
     scoreSlopes_.resize(width_, width_);
   }
 
-  void compute(const Head& h, const Tensors& tensors) {
+  void compute(const Head& h, const AttentionTensors<Bfloat16>& tensors) {
     read(h, tensors);
     for (int64_t first = 0; first < tokens_; first += tilesWidth) {
       fillScores(h, tensors, first);
@@ -260,7 +234,7 @@ class HeadGrad {
   }
 
  private:
-  void read(const Head& h, const Tensors& tensors) {
+  void read(const Head& h, const AttentionTensors<Bfloat16>& tensors) {
     const auto part = [&](int part) { return [&h, part](int64_t token) { return h.part(token, part); }; };
     const auto given = [&](int64_t token) { return h.given(token); };
     rows_.gather(tensors.mixed, tokens_, depth_, part(0));
@@ -278,13 +252,11 @@ class HeadGrad {
     std::fill(std::copy_n(tensors.logarithms + h.own(tokens_), tokens_, logarithms), logarithms + width_, INFINITY);
     float* means = means_.room(width_);
     std::fill(means, means + width_, 0.0f);
-    for (int64_t token = 0; token < tokens_; ++token) {
-      means[token] = product(tensors.dy + given(token), tensors.y + given(token), depth_);
-    }
+    for (int64_t token = 0; token < tokens_; ++token) means[token] = tensors.meanSlope(h, token);
   }
 
   // The shares of 32 keys, and the slopes of their scores.
-  void fillScores(const Head& h, const Tensors& tensors, int64_t first) {
+  void fillScores(const Head& h, const AttentionTensors<Bfloat16>& tensors, int64_t first) {
     float *scores = scores_.room(tilesWidth * width_), *shareSlopes = shareSlopes_.room(tilesWidth * width_);
     for (int64_t query = 0; query < tokens_; query += tilesWidth) {
       queryColumns_.multiply(tiles_, keys_, first, query, scores + query, width_);
@@ -348,36 +320,14 @@ class HeadGrad {
   TileSums tiles_;
 };
 
-struct TiledAttentionGrad : AttentionOptions {
-  using AttentionOptions::AttentionOptions;
-
-  void compute(Call& call) const {
-    const InputOf<Bfloat16> mixed = call.input<Bfloat16>(1);
-    const AttentionLayout layout(mixed.shape, *this);
-    const int64_t tokens = layout.tokens, size = sizeOf(layout.outputShape());
-    const HeadGrad::Tensors tensors{
-        call.input<Bfloat16>(0, size).data,
-        mixed.data,
-        call.input<Bfloat16>(2, size).data,
-        call.input(3, layout.sequences * layout.heads * tokens).data,
-        TurnedBias(call, 4, layout),
-        call.output<Bfloat16>(0, mixed.shape),
-        kept ? call.output(1, {layout.sequences, layout.heads, tokens, tokens}) : nullptr,
-    };
-    forHeads<HeadGrad>(layout, [&](const Head& h, HeadGrad& grad) { grad.compute(h, tensors); });
-  }
-};
-
-const Registration<TiledAttention> tiledAttention("LabTiledAttention",
-                                                  {{"mixed: bfloat16", "bias: biases * float"},
-                                                   {"y: bfloat16", "logarithms: kept * float"},
-                                                   {"heads: int", "side: int", "shift: list(int)", "biases: int >= 0",
-                                                    "kept: int >= 0"}});
-const Registration<TiledAttentionGrad> tiledAttentionGrad(
+const Registration<AttentionBy<Bfloat16, HeadAttention>> attention(
+    "LabTiledAttention",
+    {{"mixed: bfloat16", "bias: biases * float"}, {"y: bfloat16", "logarithms: kept * float"}, AttentionOptions::names()});
+const Registration<AttentionGradBy<Bfloat16, HeadGrad>> attentionGrad(
     "LabTiledAttentionGrad",
     {{"dy: bfloat16", "mixed: bfloat16", "y: bfloat16", "logarithms: float", "bias: biases * float"},
      {"dmixed: bfloat16", "dscores: kept * float"},
-     {"heads: int", "side: int", "shift: list(int)", "biases: int >= 0", "kept: int >= 0"}});
+     AttentionOptions::names()});
 
 }  // namespace
 }  // namespace lab

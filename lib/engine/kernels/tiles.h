@@ -27,8 +27,6 @@ constexpr int64_t tileSize = tileWidth * tileDepth;
 // Rows and columns that `TileSums` works on at once.
 constexpr int64_t tilesWidth = 32;
 
-constexpr int64_t roundedUp(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
-
 // Memory on cache lines, which a row of a tile fills.
 class Halves {
  public:

@@ -45,6 +45,8 @@ struct IntegersOf<float> {
 template <class V>
 using IntsOf = typename IntegersOf<V>::type;
 
+constexpr int64_t roundedUp(int64_t count, int64_t to) { return (count + to - 1) / to * to; }
+
 template <class V>
 inline V load(const float* from) {
   V value;

@@ -1,4 +1,4 @@
-import type {Tensor} from '../engine';
+import {release, type Tensor} from '../engine';
 import {LabError} from '../errors';
 import {mulberry32, shuffled} from '../random';
 import {type Picture, type Preprocessing, type View, checkedPreprocessing, decodeView} from '../pictures';
@@ -13,7 +13,7 @@ export interface BatchItem {
 
 /** Some photos, decoded. */
 export interface Batch {
-  /** Makes of them what a backbone takes, `[size, crop, crop, 3]`, RGB, normalised; whoever calls it disposes that. */
+  /** Makes of them what a backbone takes, once: `[size, crop, crop, 3]`, RGB, normalised; whoever calls it disposes that. */
   tensor(): Tensor;
   /** `[size]`. */
   labels: Int32Array;
@@ -97,7 +97,11 @@ async function loadBatch(
     return result.value;
   });
   return {
-    tensor: () => viewsTensor(views, preprocessing),
+    tensor: () => {
+      const x = viewsTensor(views, preprocessing);
+      for (const {window} of views) release(window.pixels);
+      return x;
+    },
     labels: Int32Array.from(part, (item) => items[item].label),
     items: part,
   };

@@ -15,5 +15,6 @@ export {tf, cardMissed, engineReport, peakMemory, type EngineReport} from './ten
 export {gradients} from './gradients';
 export {inDoublePrecision, type Precision} from './precision';
 export {hasAvx512, hasTileRegisters, multipliesBfloat16, processorText} from './processor';
+export {release, tensorTaking} from './values';
 export * from './operations';
 export type {Scalar, Tensor, Variable} from '@tensorflow/tfjs-node';

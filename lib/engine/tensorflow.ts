@@ -84,6 +84,8 @@ export interface Binding extends Readonly<Record<Constant, number>> {
   createTensor(shape: number[], type: number, values: unknown): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): unknown;
+  /** Gives the memory of an array back: it has no elements then, nor has any other on the same buffer. */
+  releaseArray(array: ArrayBufferView): void;
   executeOp(name: string, attributes: Attribute[], inputs: number[], outputs: number): TensorMetadata[];
 }
 

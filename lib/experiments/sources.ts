@@ -1,6 +1,6 @@
 /** Parts of a split as sources for training: photos decoded on the way, or frozen features read from their stores. */
 import {batchCount, batches, type BatchItem, type Partition, partition} from '../batches';
-import {tf} from '../engine';
+import {tensorTaking} from '../engine';
 import type {FeatureStore} from '../features';
 import type {Augmentation, Preprocessing} from '../pictures';
 import {fnv1a, mulberry32, shuffled} from '../random';
@@ -63,7 +63,7 @@ export function featureSource(
         const part = indices.map((index) => photos[index]);
         const values = store.read(part.map(({picture}) => picture.key));
         yield {
-          x: tf.tensor(values, [part.length, ...store.shape]),
+          x: tensorTaking(values, [part.length, ...store.shape]),
           labels: Int32Array.from(part, ({label}) => label),
         };
       }

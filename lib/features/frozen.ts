@@ -2,7 +2,7 @@
 import {setImmediate} from 'node:timers/promises';
 import type {Backbone, InferenceNet} from '../backbones';
 import {batches, type BatchItem} from '../batches';
-import {tf, type Tensor} from '../engine';
+import {release, tensorTaking, tf, type Tensor} from '../engine';
 import type {Preprocessing, View} from '../pictures';
 import {FeatureStore} from './store';
 
@@ -107,7 +107,9 @@ export async function frozenFeatures(
       const next = advanceTo(backbone, net, map, reached, stages[i]);
       map.dispose();
       [map, reached] = [next, stages[i]];
-      appendMissing(stores[i], keys, map, () => before + secondsSince(began));
+      const values = map.dataSync() as Float32Array;
+      stores[i].append(keys, values, (before + secondsSince(began)) / keys.length);
+      release(values);
     }
     map.dispose();
   }
@@ -123,21 +125,6 @@ function advanceTo(backbone: Backbone, net: InferenceNet, x: Tensor, from: numbe
 
 const secondsSince = (began: number): number => (performance.now() - began) / 1000;
 
-/** `seconds` tells what the output of all keys has cost. */
-function appendMissing(store: FeatureStore, keys: string[], output: Tensor, seconds: () => number): void {
-  const values = output.dataSync() as Float32Array;
-  const length = values.length / keys.length;
-  const rows = keys.map((_, row) => row).filter((row) => !store.has(keys[row]));
-  if (rows.length === 0) return;
-  const records = new Float32Array(rows.length * length);
-  rows.forEach((row, i) => records.set(values.subarray(row * length, (row + 1) * length), i * length));
-  store.append(
-    rows.map((row) => keys[row]),
-    records,
-    seconds() / keys.length,
-  );
-}
-
 interface Output {
   x: Tensor;
   keys: string[];
@@ -150,7 +137,7 @@ function* storedOutputs(
 ): Generator<Output> {
   for (let start = 0; start < photos.length; start += batchSize) {
     const keys = photos.slice(start, start + batchSize).map(({picture}) => picture.key);
-    yield {x: tf.tensor(store.read(keys), [keys.length, ...store.shape]), keys};
+    yield {x: tensorTaking(store.read(keys), [keys.length, ...store.shape]), keys};
   }
 }
 

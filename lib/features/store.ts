@@ -114,10 +114,12 @@ export class FeatureStore {
       if (!this.has(entry)) rows.set(entry, row);
     });
     if (rows.size === 0) return;
-    const records = new Float32Array(rows.size * length);
-    [...rows.values()].forEach((row, place) =>
-      records.set(features.subarray(row * length, (row + 1) * length), place * length),
-    );
+    const records = rows.size === entries.length ? features : new Float32Array(rows.size * length);
+    if (records !== features) {
+      [...rows.values()].forEach((row, place) =>
+        records.set(features.subarray(row * length, (row + 1) * length), place * length),
+      );
+    }
     this.write([...rows.keys()], records, secondsEach);
   }
 

@@ -29,7 +29,6 @@
 #include <set>
 #include <string>
 #include "held_signals.h"
-#include "napi_auto_ref.h"
 #include "tensorflow/c/eager/c_api.h"
 #include "tensorflow/c/tf_datatype.h"
 #include "tensorflow/c/tf_status.h"
@@ -43,23 +42,6 @@ namespace tfnodejs {
 
 // Used to hold strings beyond the lifetime of a JS call.
 static std::set<std::string> ATTR_NAME_SET;
-
-// Callback to cleanup extra reference count for shared V8/TF tensor memory:
-static void DeallocTensor(void *data, size_t len, void *arg) {
-  NapiAutoRef *auto_ref = static_cast<NapiAutoRef *>(arg);
-  if (!auto_ref) {
-#if DEBUG
-    fprintf(stderr, "Invalid NapiAutoRef reference passed to V8 cleanup\n");
-#endif
-    return;
-  }
-  if (auto_ref->Cleanup() != napi_ok) {
-#if DEBUG
-    fprintf(stderr, "Exception cleaning up napi_ref instance\n");
-#endif
-  }
-  delete auto_ref;
-}
 
 // Creates a TFE_TensorHandle from a JS typed array.
 TFE_TensorHandle *CreateTFE_TensorHandleFromTypedArray(napi_env env,
@@ -162,32 +144,19 @@ TFE_TensorHandle *CreateTFE_TensorHandleFromTypedArray(napi_env env,
     }
   }
 
-  // Sharing V8 memory with the underlying TensorFlow tensor requires adding an
-  // additional refcount. When the Tensor is deleted, the refcount will be
-  // reduced in the callback helper.
-  NapiAutoRef *auto_ref = new NapiAutoRef();
-  nstatus = auto_ref->Init(env, array_value);
-  if (nstatus != napi_ok) {
-    delete auto_ref;
-  }
-  ENSURE_NAPI_OK_RETVAL(env, nstatus, nullptr);
-
   // Currently, int64-type Tensors are represented as Int32Arrays.
   // So the logic for comparing the byte size of the typed-array representation
   // and the byte size of the tensor dtype needs to be special-cased for int64.
   const size_t byte_size =
       dtype == TF_INT64 ? num_elements * width * 2 : num_elements * width;
 
-  TF_AutoTensor tensor(TF_NewTensor(dtype, shape, shape_length, array_data,
-                                    byte_size, DeallocTensor, auto_ref));
+  TF_AutoTensor tensor(
+      TF_AllocateTensor(dtype, shape, shape_length, byte_size));
+  memcpy(TF_TensorData(tensor.tensor), array_data, byte_size);
 
   TF_AutoStatus tf_status;
   TFE_TensorHandle *tfe_tensor_handle =
       TFE_NewTensorHandle(tensor.tensor, tf_status.status);
-  if (TF_GetCode(tf_status.status) != TF_OK) {
-    delete auto_ref;
-    TFE_DeleteTensorHandle(tfe_tensor_handle);
-  }
   ENSURE_TF_OK_RETVAL(env, tf_status, nullptr);
 
   return tfe_tensor_handle;

@@ -136,6 +136,33 @@ static napi_value TensorDataSync(napi_env env, napi_callback_info info) {
   return backend->GetTensorData(env, args[0]);
 }
 
+static napi_value ReleaseArray(napi_env env, napi_callback_info info) {
+  napi_status nstatus;
+
+  // Release array takes 1 param: the typed array whose memory is given back;
+  size_t argc = 1;
+  napi_value args[1];
+  napi_value js_this;
+  nstatus = napi_get_cb_info(env, info, &argc, args, &js_this, nullptr);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, js_this);
+
+  if (argc < 1) {
+    NAPI_THROW_ERROR(env,
+                     "Invalid number of args passed to releaseArray(). "
+                     "Expecting 1 arg but got %d.",
+                     argc);
+    return js_this;
+  }
+
+  napi_value buffer;
+  nstatus = napi_get_typedarray_info(env, args[0], nullptr, nullptr, nullptr,
+                                     &buffer, nullptr);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, js_this);
+  nstatus = napi_detach_arraybuffer(env, buffer);
+  ENSURE_NAPI_OK_RETVAL(env, nstatus, js_this);
+  return js_this;
+}
+
 static napi_value ExecuteOp(napi_env env, napi_callback_info info) {
   napi_status nstatus;
 
@@ -306,6 +333,8 @@ static napi_value InitTFNodeJSBinding(napi_env env, napi_value exports) {
       {"deleteTensor", nullptr, DeleteTensor, nullptr, nullptr, nullptr,
        napi_default, nullptr},
       {"tensorDataSync", nullptr, TensorDataSync, nullptr, nullptr, nullptr,
+       napi_default, nullptr},
+      {"releaseArray", nullptr, ReleaseArray, nullptr, nullptr, nullptr,
        napi_default, nullptr},
       {"executeOp", nullptr, ExecuteOp, nullptr, nullptr, nullptr, napi_default,
        nullptr},

@@ -43,6 +43,8 @@ export interface ConvOptions extends ResidualOptions {
   activation?: Activation;
 }
 
+export type NamedConv = [name: string, options: ConvOptions];
+
 export interface LinearOptions extends ResidualOptions {
   out: number;
   bias?: boolean;
@@ -74,6 +76,8 @@ export interface AttentionOptions {
 export interface Net {
   /** Convolution, with the BatchNorm, the residual sum and the activation that follow it. */
   conv(name: string, x: Value, options: ConvOptions): Value;
+  /** Convolutions one after another, which inference may compute at once. */
+  convs(x: Value, layers: readonly NamedConv[]): Value;
   /** BatchNorm that does not follow a convolution directly. */
   batchNorm(
     name: string,
@@ -121,6 +125,9 @@ export interface Net {
   /** A part whose intermediate values are released as soon as it is done, but those that a gradient needs. */
   block<Result extends Value | Record<string, Value>>(forward: () => Result): Result;
 }
+
+export const oneByOne = (net: Pick<Net, 'conv'>, x: Value, layers: readonly NamedConv[]): Value =>
+  layers.reduce((y, [name, options]) => net.conv(name, y, options), x);
 
 export const pair = (value: Pair): [number, number] => (typeof value === 'number' ? [value, value] : value);
 

@@ -6,7 +6,9 @@ import {
   type ConvOptions,
   convolutionWindow,
   type LinearOptions,
+  type NamedConv,
   type Net,
+  oneByOne,
   pair,
   poolWindow,
   type Value,
@@ -94,6 +96,10 @@ export class ShapeNet implements Net {
     );
     if (norm) this.batchNorm(norm, {shape: output});
     return options.residual ? this.add({shape: output}, options.residual) : {shape: output};
+  }
+
+  convs(x: Value, layers: readonly NamedConv[]): Value {
+    return oneByOne(this, x, layers);
   }
 
   batchNorm(name: string, x: Value): Value {

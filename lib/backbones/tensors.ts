@@ -8,7 +8,9 @@ import {
   type ConvOptions,
   convolutionWindow,
   type LinearOptions,
+  type NamedConv,
   type Net,
+  oneByOne,
   type PoolOptions,
   poolWindow,
   type Value,
@@ -32,6 +34,12 @@ abstract class TensorNet {
     protected readonly weights: Weights,
     protected readonly precision: Precision = 'float32',
   ) {}
+
+  abstract conv(name: string, x: Value, options: ConvOptions): Value;
+
+  convs(x: Value, layers: readonly NamedConv[]): Value {
+    return oneByOne(this, x, layers);
+  }
 
   parameter(name: string): Value {
     return this.weights.get(name);
@@ -155,6 +163,8 @@ export class InferenceNet extends TensorNet implements Net {
   private readonly folded = new Map<string, Folded>();
   private readonly norms = new Map<string, Affine>();
   private readonly layers = new Map<string, {weight: Tensor; bias?: Tensor}>();
+  /** Means over height and width that came with a value. */
+  private readonly means = new WeakMap<Value, Tensor>();
 
   conv(name: string, x: Value, options: ConvOptions): Value {
     const {filter, bias} = this.fold(name, options);
@@ -164,6 +174,15 @@ export class InferenceNet extends TensorNet implements Net {
       residual: options.residual && operand(options.residual),
       activation: options.activation,
     });
+  }
+
+  convs(x: Value, layers: readonly NamedConv[]): Value {
+    return this.expanded(x, layers) ?? super.convs(x, layers);
+  }
+
+  globalAverage(x: Value, keepDims?: boolean): Value {
+    const mean = keepDims ? this.means.get(x) : undefined;
+    return mean ?? super.globalAverage(x, keepDims);
   }
 
   batchNorm(
@@ -202,6 +221,23 @@ export class InferenceNet extends TensorNet implements Net {
     this.folded.clear();
     this.norms.clear();
     this.layers.clear();
+  }
+
+  /** A convolution and a depthwise one with the same activation at once, where the engine can do that. */
+  private expanded(x: Value, layers: readonly NamedConv[]): Value | undefined {
+    const [first, second] = layers;
+    if (this.precision === 'float32' || layers.length !== 2 || !isDepthwise(this.weights, second[0]))
+      return undefined;
+    const {activation} = first[1];
+    if (activation !== second[1].activation || first[1].residual || second[1].residual) return undefined;
+    const [expansion, depthwise] = layers.map(([name, options]) => {
+      const window = convolutionWindow(options, x.shape[1], x.shape[2]);
+      return {...this.fold(name, options), window};
+    });
+    const made = engine.expandedDepthwise(operand(x), expansion, depthwise, activation);
+    if (!made) return undefined;
+    this.means.set(made.y, made.mean);
+    return made.y;
   }
 
   /** A BatchNorm that does not fold into a convolution, kept as that is. */

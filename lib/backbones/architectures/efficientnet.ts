@@ -1,6 +1,6 @@
 import {imagenet} from '../../pictures';
 import {type Definition, defineBackbone, type Stage} from '../architecture';
-import type {Net, Value} from '../net';
+import type {ConvOptions, NamedConv, Net, Value} from '../net';
 import {divisible, torchvision} from './published';
 
 /** Expansion, kernel, stride of the first, output channels, repetitions of EfficientNet-B0 (table 1 of the paper). */
@@ -58,11 +58,13 @@ function mbConv(
   const expands = wide !== channels;
   const layer = (index: number) => `${name}.block.${expands ? index : index - 1}`;
   return net.block(() => {
-    let y = x;
-    if (expands)
-      y = net.conv(`${layer(0)}.0`, y, {out: wide, kernel: 1, norm: `${layer(0)}.1`, activation: 'silu'});
-    const depthwise = {out: wide, kernel, stride, padding: (kernel - 1) / 2, groups: wide};
-    y = net.conv(`${layer(1)}.0`, y, {...depthwise, norm: `${layer(1)}.1`, activation: 'silu'});
+    const widened = (index: number, options: Omit<ConvOptions, 'out'>): NamedConv => [
+      `${layer(index)}.0`,
+      {...options, out: wide, norm: `${layer(index)}.1`, activation: 'silu'},
+    ];
+    const expand = expands ? [widened(0, {kernel: 1})] : [];
+    const filter = widened(1, {kernel, stride, padding: (kernel - 1) / 2, groups: wide});
+    let y = net.convs(x, [...expand, filter]);
     const squeezed = net.globalAverage(y, true);
     const small = Math.max(1, Math.floor(channels / 4));
     const hidden = net.conv(`${layer(2)}.fc1`, squeezed, {out: small, kernel: 1, activation: 'silu'});

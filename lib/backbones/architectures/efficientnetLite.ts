@@ -1,6 +1,6 @@
 import {checkedPreprocessing} from '../../pictures';
 import {type Architecture, defineBackbone, type Stage} from '../architecture';
-import type {Net, Value} from '../net';
+import type {NamedConv, Net, Value} from '../net';
 import {type BlockOptions, efficientnetPaper, type EfficientNetScale, scaledBlocks} from './efficientnet';
 
 /** As TensorFlow trained them; the padding adds one more row and column below and to the right where it must. */
@@ -17,12 +17,12 @@ function mbConv(
   const wide = channels * expansion;
   const widened = {...convention, out: wide, activation: 'relu6'} as const;
   return net.block(() => {
-    let y = x;
-    if (expansion !== 1) {
-      y = net.conv(`${name}._expand_conv`, y, {...widened, kernel: 1, norm: `${name}._bn0`});
-    }
-    const depthwise = {...widened, kernel, stride, groups: wide};
-    y = net.conv(`${name}._depthwise_conv`, y, {...depthwise, norm: `${name}._bn1`});
+    const expand: NamedConv = [`${name}._expand_conv`, {...widened, kernel: 1, norm: `${name}._bn0`}];
+    const filter: NamedConv = [
+      `${name}._depthwise_conv`,
+      {...widened, kernel, stride, groups: wide, norm: `${name}._bn1`},
+    ];
+    const y = net.convs(x, expansion === 1 ? [filter] : [expand, filter]);
     const residual = stride === 1 && channels === out ? x : undefined;
     const projection = {...convention, out, kernel: 1, norm: `${name}._bn2`, residual, dropRate};
     return net.conv(`${name}._project_conv`, y, projection);

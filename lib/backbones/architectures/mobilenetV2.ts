@@ -1,6 +1,6 @@
 import {imagenet} from '../../pictures';
 import {type Definition, defineBackbone, type Stage} from '../architecture';
-import type {Net, Value} from '../net';
+import type {ConvOptions, NamedConv, Net, Value} from '../net';
 import {divisible, torchvision} from './published';
 
 /** Expansion, output channels, repetitions, stride of the first (table 2 of the paper). */
@@ -27,13 +27,13 @@ function invertedResidual(net: Net, name: string, x: Value, {expansion, out, str
   const layer = (index: number) => `${name}.conv.${index}`;
   const last = expansion === 1 ? 1 : 2;
   return net.block(() => {
-    let y = x;
-    if (expansion !== 1) {
-      y = net.conv(`${layer(0)}.0`, y, {out: wide, kernel: 1, norm: `${layer(0)}.1`, activation: 'relu6'});
-    }
-    const filter = layer(last - 1);
-    const depthwise = {out: wide, kernel: 3, stride, padding: 1, groups: wide};
-    y = net.conv(`${filter}.0`, y, {...depthwise, norm: `${filter}.1`, activation: 'relu6'});
+    const widened = (index: number, options: Omit<ConvOptions, 'out'>): NamedConv => [
+      `${layer(index)}.0`,
+      {...options, out: wide, norm: `${layer(index)}.1`, activation: 'relu6'},
+    ];
+    const expand = expansion === 1 ? [] : [widened(0, {kernel: 1})];
+    const filter = widened(last - 1, {kernel: 3, stride, padding: 1, groups: wide});
+    const y = net.convs(x, [...expand, filter]);
     const residual = stride === 1 && channels === out ? x : undefined;
     return net.conv(layer(last), y, {out, kernel: 1, norm: layer(last + 1), residual});
   });

@@ -1,7 +1,7 @@
 import type {Activation} from '../../engine';
 import {imagenet} from '../../pictures';
 import {defineBackbone, type Stage} from '../architecture';
-import type {Net, Value} from '../net';
+import type {ConvOptions, NamedConv, Net, Value} from '../net';
 import {divisible, torchvision} from './published';
 
 const norm = {epsilon: 1e-3, momentum: 0.01};
@@ -58,25 +58,18 @@ function invertedResidual(net: Net, name: string, x: Value, options: BlockOption
   const {kernel, wide, out, excites, activation, stride} = options;
   const channels = x.shape[3];
   return net.block(() => {
-    let y = x;
-    let layer = `${name}.block.0`;
     let index = 0;
-    const next = () => {
-      layer = `${name}.block.${++index}`;
+    const next = () => `${name}.block.${index++}`;
+    const layer = (options: ConvOptions): NamedConv => {
+      const prefix = next();
+      return [`${prefix}.0`, {...norm, ...options, norm: `${prefix}.1`}];
     };
-    if (wide !== channels) {
-      y = net.conv(`${layer}.0`, y, {out: wide, kernel: 1, norm: `${layer}.1`, ...norm, activation});
-      next();
-    }
-    const depthwise = {out: wide, kernel, stride, padding: (kernel - 1) / 2, groups: wide};
-    y = net.conv(`${layer}.0`, y, {...depthwise, norm: `${layer}.1`, ...norm, activation});
-    next();
-    if (excites) {
-      y = squeezeExcitation(net, layer, y);
-      next();
-    }
+    const expand = wide === channels ? [] : [layer({out: wide, kernel: 1, activation})];
+    const depthwise = {out: wide, kernel, stride, padding: (kernel - 1) / 2, groups: wide, activation};
+    let y = net.convs(x, [...expand, layer(depthwise)]);
+    if (excites) y = squeezeExcitation(net, next(), y);
     const residual = stride === 1 && channels === out ? x : undefined;
-    return net.conv(`${layer}.0`, y, {out, kernel: 1, norm: `${layer}.1`, ...norm, residual});
+    return net.convs(y, [layer({out, kernel: 1, residual})]);
   });
 }
 

@@ -7,53 +7,12 @@
 #include <string>
 
 #include "epilogue.h"
-#include "rows.h"
 
 namespace lab {
 namespace {
 
-// Numbers of a block of positions and of panels of the filter, which stay in a core's cache together.
+// Numbers of a block of positions, which stays in a core's cache with some panels of the filter.
 constexpr int64_t blockSize = 256 * 1024;
-constexpr int64_t panelsSize = 256 * 1024;
-
-// A filter as panels, [panel, place, depth / 32, 2 tiles].
-class Filter {
- public:
-  // A place of it is [depth, out], or [out, depth] if `isTurned`.
-  Filter(const Bfloat16* data, int64_t places, int64_t depth, int64_t out, bool isTurned)
-      : places_(places), out_(out), size_(roundedUp(depth, tileDepth) * tilesWidth) {
-    const int64_t panels = roundedUp(out, tilesWidth) / tilesWidth;
-    values_.resize(panels * places * size_);
-    forRows(panels * places, size_, [&](int64_t i) {
-      const int64_t column = i / places * tilesWidth, columns = std::min(tilesWidth, out - column);
-      const Bfloat16* place = data + i % places * depth * out;
-      Bfloat16* to = values_.data() + i * size_;
-      for (int64_t k = 0; k < depth; k += tileDepth, to += 2 * tileSize) {
-        const int64_t count = std::min(tileDepth, depth - k);
-        if (isTurned) {
-          turnPanel(place + column * depth + k, depth, columns, count, to);
-        } else {
-          layPanel(place + k * out + column, out, columns, count, to);
-        }
-      }
-    });
-  }
-
-  const Bfloat16* panel(int64_t channel, int64_t place) const {
-    return values_.data() + (channel / tilesWidth * places_ + place) * size_;
-  }
-
-  // Calls `body(first, end)` for as many channels at a time as stay in a core's cache, where so many places are used.
-  template <class Body>
-  void forSomeChannels(int64_t places, const Body& body) const {
-    const int64_t panels = std::max<int64_t>(1, panelsSize / (std::max<int64_t>(1, places) * size_));
-    for (int64_t first = 0; first < out_; first += panels * tilesWidth) body(first, std::min(out_, first + panels * tilesWidth));
-  }
-
- private:
-  int64_t places_, out_, size_;
-  Halves values_;
-};
 
 // Some positions of a grid as rows of bfloat16, phase after phase.
 class Block {
@@ -102,6 +61,11 @@ class Block {
   Halves values_;
 };
 
+// A block of sums: its first position and its first channel.
+struct Place {
+  int64_t row, channel;
+};
+
 template <class Activation, class Number>
 void convolve(const Plan& plan, const Filter& filter, const Epilogue<Activation>& epilogue, Number* y) {
   const int64_t out = plan.output.channels;
@@ -110,9 +74,16 @@ void convolve(const Plan& plan, const Filter& filter, const Epilogue<Activation>
   parallel(Pieces(roundedUp(plan.positions(), tilesWidth) / tilesWidth, 1), [&](int64_t, int64_t begin, int64_t end) {
     const int64_t atOnce = std::min((end - begin) * tilesWidth, std::max(tilesWidth, fitting));
     Block block(plan, atOnce);
-    TileSums tiles;
-    alignas(64) float sums[tilesWidth * tilesWidth];
     std::vector<int64_t> pixels(atOnce);
+    const auto finish = [&](const Place& place, int64_t i, const float* sums) {
+      const int64_t pixel = pixels[place.row + i];
+      if (pixel < 0) return;
+      const int64_t at = pixel * out + place.channel;
+      forEach(std::min(tilesWidth, out - place.channel), [&](auto v, int64_t j) {
+        store(y + at + j, epilogue.apply(load<decltype(v)>(sums + j), at + j, place.channel + j));
+      });
+    };
+    TileBlocks<Place, decltype(finish)> blocks(finish);
     for (int64_t first = begin * tilesWidth; first < end * tilesWidth; first += atOnce) {
       const int64_t positions = std::min(atOnce, end * tilesWidth - first);
       block.fill(first);
@@ -122,22 +93,17 @@ void convolve(const Plan& plan, const Filter& filter, const Epilogue<Activation>
         filter.forSomeChannels(target.taps.size(), [&](int64_t firstChannel, int64_t endChannel) {
           for (int64_t row = 0; row < positions; row += tilesWidth) {
             for (int64_t channel = firstChannel; channel < endChannel; channel += tilesWidth) {
-              tiles.clear();
-              for (const Tap& tap : target.taps) {
-                tiles.add(block.row(tap.phase, row + tap.shift), block.depth(), filter.panel(channel, tap.place), block.depth());
-              }
-              tiles.read(sums);
-              const int64_t count = std::min(tilesWidth, out - channel);
-              for (int64_t i = 0; i < tilesWidth; ++i) {
-                if (pixels[row + i] < 0) continue;
-                const int64_t at = pixels[row + i] * out + channel;
-                forEach(count, [&](auto v, int64_t j) {
-                  store(y + at + j, epilogue.apply(load<decltype(v)>(sums + i * tilesWidth + j), at + j, channel + j));
-                });
-              }
+              const int64_t steps = static_cast<int64_t>(target.taps.size()) * block.depth() / tileDepth;
+              blocks.next({row, channel}, std::max<int64_t>(1, steps), [&](TileSums& tiles, const auto& between) {
+                for (const Tap& tap : target.taps) {
+                  tiles.add(block.row(tap.phase, row + tap.shift), block.depth(), filter.panel(channel, tap.place), block.depth(),
+                            between);
+                }
+              });
             }
           }
         });
+        blocks.flush();
       }
     }
   });

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "kernel.h"
+#include "rows.h"
 #include "window.h"
 
 namespace lab {
@@ -173,6 +174,46 @@ class Cursor {
 
   const Plan& plan_;
   int64_t photo_, y_, x_;
+};
+
+// A filter as panels, [panel, place, depth / 32, 2 tiles].
+class Filter {
+ public:
+  // A place of it is [depth, out], or [out, depth] if `isTurned`.
+  Filter(const Bfloat16* data, int64_t places, int64_t depth, int64_t out, bool isTurned)
+      : places_(places), out_(out), size_(roundedUp(depth, tileDepth) * tilesWidth) {
+    const int64_t panels = roundedUp(out, tilesWidth) / tilesWidth;
+    values_.resize(panels * places * size_);
+    forRows(panels * places, size_, [&](int64_t i) {
+      const int64_t column = i / places * tilesWidth, columns = std::min(tilesWidth, out - column);
+      const Bfloat16* place = data + i % places * depth * out;
+      Bfloat16* to = values_.data() + i * size_;
+      for (int64_t k = 0; k < depth; k += tileDepth, to += 2 * tileSize) {
+        const int64_t count = std::min(tileDepth, depth - k);
+        if (isTurned) {
+          turnPanel(place + column * depth + k, depth, columns, count, to);
+        } else {
+          layPanel(place + k * out + column, out, columns, count, to);
+        }
+      }
+    });
+  }
+
+  const Bfloat16* panel(int64_t channel, int64_t place) const {
+    return values_.data() + (channel / tilesWidth * places_ + place) * size_;
+  }
+
+  // Calls `body(first, end)` for as many channels at a time as stay in a core's cache, where so many places are used.
+  template <class Body>
+  void forSomeChannels(int64_t places, const Body& body) const {
+    constexpr int64_t most = 256 * 1024;
+    const int64_t panels = std::max<int64_t>(1, most / (std::max<int64_t>(1, places) * size_));
+    for (int64_t first = 0; first < out_; first += panels * tilesWidth) body(first, std::min(out_, first + panels * tilesWidth));
+  }
+
+ private:
+  int64_t places_, out_, size_;
+  Halves values_;
 };
 
 }  // namespace lab

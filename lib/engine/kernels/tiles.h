@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -73,8 +74,10 @@ class TileSums {
     asm volatile("" ::: "memory");
   }
 
-  // Adds the product of 32 rows, which are `stride` apart, and a panel of so many rows, a multiple of 32.
-  void add(const Bfloat16* left, int64_t stride, const Bfloat16* panel, int64_t depth) {
+  // Adds the product of 32 rows, which are `stride` apart, and a panel of so many rows, a multiple of 32. Calls `between()`
+  // after every 32 of them.
+  template <class Between>
+  void add(const Bfloat16* left, int64_t stride, const Bfloat16* panel, int64_t depth, const Between& between) {
     const int64_t bytes = stride * sizeof(Bfloat16);
     const Bfloat16* lower = left + tileWidth * stride;
     for (int64_t k = 0; k < depth; k += tileDepth, panel += 2 * tileSize) {
@@ -86,7 +89,11 @@ class TileSums {
       _tile_dpbf16ps(1, 4, 7);
       _tile_dpbf16ps(2, 5, 6);
       _tile_dpbf16ps(3, 5, 7);
+      between();
     }
+  }
+  void add(const Bfloat16* left, int64_t stride, const Bfloat16* panel, int64_t depth) {
+    add(left, stride, panel, depth, [] {});
   }
 
   // Row after row, which are `stride` apart.
@@ -98,6 +105,43 @@ class TileSums {
     _tile_stored(3, sums + tileWidth * stride + tileWidth, bytes);
     asm volatile("" ::: "memory");
   }
+};
+
+// Blocks of 32 rows by 32 columns one after another: what is done with the sums of a block, a call of
+// `finish(block, row, sums)` for each of its rows, is done while the tiles work on the next one.
+template <class Block, class Finish>
+class TileBlocks {
+ public:
+  explicit TileBlocks(const Finish& finish) : finish_(finish) {}
+
+  // `add(tiles, between)` adds up a block in so many steps, and calls `between()` after each.
+  template <class Add>
+  void next(const Block& block, int64_t steps, const Add& add) {
+    const int64_t rows = (tilesWidth + steps - 1) / steps;
+    tiles_.clear();
+    add(tiles_, [&] { finishRows(rows); });
+    flush();
+    current_ = 1 - current_;
+    tiles_.read(sums_[current_]);
+    block_ = block;
+    row_ = 0;
+  }
+
+  // Finishes the last block.
+  void flush() { finishRows(tilesWidth); }
+
+ private:
+  void finishRows(int64_t count) {
+    const int64_t end = std::min(tilesWidth, row_ + count);
+    for (; row_ < end; ++row_) finish_(block_, row_, sums_[current_] + row_ * tilesWidth);
+  }
+
+  const Finish& finish_;
+  TileSums tiles_;
+  Block block_{};
+  int64_t row_ = tilesWidth;
+  int current_ = 0;
+  alignas(64) float sums_[2][tilesWidth * tilesWidth];
 };
 
 // 32 numbers as bfloat16, or `count` and zeros.

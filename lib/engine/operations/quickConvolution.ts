@@ -50,7 +50,7 @@ export function quickSlopes(
 }
 
 /** A 1x1 convolution of every place, without groups, is a matrix product, which has the quicker gradient. */
-const isPointwise = (x: Tensor, filter: Tensor, {strides, padding}: WindowMoves): boolean =>
+export const isPointwise = (x: Tensor, filter: Tensor, {strides, padding}: WindowMoves): boolean =>
   [filter.shape[0], filter.shape[1], ...strides].every((length) => length === 1) &&
   padding.every((amount) => amount === 0) &&
   filter.shape[2] === x.shape[3];

@@ -36,6 +36,8 @@ export interface ConvOptions extends ResidualOptions {
   groups?: number;
   /** Whether it has a bias of its own. Default: only without a `norm`. */
   bias?: boolean;
+  /** Factors of each photo's channels, [batch, 1, 1, channels], by which the image is multiplied before. */
+  gate?: Value;
   /** Name of the BatchNorm that follows; it folds into the convolution for inference. */
   norm?: string;
   epsilon?: number;

@@ -26,7 +26,8 @@ export class ObservingNet extends InferenceNet {
     this.kept.set(name, tf.keep((value as Tensor).clone()));
   }
 
-  conv(name: string, x: Value, options: ConvOptions): Value {
+  conv(name: string, x: Value, {gate, ...options}: ConvOptions): Value {
+    if (gate) return this.conv(name, this.multiply(x, gate), options);
     const {norm} = options;
     if (!norm || !this.asksFor(norm)) return this.layer(name, x, () => super.conv(name, x, options));
     const {residual, activation, norm: _, bias: __, ...plain} = options;

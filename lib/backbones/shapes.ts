@@ -61,8 +61,9 @@ export class ShapeNet implements Net {
   readonly layers: LayerSummary[] = [];
 
   conv(name: string, x: Value, options: ConvOptions): Value {
-    const {out, groups = 1, norm} = options;
+    const {out, groups = 1, norm, gate} = options;
     this.requireMap(name, 'a convolution', x);
+    if (gate) this.multiply(x, gate);
     const [batch, height, width, channels] = x.shape;
     if (channels % groups !== 0 || out % groups !== 0) {
       throw new LabError(

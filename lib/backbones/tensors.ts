@@ -173,6 +173,7 @@ export class InferenceNet extends TensorNet implements Net {
       isDepthwise: isDepthwise(this.weights, name),
       residual: options.residual && operand(options.residual),
       activation: options.activation,
+      gate: options.gate && tensor(options.gate),
     });
   }
 
@@ -229,7 +230,8 @@ export class InferenceNet extends TensorNet implements Net {
     if (this.precision === 'float32' || layers.length !== 2 || !isDepthwise(this.weights, second[0]))
       return undefined;
     const {activation} = first[1];
-    if (activation !== second[1].activation || first[1].residual || second[1].residual) return undefined;
+    const isMore = layers.some(([, {residual, gate}]) => residual ?? gate);
+    if (activation !== second[1].activation || isMore) return undefined;
     const [expansion, depthwise] = layers.map(([name, options]) => {
       const window = convolutionWindow(options, x.shape[1], x.shape[2]);
       return {...this.fold(name, options), window};
@@ -315,8 +317,9 @@ export class TrainingNet extends TensorNet implements Net {
     super(weights, precision);
   }
 
-  conv(name: string, x: Value, options: ConvOptions): Value {
-    return this.withSum(options, (sum) => this.convolve(name, x, {...options, ...sum}));
+  conv(name: string, x: Value, {gate, ...options}: ConvOptions): Value {
+    const gated = gate ? this.multiply(x, gate) : x;
+    return this.withSum(options, (sum) => this.convolve(name, gated, {...options, ...sum}));
   }
 
   private convolve(name: string, x: Value, options: ConvOptions): Value {

@@ -36,6 +36,8 @@ const cases: [number[], number, [number, number], Partial<WindowMoves>][] = [
   [[1, 300, 40, 16], 32, [5, 5], {strides: [2, 1], padding: [2, 2, 2, 2]}],
 ];
 
+const moving = (changes: Partial<WindowMoves>): WindowMoves => ({...plain, ...changes});
+
 function layers(
   [batch, height, width, depth]: number[],
   wide: number,
@@ -53,7 +55,7 @@ for (const [photos, wide, size, changes] of cases) {
   test(`${name}: value and mean`, {skip}, () => {
     withoutLeaks(() =>
       tf.tidy(() => {
-        const {x, expansion, depthwise} = layers(photos, wide, size, {...plain, ...changes});
+        const {x, expansion, depthwise} = layers(photos, wide, size, moving(changes));
         for (const given of [x, narrow(x)]) {
           for (const activation of [undefined, ...activations]) {
             const made = expandedDepthwise(given, expansion, depthwise, activation)!;
@@ -77,13 +79,13 @@ test('where it cannot be done at once, it is left to others', () => {
   tf.tidy(() => {
     const {x, expansion, depthwise} = layers([2, 7, 7, 32], 64, [3, 3], plain);
     const tall = {...expansion, filter: narrow(tensor([3, 3, 32, 64]))};
-    const moved = {...expansion, window: {...plain, strides: [2, 2]}};
+    const moved = {...expansion, window: moving({strides: [2, 2]})};
     const wide = {...expansion, filter: widen(expansion.filter)};
     for (const first of [tall, moved, wide]) {
       assert.equal(expandedDepthwise(x, first, depthwise, 'relu'), undefined);
     }
-    const dilated = {...depthwise, window: {...plain, dilations: [2, 2]}};
-    const outside = {...depthwise, window: {...plain, padding: [3, 0, 0, 0]}};
+    const dilated = {...depthwise, window: moving({dilations: [2, 2]})};
+    const outside = {...depthwise, window: moving({padding: [3, 0, 0, 0]})};
     const doubled = {...depthwise, filter: tensor([3, 3, 64, 2])};
     for (const second of [dilated, outside, doubled]) {
       assert.equal(expandedDepthwise(x, expansion, second, 'relu'), undefined);
@@ -110,6 +112,6 @@ test('the kernel refuses what does not fit together', {skip}, () => {
       [4, tensor([65]), /65 elements in place of 64/],
     ];
     for (const [place, input, message] of wrong) assert.throws(() => run(place, input), message);
-    assert.throws(() => run(0, x, {...plain, padding: [3, 0, 0, 0]}), /nothing but padding/);
+    assert.throws(() => run(0, x, moving({padding: [3, 0, 0, 0]})), /nothing but padding/);
   });
 });

@@ -48,6 +48,20 @@ for (const [kind, channels, filterShape] of kinds) {
   }
 }
 
+test('a gate multiplies the channels of each photo before a convolution of any kind', () => {
+  for (const [kind, channels, filterShape] of kinds) {
+    const isDepthwise = kind.startsWith('depthwise');
+    const [filter, bias] = [tensor(filterShape, 2), tensor([isDepthwise ? channels : filterShape[3]], 3)];
+    const gate = tensor([2, 1, 1, channels], 4);
+    assertSameValue(
+      (x) => fusedConv2d(x, filter, bias, plain, {isDepthwise, activation: 'relu', gate}),
+      (x) => fusedConv2d(tf.mul(x, gate), filter, bias, plain, {isDepthwise, activation: 'relu'}),
+      [tensor([2, 7, 6, channels])],
+    );
+    tf.dispose([filter, bias, gate]);
+  }
+});
+
 test('a residual of another shape than the output is refused, beyond whose end oneDNN would read', () => {
   withoutLeaks(() =>
     tf.tidy(() => {

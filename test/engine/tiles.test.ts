@@ -1,7 +1,7 @@
 /** Products by the processor's tiles, beside float32 on the same rounded numbers: only the order of sums differs. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {activate, isNarrow, narrow, tf, type Tensor, widen} from '../../lib/engine';
+import {activate, fusedConv2d, isNarrow, multiply, narrow, tf, type Tensor, widen} from '../../lib/engine';
 import {typeOf} from '../../lib/engine/operations/bfloat16';
 import {integer, text} from '../../lib/engine/operations/native';
 import {
@@ -105,6 +105,32 @@ test('bias, residual and every activation at the end of a product', {skip}, () =
   );
 });
 
+for (const [photo, shape, changes] of [
+  [[3, 5, 7, 40], [1, 1, 40, 33], {}],
+  [[2, 5, 7, 32], [1, 1, 32, 20], {strides: [2, 2]}],
+  [[2, 6, 5, 48], [3, 3, 48, 16], {padding: [1, 1, 1, 1]}],
+] as [number[], number[], Partial<WindowMoves>][]) {
+  test(`a gate before a filter [${shape.join(', ')}] is the product of both`, {skip}, () => {
+    withoutLeaks(() =>
+      tf.tidy(() => {
+        const window = {...plain, ...changes};
+        const [x, filter, bias] = [tensor(photo), narrow(tensor(shape, 2)), tensor([shape[3]], 3)];
+        const gate = tensor([photo[0], 1, 1, photo[3]], 4);
+        for (const given of [x, narrow(x)]) {
+          const options = {bias, narrow: true, activation: 'relu'} as const;
+          const expected = tiledConvolution(narrow(multiply(given, gate)), filter, window, options);
+          const actual = tiledConvolution(given, filter, window, {...options, gate});
+          assert.deepEqual(widen(actual).dataSync(), widen(expected).dataSync());
+          const fused = fusedConv2d(given, filter, bias, window, {activation: 'relu', gate});
+          assert.deepEqual(widen(fused).dataSync(), widen(expected).dataSync());
+        }
+        const short = tensor([photo[0], 1, 1, photo[3] - 1]);
+        assert.throws(() => tiledConvolution(x, filter, window, {gate: short}), /elements in place of/);
+      }),
+    );
+  });
+}
+
 test('tiles refuse what does not belong together', {skip}, () => {
   const run = (filter: number[], photo: number[], size: number[]) =>
     tf.tidy(() => {
@@ -114,7 +140,7 @@ test('tiles refuse what does not belong together', {skip}, () => {
         typeOf('R'),
         typeOf('Y'),
         ...[integer('strides', [1, 1]), integer('padding', [0, 0, 0, 0]), integer('size', size)],
-        ...['turned', 'backward', 'biases', 'residuals'].map((name) => integer(name, 0)),
+        ...['turned', 'backward', 'gates', 'biases', 'residuals'].map((name) => integer(name, 0)),
         text('activation', 'none'),
       ];
       return backend.executeMultipleOutputs('LabTiledConvolution', attributes, [x, f], 1);

@@ -64,13 +64,14 @@ function mbConv(
     ];
     const expand = expands ? [widened(0, {kernel: 1})] : [];
     const filter = widened(1, {kernel, stride, padding: (kernel - 1) / 2, groups: wide});
-    let y = net.convs(x, [...expand, filter]);
+    const y = net.convs(x, [...expand, filter]);
     const squeezed = net.globalAverage(y, true);
     const small = Math.max(1, Math.floor(channels / 4));
     const hidden = net.conv(`${layer(2)}.fc1`, squeezed, {out: small, kernel: 1, activation: 'silu'});
-    y = net.multiply(y, net.conv(`${layer(2)}.fc2`, hidden, {out: wide, kernel: 1, activation: 'sigmoid'}));
+    const gate = net.conv(`${layer(2)}.fc2`, hidden, {out: wide, kernel: 1, activation: 'sigmoid'});
     const residual = stride === 1 && channels === out ? x : undefined;
-    return net.conv(`${layer(3)}.0`, y, {out, kernel: 1, norm: `${layer(3)}.1`, residual, dropRate});
+    const ending = {norm: `${layer(3)}.1`, residual, dropRate};
+    return net.conv(`${layer(3)}.0`, y, {out, kernel: 1, gate, ...ending});
   });
 }
 

@@ -45,12 +45,12 @@ const blocks = (
   stride,
 }));
 
+/** The factors by which the channels of each photo are weighed. */
 function squeezeExcitation(net: Net, name: string, x: Value): Value {
   const channels = x.shape[3];
   const squeezed = {out: divisible(Math.floor(channels / 4), 8), kernel: 1, activation: 'relu' as const};
   const hidden = net.conv(`${name}.fc1`, net.globalAverage(x, true), squeezed);
-  const gate = net.conv(`${name}.fc2`, hidden, {out: channels, kernel: 1, activation: 'hardsigmoid'});
-  return net.multiply(x, gate);
+  return net.conv(`${name}.fc2`, hidden, {out: channels, kernel: 1, activation: 'hardsigmoid'});
 }
 
 /** Inverted residual: widen by 1x1 where there is anything to widen, filter each channel, excite, narrow by 1x1. */
@@ -66,10 +66,10 @@ function invertedResidual(net: Net, name: string, x: Value, options: BlockOption
     };
     const expand = wide === channels ? [] : [layer({out: wide, kernel: 1, activation})];
     const depthwise = {out: wide, kernel, stride, padding: (kernel - 1) / 2, groups: wide, activation};
-    let y = net.convs(x, [...expand, layer(depthwise)]);
-    if (excites) y = squeezeExcitation(net, next(), y);
+    const y = net.convs(x, [...expand, layer(depthwise)]);
+    const gate = excites ? squeezeExcitation(net, next(), y) : undefined;
     const residual = stride === 1 && channels === out ? x : undefined;
-    return net.convs(y, [layer({out, kernel: 1, residual})]);
+    return net.convs(y, [layer({out, kernel: 1, gate, residual})]);
   });
 }
 

@@ -27,7 +27,7 @@ class Block {
     const int64_t channels = plan_.source.channels;
     begin_ = values_.data();
     if (plan_.source.height == 1 && plan_.phases.size() == 1 && plan_.targets[0].taps.size() == 1 && channels == depth_ &&
-        first + length_ <= plan_.source.width && plan_.values.narrow()) {
+        first + length_ <= plan_.source.width && plan_.values.narrow() && !plan_.gate.factors) {
       begin_ = plan_.values.narrow() + first * channels;
       return;
     }
@@ -40,9 +40,12 @@ class Block {
           std::memset(to, 0, depth_ * sizeof(Bfloat16));
           continue;
         }
+        const Gate& gate = plan_.gate;
+        const float* factors = gate.factors ? gate.factors + pixel / gate.pixels * channels : nullptr;
         plan_.values.from(pixel * channels, [&](const auto* from) {
           for (int64_t c = 0; c < depth_; c += tilesWidth) {
-            _mm512_store_si512(to + c, halves(from + c, channels - c));
+            const int64_t rest = channels - c;
+            _mm512_store_si512(to + c, factors ? scaledHalves(from + c, factors + c, rest) : halves(from + c, rest));
           }
         });
       }
@@ -112,13 +115,14 @@ void convolve(const Plan& plan, const Filter& filter, const Epilogue<Activation>
 struct TiledConvolution {
   Window window;
   bool isTurned, isBackward;
+  int gates;
   TF_DataType type;
   std::vector<int64_t> size;
   EpilogueOptions epilogueOptions;
 
   explicit TiledConvolution(Attributes& attributes)
       : window(attributes), isTurned(attributes.integer("turned", 0) > 0), isBackward(attributes.integer("backward", 0) > 0),
-        type(attributes.type("Y")), size(attributes.integers("size", 2, 1)), epilogueOptions(attributes) {}
+        gates(static_cast<int>(attributes.integer("gates", 0))), type(attributes.type("Y")), size(attributes.integers("size", 2, 1)), epilogueOptions(attributes) {}
 
   void compute(Call& call) const {
     const Input x = call.input(0);
@@ -142,11 +146,15 @@ struct TiledConvolution {
     const Image source = isPointwise ? Image{1, 1, x.rows(), depth} : imageOf(x.shape);
     const Image output = isPointwise ? Image{1, 1, x.rows(), out} : imageOf(shape);
 
-    const Plan plan = (isBackward ? backwardPlan : forwardPlan)(Values(x), source, output, height, width, window);
+    Plan plan = (isBackward ? backwardPlan : forwardPlan)(Values(x), source, output, height, width, window);
+    if (gates > 0) {
+      if (x.shape.size() != 4) throw std::invalid_argument("an image must have four axes");
+      plan.gate = {call.input(2, x.shape[0] * depth).data, std::max<int64_t>(1, x.shape[1] * x.shape[2])};
+    }
     const Filter panels(filter.data, height * width, depth, out, isTurned);
     withNumber(type, [&](auto number) {
       using Number = decltype(number);
-      epilogueOptions.with<Number>(call, 2, shape, [&](const auto& epilogue) {
+      epilogueOptions.with<Number>(call, gates > 0 ? 3 : 2, shape, [&](const auto& epilogue) {
         convolve(plan, panels, epilogue, call.output<Number>(0, shape));
       });
     });
@@ -155,10 +163,10 @@ struct TiledConvolution {
 
 const Registration<TiledConvolution> tiledConvolution(
     "LabTiledConvolution",
-    {{"x: X", "filter: bfloat16", "bias: biases * float", "residual: residuals * R"},
+    {{"x: X", "filter: bfloat16", "gate: gates * float", "bias: biases * float", "residual: residuals * R"},
      {"y: Y"},
      {"X: {float, bfloat16}", "R: {float, bfloat16} = DT_FLOAT", "Y: {float, bfloat16}", "strides: list(int)",
-      "padding: list(int)", "size: list(int)", "turned: int", "backward: int", "biases: int >= 0", "residuals: int >= 0",
+      "padding: list(int)", "size: list(int)", "turned: int", "backward: int", "gates: int >= 0", "biases: int >= 0", "residuals: int >= 0",
       "activation: string"}});
 
 }  // namespace

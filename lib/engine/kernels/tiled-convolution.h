@@ -53,6 +53,12 @@ struct Target {
   std::vector<Tap> taps;
 };
 
+// Factors of the channels of each photo, which has so many pixels; there may be none.
+struct Gate {
+  const float* factors = nullptr;
+  int64_t pixels = 1;
+};
+
 struct Plan {
   Values values;
   Image source, output;
@@ -62,6 +68,7 @@ struct Plan {
   Axis rows, columns;
   int64_t outputStrideY, outputStrideX;
   std::vector<Target> targets;
+  Gate gate = {};
 
   int64_t positions() const { return source.batch * rows.length * columns.length; }
 

@@ -158,6 +158,23 @@ inline __m512i halves(const float* from, int64_t count = tilesWidth) {
   return (__m512i)_mm512_cvtne2ps_pbh(part(tileWidth), part(0));
 }
 
+// The same, each times its factor.
+template <class Number>
+inline __m512i scaledHalves(const Number* from, const float* factors, int64_t count) {
+  const auto part = [&](int64_t first) {
+    const int64_t rest = std::clamp<int64_t>(count - first, 0, tileWidth);
+    const __mmask16 mask = static_cast<__mmask16>((1u << rest) - 1);
+    __m512 values;
+    if constexpr (sizeof(Number) == sizeof(float)) {
+      values = _mm512_maskz_loadu_ps(mask, from + first);
+    } else {
+      values = (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from + first)), 16);
+    }
+    return _mm512_mul_ps(values, _mm512_maskz_loadu_ps(mask, factors + first));
+  };
+  return (__m512i)_mm512_cvtne2ps_pbh(part(tileWidth), part(0));
+}
+
 // 16 pairs of numbers of two rows, and 16 more.
 struct Pairs {
   __m512i low, high;

@@ -3,6 +3,7 @@ import {type Attribute, tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
 import {alike, executeAlike, executeTyped, isNarrow, slopeAs, typedAs, typeOf, widen} from './bfloat16';
 import {biasAdd} from './dense';
+import {multiply} from './gating';
 import {
   binary,
   flag,
@@ -201,6 +202,8 @@ export interface FusedOptions {
   /** Added before the activation; of the output's shape. */
   residual?: Tensor;
   activation?: Activation;
+  /** By which x is multiplied before, [batch, 1, 1, channels]. */
+  gate?: Tensor;
 }
 
 /**
@@ -213,9 +216,13 @@ export function fusedConv2d(
   filter: Tensor,
   bias: Tensor,
   window: WindowMoves,
-  {isDepthwise = false, residual, activation}: FusedOptions = {},
+  {gate, ...options}: FusedOptions = {},
 ): Tensor {
+  const {isDepthwise = false, residual, activation} = options;
   checkConvolution(x, filter, window, isDepthwise);
+  if (gate && (isDepthwise || !isTiled(x, filter, window))) {
+    return tf.tidy(() => fusedConv2d(multiply(x, gate), filter, bias, window, options));
+  }
   if (residual) checkResidual(residual, x, filter, window, isDepthwise);
   return tf.tidy(() => {
     if (isDepthwise && !isDilated(window) && hasLabKernels() && filter.shape[3] === 1 && !residual) {
@@ -223,7 +230,7 @@ export function fusedConv2d(
     }
     const quick = isDepthwise
       ? undefined
-      : quickConvolution(x, filter, window, {bias, residual, activation, narrow: true});
+      : quickConvolution(x, filter, window, {bias, residual, activation, gate, narrow: true});
     if (quick) return quick;
     if (!hasOneDNN() || isDepthwise) {
       const y = biasAdd(conv2d(x, filter, window, {isDepthwise}), bias, residual ? undefined : activation);

@@ -3,7 +3,7 @@ import type {Tensor} from '@tensorflow/tfjs-node';
 import {machine, tf} from '../tensorflow';
 import {executeTyped, floatOf, isNarrow, narrow, reshaped, typedAs, typeOf} from './bfloat16';
 import {type Epilogue, executeWithEpilogue} from './epilogue';
-import {hasBfloat16, integer} from './native';
+import {hasBfloat16, integer, optional} from './native';
 import {arePatches, fromPatches, toPatches} from './patches';
 import {isDilated, labWindow, outputSize, type WindowMoves} from './window';
 
@@ -48,6 +48,8 @@ function patchFilter({size, shape}: Tensor): number[] {
 export interface TiledOptions extends Epilogue {
   /** Whether what comes out is narrow. */
   narrow?: boolean;
+  /** By which x is multiplied before, [batch, 1, 1, channels]. */
+  gate?: Tensor;
 }
 
 const plain: WindowMoves = {strides: [1, 1], padding: [0, 0, 0, 0], dilations: [1, 1]};
@@ -62,13 +64,15 @@ interface Settings extends TiledOptions {
 }
 
 function run(x: Tensor, filter: Tensor, window: WindowMoves, settings: Settings): Tensor {
-  const {turned, backward = false, size = [1, 1], narrow: isWanted = false, ...epilogue} = settings;
+  const {turned, backward = false, size = [1, 1], narrow: isWanted = false, gate, ...epilogue} = settings;
+  const gates = optional('gates', gate);
   const attributes = [
     ...[typeOf('X', x), typeOf('R', epilogue.residual), floatOf('Y', isWanted)],
     ...labWindow(window),
     ...[integer('size', size), integer('turned', turned ? 1 : 0), integer('backward', backward ? 1 : 0)],
+    gates.count,
   ];
-  return executeWithEpilogue('LabTiledConvolution', attributes, [x, filter], epilogue);
+  return executeWithEpilogue('LabTiledConvolution', attributes, [x, filter, ...gates.inputs], epilogue);
 }
 
 /** The last axis of x by a narrow weight [in, out] or, if `transposed`, [out, in], or a filter of one pixel (no gradient). */

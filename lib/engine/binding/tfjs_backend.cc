@@ -15,8 +15,8 @@
  * =============================================================================
  * Changed for Transfer Lab: AssignOpAttr takes lists of strings and of types,
  * and refuses an attribute that the operation does not have; the context takes
- * the device that LAB_DEVICE names; signals wait while TensorFlow computes
- * (README.md here).
+ * the device that LAB_DEVICE names; signals wait while TensorFlow computes; a
+ * tensor holds a copy of the array that it is made from (README.md here).
  */
 
 #include "tfjs_backend.h"

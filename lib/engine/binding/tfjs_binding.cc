@@ -13,6 +13,7 @@
  * See the License for the specific language governing permissions and
  * limitations under the License.
  * =============================================================================
+ * Changed for Transfer Lab: releaseArray is new (README.md here).
  */
 
 #include <node_api.h>

@@ -114,12 +114,7 @@ export class FeatureStore {
       if (!this.has(entry)) rows.set(entry, row);
     });
     if (rows.size === 0) return;
-    const records = rows.size === entries.length ? features : new Float32Array(rows.size * length);
-    if (records !== features) {
-      [...rows.values()].forEach((row, place) =>
-        records.set(features.subarray(row * length, (row + 1) * length), place * length),
-      );
-    }
+    const records = rows.size === entries.length ? features : rowsOf(features, [...rows.values()], length);
     this.write([...rows.keys()], records, secondsEach);
   }
 
@@ -185,6 +180,12 @@ export class FeatureStore {
       if (!this.places.has(entry)) this.places.set(entry, {segment, row: first + i});
     });
   }
+}
+
+function rowsOf(numbers: Float32Array, rows: readonly number[], length: number): Float32Array {
+  const chosen = new Float32Array(rows.length * length);
+  rows.forEach((row, i) => chosen.set(numbers.subarray(row * length, (row + 1) * length), i * length));
+  return chosen;
 }
 
 function bytesOf(numbers: Float32Array): Uint8Array {

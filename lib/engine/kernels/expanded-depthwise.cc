@@ -17,11 +17,11 @@ namespace {
 constexpr int64_t bandBytes = 512 * 1024;
 
 // Filter and bias of every channel, 32 channels after 32 channels, the last of which are filled up with zeros.
-struct Depthwise {
+struct DepthwisePanels {
   int64_t height, width;
   std::vector<float> filters, biases;
 
-  Depthwise(const Input& filter, const Input& bias, int64_t panels)
+  DepthwisePanels(const Input& filter, const Input& bias, int64_t panels)
       : height(filter.shape[0]), width(filter.shape[1]), filters(panels * places() * tilesWidth), biases(panels * tilesWidth) {
     const int64_t channels = bias.size();
     std::copy_n(bias.data, channels, biases.begin());
@@ -40,12 +40,10 @@ struct Task {
   Image source, output;
   const Filter& expansion;
   const float* bias;
-  const Depthwise& depthwise;
+  const DepthwisePanels& depthwise;
   Window window;
   Bfloat16* y;
   float* means;
-
-  int64_t panels() const { return roundedUp(output.channels, tilesWidth) / tilesWidth; }
 };
 
 // Makes some rows of output at a time, which see a band of the photo with zeros around it.
@@ -76,10 +74,11 @@ class Worker {
     for (int64_t row = 0; row < task_.output.height; row += outputRows_) {
       const int64_t rows = std::min(outputRows_, task_.output.height - row);
       const int64_t origin = row * window_.strideY - task_.window.top;
-      fill(photo, origin, rowsSeen(rows));
+      const Sizes sizes = sizesOf(rows);
+      fill(photo, origin, sizes.height);
       for (int64_t channel = begin; channel < end; channel += tilesWidth) {
         expand(channel);
-        filter(photo, row, rows, channel, means + channel);
+        filter(photo, row, sizes, channel, means + channel);
       }
     }
     for (int64_t c = begin; c < end; ++c) means[c] /= static_cast<float>(task_.output.height * task_.output.width);
@@ -88,12 +87,19 @@ class Worker {
  private:
   int64_t rowsSeen(int64_t outputs) const { return (outputs - 1) * window_.strideY + task_.depthwise.height; }
 
+  // Of a band that so many rows of output see.
+  Sizes sizesOf(int64_t outputs) const {
+    const Shape filter{task_.depthwise.height, task_.depthwise.width, tilesWidth, 1};
+    Sizes sizes({1, rowsSeen(outputs), width_, tilesWidth}, filter, window_);
+    sizes.outWidth = outputWidth_;
+    return sizes;
+  }
+
   // Fetches the pixels of so many rows from `origin` on; rows of the band that are not the photo's become zeros.
   void fill(int64_t photo, int64_t origin, int64_t rows) {
     const Image& source = task_.source;
     const int64_t first = std::max<int64_t>(0, origin), last = std::min(source.height, origin + rows);
     const int64_t rowSize = width_ * tilesWidth;
-    rows_ = rows;
     places_.clear();
     for (int64_t row = 0; row < rows; ++row) {
       if (origin + row < 0 || origin + row >= source.height) {
@@ -107,7 +113,7 @@ class Worker {
     const int64_t pixel = (photo * source.height + first) * source.width, count = (last - first) * source.width;
     task_.x.from(pixel * source.channels, [&](const auto* from) {
       for (int64_t i = 0; i < count; ++i, from += source.channels, to += depth_) {
-        for (int64_t c = 0; c < depth_; c += tilesWidth) _mm512_store_si512(to + c, halves(from + c, source.channels - c));
+        layRow(from, nullptr, source.channels, depth_, to);
       }
     });
   }
@@ -134,13 +140,11 @@ class Worker {
   }
 
   // Filters 32 channels of the band, and adds up what comes out.
-  void filter(int64_t photo, int64_t firstRow, int64_t rows, int64_t channel, float* total) {
-    const Depthwise& depthwise = task_.depthwise;
+  void filter(int64_t photo, int64_t firstRow, const Sizes& sizes, int64_t channel, float* total) {
+    const DepthwisePanels& depthwise = task_.depthwise;
     const Image& output = task_.output;
     const int64_t count = std::min(tilesWidth, output.channels - channel);
-    Sizes sizes({1, rows_, width_, tilesWidth}, {depthwise.height, depthwise.width, tilesWidth, 1}, window_);
-    sizes.outWidth = outputWidth_;
-    for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t row = 0; row < sizes.outHeight; ++row) {
       filterRow(band_.data(), &depthwise.filters[channel * depthwise.places()], &depthwise.biases[channel], sizes, window_,
                 row * window_.strideY, line_.data());
       Bfloat16* y = task_.y + ((photo * output.height + firstRow + row) * output.width) * output.channels + channel;
@@ -162,7 +166,7 @@ class Worker {
   // That of the depthwise convolution, for which the zeros are there.
   Window window_;
   // Rows of output are so wide that columns are worked on several at a time; those too many are of zeros to the right.
-  int64_t depth_, outputWidth_, width_, outputRows_, rows_ = 0;
+  int64_t depth_, outputWidth_, width_, outputRows_;
   Halves band_, pixels_;
   std::vector<float> line_;
   // Where in the band the pixels are.
@@ -194,7 +198,7 @@ struct ExpandedDepthwise {
 
     const Filter expansion(weight.data, 1, depth, wide, false);
     const int64_t panels = roundedUp(wide, tilesWidth) / tilesWidth;
-    const Depthwise depthwise(filter, filterBias, panels);
+    const DepthwisePanels depthwise(filter, filterBias, panels);
     const Task task{Values(x),
                     imageOf(x.shape),
                     imageOf(sizes.output()),
@@ -204,15 +208,13 @@ struct ExpandedDepthwise {
                     window,
                     call.output<Bfloat16>(0, sizes.output()),
                     call.output(1, {sizes.batch, 1, 1, wide})};
-    // Few photos are shared among threads by their channels.
-    constexpr int64_t enough = 16;
-    const int64_t groups = std::min(panels, (enough - 1) / std::max<int64_t>(1, sizes.batch) + 1);
     withActivation<Bfloat16>(activation, [&](auto f) {
-      parallel(Pieces(sizes.batch * groups, 1), [&](int64_t, int64_t begin, int64_t end) {
+      parallel(Pieces(sizes.batch * panels, 1), [&](int64_t, int64_t begin, int64_t end) {
         Worker<decltype(f)> worker(task, f);
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t group = i % groups;
-          worker.make(i / groups, group * panels / groups, (group + 1) * panels / groups);
+        for (int64_t i = begin; i < end;) {
+          const int64_t photo = i / panels, first = i % panels, count = std::min(panels - first, end - i);
+          worker.make(photo, first, first + count);
+          i += count;
         }
       });
     });

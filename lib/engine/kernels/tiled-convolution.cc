@@ -42,12 +42,7 @@ class Block {
         }
         const Gate& gate = plan_.gate;
         const float* factors = gate.factors ? gate.factors + pixel / gate.pixels * channels : nullptr;
-        plan_.values.from(pixel * channels, [&](const auto* from) {
-          for (int64_t c = 0; c < depth_; c += tilesWidth) {
-            const int64_t rest = channels - c;
-            _mm512_store_si512(to + c, factors ? scaledHalves(from + c, factors + c, rest) : halves(from + c, rest));
-          }
-        });
+        plan_.values.from(pixel * channels, [&](const auto* from) { layRow(from, factors, channels, depth_, to); });
       }
     }
   }
@@ -122,7 +117,8 @@ struct TiledConvolution {
 
   explicit TiledConvolution(Attributes& attributes)
       : window(attributes), isTurned(attributes.integer("turned", 0) > 0), isBackward(attributes.integer("backward", 0) > 0),
-        gates(static_cast<int>(attributes.integer("gates", 0))), type(attributes.type("Y")), size(attributes.integers("size", 2, 1)), epilogueOptions(attributes) {}
+        gates(attributes.integer("gates", 0) > 0 ? 1 : 0), type(attributes.type("Y")), size(attributes.integers("size", 2, 1)),
+        epilogueOptions(attributes) {}
 
   void compute(Call& call) const {
     const Input x = call.input(0);
@@ -154,7 +150,7 @@ struct TiledConvolution {
     const Filter panels(filter.data, height * width, depth, out, isTurned);
     withNumber(type, [&](auto number) {
       using Number = decltype(number);
-      epilogueOptions.with<Number>(call, gates > 0 ? 3 : 2, shape, [&](const auto& epilogue) {
+      epilogueOptions.with<Number>(call, 2 + gates, shape, [&](const auto& epilogue) {
         convolve(plan, panels, epilogue, call.output<Number>(0, shape));
       });
     });
@@ -166,8 +162,8 @@ const Registration<TiledConvolution> tiledConvolution(
     {{"x: X", "filter: bfloat16", "gate: gates * float", "bias: biases * float", "residual: residuals * R"},
      {"y: Y"},
      {"X: {float, bfloat16}", "R: {float, bfloat16} = DT_FLOAT", "Y: {float, bfloat16}", "strides: list(int)",
-      "padding: list(int)", "size: list(int)", "turned: int", "backward: int", "gates: int >= 0", "biases: int >= 0", "residuals: int >= 0",
-      "activation: string"}});
+      "padding: list(int)", "size: list(int)", "turned: int", "backward: int", "gates: int >= 0", "biases: int >= 0",
+      "residuals: int >= 0", "activation: string"}});
 
 }  // namespace
 }  // namespace lab

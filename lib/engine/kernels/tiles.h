@@ -144,35 +144,34 @@ class TileBlocks {
   alignas(64) float sums_[2][tilesWidth * tilesWidth];
 };
 
+// So many of 16 numbers, from the first on.
+inline __mmask16 firstOf(int64_t count) { return static_cast<__mmask16>((1u << std::clamp<int64_t>(count, 0, tileWidth)) - 1); }
+
+// 16 numbers as float32, or `count` and zeros.
+inline __m512 floats(const float* from, int64_t count) { return _mm512_maskz_loadu_ps(firstOf(count), from); }
+inline __m512 floats(const Bfloat16* from, int64_t count) {
+  return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(firstOf(count), from)), 16);
+}
+
 // 32 numbers as bfloat16, or `count` and zeros.
 inline __m512i halves(const Bfloat16* from, int64_t count = tilesWidth) {
   if (count >= tilesWidth) return _mm512_loadu_si512(from);
   return _mm512_maskz_loadu_epi16((1u << count) - 1, from);
 }
 inline __m512i halves(const float* from, int64_t count = tilesWidth) {
-  const auto part = [&](int64_t first) {
-    const int64_t rest = count - first;
-    if (rest >= tileWidth) return _mm512_loadu_ps(from + first);
-    return _mm512_maskz_loadu_ps(rest > 0 ? (1u << rest) - 1 : 0, from + first);
-  };
-  return (__m512i)_mm512_cvtne2ps_pbh(part(tileWidth), part(0));
+  return (__m512i)_mm512_cvtne2ps_pbh(floats(from + tileWidth, count - tileWidth), floats(from, count));
 }
 
-// The same, each times its factor.
+// Lays a row of numbers, each times its factor if there are any, as one whose length is a multiple of 32.
 template <class Number>
-inline __m512i scaledHalves(const Number* from, const float* factors, int64_t count) {
-  const auto part = [&](int64_t first) {
-    const int64_t rest = std::clamp<int64_t>(count - first, 0, tileWidth);
-    const __mmask16 mask = static_cast<__mmask16>((1u << rest) - 1);
-    __m512 values;
-    if constexpr (sizeof(Number) == sizeof(float)) {
-      values = _mm512_maskz_loadu_ps(mask, from + first);
-    } else {
-      values = (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from + first)), 16);
-    }
-    return _mm512_mul_ps(values, _mm512_maskz_loadu_ps(mask, factors + first));
-  };
-  return (__m512i)_mm512_cvtne2ps_pbh(part(tileWidth), part(0));
+inline void layRow(const Number* from, const float* factors, int64_t count, int64_t length, Bfloat16* to) {
+  for (int64_t c = 0; c < length; c += tilesWidth) {
+    const auto scaled = [&](int64_t first) {
+      return _mm512_mul_ps(floats(from + first, count - first), floats(factors + first, count - first));
+    };
+    const __m512i numbers = factors ? (__m512i)_mm512_cvtne2ps_pbh(scaled(c + tileWidth), scaled(c)) : halves(from + c, count - c);
+    _mm512_store_si512(to + c, numbers);
+  }
 }
 
 // 16 pairs of numbers of two rows, and 16 more.

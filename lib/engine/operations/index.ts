@@ -22,7 +22,7 @@ export {adamStep, type AdamSettings, type Moved, type Moving, sgdStep, type SgdS
 export {pad, type Padding, samePadding} from './padding';
 export {hasLabKernels} from './native';
 export {photoViews, type RawAxis, type RawView} from './photos';
-export {type BiasedFilter, expandedDepthwise} from './expandedDepthwise';
+export {expandedDepthwise} from './expandedDepthwise';
 export {averagePool, globalAverage, maxPool} from './pooling';
 export {add, concat, reshape, slice} from './shaping';
 export {crossEntropy, softmax} from './softmax';

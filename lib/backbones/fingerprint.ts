@@ -3,7 +3,7 @@ import type {Value} from './net';
 import {ShapeNet} from './shapes';
 
 /** Calls of a net that compute nothing of their own, and those that stand for the calls they are made of. */
-const [silent, composed] = [new Set(['block']), new Set(['attention'])];
+const [silent, composed] = [new Set(['block']), new Set(['attention', 'parallelConvs'])];
 
 /**
  * The SHA-256, in hex, of all that a network computes for photos of `size` pixels a side: every call of its net in order,

@@ -80,6 +80,8 @@ export interface Net {
   conv(name: string, x: Value, options: ConvOptions): Value;
   /** Convolutions one after another, which inference may compute at once. */
   convs(x: Value, layers: readonly NamedConv[]): Value;
+  /** Convolutions of one value, side by side on the last axis. */
+  parallelConvs(x: Value, layers: readonly NamedConv[]): Value;
   /** BatchNorm that does not follow a convolution directly. */
   batchNorm(
     name: string,
@@ -130,6 +132,16 @@ export interface Net {
 
 export const oneByOne = (net: Pick<Net, 'conv'>, x: Value, layers: readonly NamedConv[]): Value =>
   layers.reduce((y, [name, options]) => net.conv(name, y, options), x);
+
+export const sideBySide = (
+  net: Pick<Net, 'conv' | 'concat'>,
+  x: Value,
+  layers: readonly NamedConv[],
+): Value =>
+  net.concat(
+    layers.map(([name, options]) => net.conv(name, x, options)),
+    x.shape.length - 1,
+  );
 
 export const pair = (value: Pair): [number, number] => (typeof value === 'number' ? [value, value] : value);
 

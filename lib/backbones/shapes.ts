@@ -9,6 +9,7 @@ import {
   type NamedConv,
   type Net,
   oneByOne,
+  sideBySide,
   pair,
   poolWindow,
   type Value,
@@ -101,6 +102,10 @@ export class ShapeNet implements Net {
 
   convs(x: Value, layers: readonly NamedConv[]): Value {
     return oneByOne(this, x, layers);
+  }
+
+  parallelConvs(x: Value, layers: readonly NamedConv[]): Value {
+    return sideBySide(this, x, layers);
   }
 
   batchNorm(name: string, x: Value): Value {

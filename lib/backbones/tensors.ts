@@ -13,6 +13,7 @@ import {
   oneByOne,
   type PoolOptions,
   poolWindow,
+  sideBySide,
   type Value,
 } from './net';
 import type {Weights} from './weights';
@@ -39,6 +40,10 @@ abstract class TensorNet {
 
   convs(x: Value, layers: readonly NamedConv[]): Value {
     return oneByOne(this, x, layers);
+  }
+
+  parallelConvs(x: Value, layers: readonly NamedConv[]): Value {
+    return sideBySide(this, x, layers);
   }
 
   parameter(name: string): Value {
@@ -322,24 +327,46 @@ export class TrainingNet extends TensorNet implements Net {
     return this.withSum(options, (sum) => this.convolve(name, gated, {...options, ...sum}));
   }
 
+  parallelConvs(x: Value, layers: readonly NamedConv[]): Value {
+    const [[, {activation}]] = layers;
+    const biases = layers.map(([name]) => this.optional(`${name}.bias`));
+    const isMore = layers.some(([, {norm, residual, gate}]) => norm ?? residual ?? gate);
+    const isSame = layers.every(([, options]) => options.activation === activation);
+    if (isMore || !isSame || !biases.every((bias) => bias !== undefined))
+      return super.parallelConvs(x, layers);
+    const narrow = activation !== undefined;
+    const products = layers.map(([name, options]) => {
+      const {isDepthwise, filter, window} = this.factors(name, x, options);
+      return engine.conv2d(operand(x), filter, window, {isDepthwise, narrow});
+    });
+    return engine.joinedBiasAdd(products, biases, activation);
+  }
+
   private convolve(name: string, x: Value, options: ConvOptions): Value {
     const {norm, residual, activation, epsilon, momentum} = options;
-    const filter = this.weights.get(`${name}.weight`) as Tensor;
     const bias = this.optional(`${name}.bias`);
-    const window = convolutionWindow(options, x.shape[1], x.shape[2]);
-    const filters = isDepthwise(this.weights, name);
-    const isNormed = norm !== undefined;
-    const product = engine.conv2d(operand(x), filters ? filter : this.multiplied(filter), window, {
-      isDepthwise: filters,
-      narrow: isNormed ? !bias : bias !== undefined && activation !== undefined && !residual,
-    });
-    if (isNormed) {
-      const biased = bias ? engine.biasAdd(product, bias) : product;
-      return this.normalise(norm, biased, {epsilon, momentum, residual, activation});
+    const {isDepthwise, filter, window} = this.factors(name, x, options);
+    if (bias && norm === undefined) {
+      const end = {isDepthwise, activation: residual ? undefined : activation};
+      const y = engine.biasedConv2d(operand(x), filter, bias, window, end);
+      return residual ? this.add(y, residual, activation) : y;
     }
-    const direct = residual ? undefined : activation;
-    const y = bias ? engine.biasAdd(product, bias, direct) : engine.activate(product, direct);
-    return residual ? this.add(y, residual, activation) : y;
+    const isNormed = norm !== undefined;
+    const product = engine.conv2d(operand(x), filter, window, {isDepthwise, narrow: isNormed && !bias});
+    if (!isNormed) return this.ended(product, {residual, activation});
+    const biased = bias ? engine.biasAdd(product, bias) : product;
+    return this.normalise(norm, biased, {epsilon, momentum, residual, activation});
+  }
+
+  /** What a convolution multiplies x with, and how. */
+  private factors(name: string, x: Value, options: ConvOptions) {
+    const filters = isDepthwise(this.weights, name);
+    const filter = this.weights.get(`${name}.weight`) as Tensor;
+    return {
+      isDepthwise: filters,
+      filter: filters ? filter : this.multiplied(filter),
+      window: convolutionWindow(options, x.shape[1], x.shape[2]),
+    };
   }
 
   batchNorm(name: string, x: Value, options: Parameters<Net['batchNorm']>[2] = {}): Value {

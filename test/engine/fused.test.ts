@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {activate, fusedConv2d, tf, type Tensor} from '../../lib/engine';
-import {activations, assertSameValue, tensor, withoutLeaks} from './compare';
+import {activate, biasedConv2d, fusedConv2d, tf, type Tensor} from '../../lib/engine';
+import {activations, assertSame, assertSameValue, tensor, withoutLeaks} from './compare';
 import {convolution, depthwise, plain, type WindowMoves} from './windows';
 
 const windows: Record<string, WindowMoves> = {
@@ -44,6 +44,30 @@ for (const [kind, channels, filterShape] of kinds) {
         }
       }
       tf.dispose([x, filter, bias, residual]);
+    });
+  }
+}
+
+for (const [kind, channels, filterShape] of kinds) {
+  const isDepthwise = kind.startsWith('depthwise');
+  for (const [name, window] of Object.entries(windows)) {
+    test(`biased ${kind}, ${name}: value and gradients with a ReLU, with another activation and without`, () => {
+      const inputs = [
+        tensor([2, 7, channels > 32 ? 22 : 6, channels]),
+        tensor(filterShape, 2),
+        tensor([isDepthwise ? channels : filterShape[3]], 3),
+      ];
+      for (const activation of ['relu', 'silu', undefined] as const) {
+        assertSame(
+          (x, filter, bias) => biasedConv2d(x, filter, bias, window, {isDepthwise, activation}),
+          (x, filter, bias) => {
+            const y = tf.add((isDepthwise ? depthwise : convolution)(x, filter, window), bias);
+            return activation ? activate(y, activation) : y;
+          },
+          inputs,
+        );
+      }
+      tf.dispose(inputs);
     });
   }
 }

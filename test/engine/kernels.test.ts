@@ -7,6 +7,7 @@ import {
   biasAdd,
   engineReport,
   joinedAffine,
+  joinedBiasAdd,
   layerNorm,
   sgdStep,
   tf,
@@ -28,6 +29,8 @@ test('kernels refuse inputs of sizes that do not belong together', {skip}, () =>
       const moving = (gradient: Tensor, state: Tensor[]) => ({parameter: four, gradient, state, rate: 0.1});
       const refused: [RegExp, () => unknown][] = [
         [/input 1 has 5 elements in place of 4/, () => biasAdd(x, five, 'silu')],
+        [/input 2 has 5 elements in place of 4/, () => joinedBiasAdd([x, x], [five, four], 'relu')],
+        [/what is joined differs/, () => joinedBiasAdd([x, tensor([2, 3, 2, 4])], [four, four], 'relu')],
         [/input 2 has 5 elements in place of 4/, () => affine(x, five, four)],
         [/input 2 has 5 elements in place of 4/, () => layerNorm(x, four, five, 1e-5)],
         [

@@ -1,5 +1,14 @@
 import test from 'node:test';
-import {type Activation, activate, biasAdd, fusedLinear, linear, tf, type Tensor} from '../../lib/engine';
+import {
+  type Activation,
+  activate,
+  biasAdd,
+  fusedLinear,
+  joinedBiasAdd,
+  linear,
+  tf,
+  type Tensor,
+} from '../../lib/engine';
 import {activations, assertSame, assertSameValue, tensor} from './compare';
 
 const product = (x: Tensor, weight: Tensor): Tensor => {
@@ -55,6 +64,23 @@ for (const activation of activations.filter((each) => each !== undefined)) {
     assertSame(
       (x, bias) => biasAdd(x, bias, activation),
       (x, bias) => activate(tf.add(x, bias), activation),
+      inputs,
+    );
+    tf.dispose(inputs);
+  });
+}
+
+for (const activation of activations) {
+  test(`biases of three values side by side, activation ${activation ?? 'none'}: value and gradients`, () => {
+    const widths = [27, 5, 16];
+    const inputs = widths.flatMap((width, i) => [tensor([3, 4, width], i + 1), tensor([width], i + 5)]);
+    const alternate = (given: Tensor[], from: number) => given.filter((_, i) => i % 2 === from);
+    assertSame(
+      (...given) => joinedBiasAdd(alternate(given, 0), alternate(given, 1), activation),
+      (...given) => {
+        const sums = alternate(given, 0).map((x, i) => tf.add(x, alternate(given, 1)[i]));
+        return finished(tf.concat(sums, 2), activation);
+      },
       inputs,
     );
     tf.dispose(inputs);

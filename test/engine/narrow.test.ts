@@ -12,6 +12,7 @@ import {
   isNarrow,
   joinedAffine,
   joinedBatchNorm,
+  joinedBiasAdd,
   linear,
   maxPool,
   multiply,
@@ -109,6 +110,11 @@ test('a bias with and without an activation', {skip}, () => {
   for (const activation of [undefined, 'relu', 'gelu'] as const) {
     assertNear((x, bias) => biasAdd(x, bias, activation), [rounded([30, 21]), tensor([21], 2)], [0], true);
   }
+});
+
+test('biases of two values side by side', {skip}, () => {
+  const inputs = [rounded([30, 21]), rounded([30, 8], 2), tensor([21], 3), tensor([8], 4)];
+  assertNear((a, b, ...biases) => joinedBiasAdd([a, b], biases, 'relu'), inputs, [0, 1], true);
 });
 
 test('one factor for each photo and channel', {skip}, () => {

@@ -9,14 +9,10 @@ const pooling: PoolOptions = {kernel: 3, stride: 2, ceil: true};
 function fire(net: Net, name: string, x: Value, squeeze: number, expand: number): Value {
   return net.block(() => {
     const small = net.conv(`${name}.squeeze`, x, {out: squeeze, kernel: 1, activation: 'relu'});
-    const narrow = net.conv(`${name}.expand1x1`, small, {out: expand, kernel: 1, activation: 'relu'});
-    const wide = net.conv(`${name}.expand3x3`, small, {
-      out: expand,
-      kernel: 3,
-      padding: 1,
-      activation: 'relu',
-    });
-    return net.concat([narrow, wide], 3);
+    return net.parallelConvs(small, [
+      [`${name}.expand1x1`, {out: expand, kernel: 1, activation: 'relu'}],
+      [`${name}.expand3x3`, {out: expand, kernel: 3, padding: 1, activation: 'relu'}],
+    ]);
   });
 }
 

@@ -1,4 +1,6 @@
 // Activations by themselves, after a bias, and after a factor and a shift by channel.
+#include <numeric>
+
 #include "activations.h"
 #include "kernel.h"
 #include "rows.h"
@@ -45,61 +47,106 @@ struct ActivateGrad : WithActivation {
   }
 };
 
-// activation(x + bias), or with a factor activation(x * factor + bias).
+// activation(x + bias) of parts side by side, or with a factor, of one part, activation(x * factor + bias).
 struct AddBias : WithActivation {
   TF_DataType type;
+  int parts;
 
-  explicit AddBias(Attributes& attributes) : WithActivation(attributes), type(attributes.type("T")) {}
+  explicit AddBias(Attributes& attributes)
+      : WithActivation(attributes), type(attributes.type("T")), parts(static_cast<int>(attributes.integer("parts", 1))) {}
 
   void compute(Call& call) const {
-    withNumber(type, [&](auto number) {
-      using Number = decltype(number);
-      const auto x = call.input<Number>(0);
-      const int64_t channels = x.channels();
-      const Input bias = call.input(1, channels);
-      const float* factor = call.has(2) ? call.input(2, channels).data : nullptr;
-      Number* y = call.output<Number>(0, x.shape);
-      withActivation<Number>(activation, [&](auto f) {
-        forRows(x.rows(), channels, [&](int64_t row) {
-          const int64_t start = row * channels;
-          forEach(channels, [&](auto v, int64_t c) {
+    withNumber(type, [&](auto number) { add<decltype(number)>(call); });
+  }
+
+ private:
+  template <class Number>
+  struct Part {
+    InputOf<Number> x;
+    const float* bias;
+  };
+
+  template <class Number>
+  void add(Call& call) const {
+    std::vector<Part<Number>> given;
+    Shape shape;
+    for (int i = 0; i < parts; ++i) {
+      const auto x = call.input<Number>(i);
+      shape = i == 0 ? x.shape : joinedShape(shape, x.shape);
+      given.push_back({x, call.input(parts + i, x.channels()).data});
+    }
+    const float* factor = call.has(2 * parts) ? call.input(2 * parts, given[0].x.channels()).data : nullptr;
+    const int64_t channels = shape.empty() ? 1 : shape.back();
+    Number* y = call.output<Number>(0, shape);
+    withActivation<Number>(activation, [&](auto f) {
+      forRows(given[0].x.rows(), channels, [&](int64_t row) {
+        Number* to = y + row * channels;
+        for (const auto& [x, bias] : given) {
+          const int64_t width = x.channels();
+          forEach(width, [&, from = x.data + row * width, shift = bias](auto v, int64_t c) {
             using V = decltype(v);
-            V z = load<V>(x.data + start + c);
+            V z = load<V>(from + c);
             if (factor) z *= load<V>(factor + c);
-            store(y + start + c, f.value(z + load<V>(bias.data + c)));
+            store(to + c, f.value(z + load<V>(shift + c)));
           });
-        });
+          to += width;
+        }
       });
     });
   }
 };
 
+// Of what was given before the bias, or without one of what came out.
 struct AddBiasGrad : WithActivation {
   TF_DataType type;
+  std::vector<int64_t> widths;
 
-  explicit AddBiasGrad(Attributes& attributes) : WithActivation(attributes), type(attributes.type("T")) {}
+  explicit AddBiasGrad(Attributes& attributes)
+      : WithActivation(attributes), type(attributes.type("T")),
+        widths(attributes.integers("widths", static_cast<int>(attributes.integer("parts", 1)), 0)) {}
 
   void compute(Call& call) const {
-    withNumber(type, [&](auto number) {
-      using Number = decltype(number);
-      const auto x = call.input<Number>(1), dy = call.input<Number>(0, x.size());
-      const int64_t channels = x.channels();
-      const Input bias = call.input(2, channels);
-      Number* dx = call.output<Number>(0, x.shape);
-      float* dBias = call.output(1, bias.shape);
-      withActivation<Number>(activation, [&](auto f) {
-        const std::vector<double> sums = columnSums(x.rows(), channels, [&](int64_t row, float* sum) {
-          const int64_t start = row * channels;
-          forEach(channels, [&](auto v, int64_t c) {
+    withNumber(type, [&](auto number) { slopes<decltype(number)>(call); });
+  }
+
+ private:
+  template <class Number>
+  void slopes(Call& call) const {
+    const auto x = call.input<Number>(1), dy = call.input<Number>(0, x.size());
+    const int64_t channels = x.channels();
+    if (std::accumulate(widths.begin(), widths.end(), int64_t{0}) != channels) {
+      throw std::invalid_argument("the parts are not those of " + std::to_string(channels) + " channels");
+    }
+    const float* bias = call.has(2) ? call.input(2, channels).data : nullptr;
+    const int parts = static_cast<int>(widths.size());
+    std::vector<Number*> dx;
+    std::vector<float*> dBias;
+    for (int i = 0; i < parts; ++i) {
+      Shape shape = x.shape;
+      if (!shape.empty()) shape.back() = widths[i];
+      dx.push_back(call.output<Number>(i, shape));
+      dBias.push_back(call.output(parts + i, {widths[i]}));
+    }
+    withActivation<Number>(activation, [&](auto f) {
+      const std::vector<double> sums = columnSums(x.rows(), channels, [&](int64_t row, float* sum) {
+        const Number *given = x.data + row * channels, *slopes = dy.data + row * channels;
+        const float* shift = bias;
+        for (int i = 0; i < parts; ++i) {
+          const int64_t width = widths[i];
+          forEach(width, [&, to = dx[i] + row * width](auto v, int64_t c) {
             using V = decltype(v);
-            const V z = load<V>(x.data + start + c) + load<V>(bias.data + c);
-            const V slope = load<V>(dy.data + start + c) * f.slope(z);
-            store(dx + start + c, slope);
+            V z = load<V>(given + c);
+            if (shift) z += load<V>(shift + c);
+            const V slope = load<V>(slopes + c) * f.slope(z);
+            store(to + c, slope);
             store(sum + c, load<V>(sum + c) + slope);
           });
-        });
-        for (int64_t c = 0; c < channels; ++c) dBias[c] = static_cast<float>(sums[c]);
+          given += width, slopes += width, sum += width;
+          if (shift) shift += width;
+        }
       });
+      auto from = sums.begin();
+      for (int i = 0; i < parts; from += widths[i++]) std::copy_n(from, widths[i], dBias[i]);
     });
   }
 };
@@ -215,12 +262,15 @@ const Registration<Activate> activate("LabActivate", {{"x: float"}, {"y: float"}
 const Registration<ActivateGrad> activateGrad("LabActivateGrad", {{"dy: float", "x: float"},
                                                                   {"dx: float"},
                                                                   {"activation: string"}});
-const Registration<AddBias> addBias("LabAddBias", {{"x: T", "bias: float", "factor: factors * float"},
-                                                   {"y: T"},
-                                                   {"T: {float, bfloat16}", "activation: string", "factors: int >= 0"}});
-const Registration<AddBiasGrad> addBiasGrad("LabAddBiasGrad", {{"dy: T", "x: T", "bias: float"},
-                                                               {"dx: T", "dbias: float"},
-                                                               {"T: {float, bfloat16}", "activation: string"}});
+const Registration<AddBias> addBias("LabAddBias",
+                                    {{"x: parts * T", "bias: parts * float", "factor: factors * float"},
+                                     {"y: T"},
+                                     {"T: {float, bfloat16}", "parts: int >= 1", "activation: string", "factors: int >= 0"}});
+const Registration<AddBiasGrad> addBiasGrad("LabAddBiasGrad",
+                                            {{"dy: T", "x: T", "bias: biases * float"},
+                                             {"dx: parts * T", "dbias: parts * float"},
+                                             {"T: {float, bfloat16}", "parts: int >= 1", "widths: list(int)",
+                                              "activation: string", "biases: int >= 0"}});
 const Registration<BiasGrad> biasGrad("LabBiasGrad", {{"dy: T"}, {"dbias: float"}, {"T: {float, bfloat16}"}});
 const Registration<Add> add("LabAdd", {{"a: T", "b: T"}, {"y: T"}, {"T: {float, bfloat16}"}});
 const Registration<ChannelScale> channelScale("LabChannelScale", {{"x: T", "factor: float"}, {"y: T"}, {"T: {float, bfloat16}"}});

@@ -7,6 +7,7 @@
 // type; T is one of values, float32 or bfloat16. All images are [batch, height, width, channel].
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <new>
@@ -27,6 +28,15 @@ inline int64_t sizeOf(const Shape& shape) {
   int64_t size = 1;
   for (int64_t length : shape) size *= length;
   return size;
+}
+
+// The shape of two values side by side on the last axis.
+inline Shape joinedShape(Shape first, const Shape& second) {
+  if (first.empty() || second.size() != first.size() || !std::equal(first.begin(), first.end() - 1, second.begin())) {
+    throw std::invalid_argument("what is joined differs in more than its channels");
+  }
+  first.back() += second.back();
+  return first;
 }
 
 // An error that TensorFlow itself has reported, under its own code.

@@ -110,13 +110,8 @@ struct Joint {
   InputOf<Number> first, second;
   Shape shape;
 
-  explicit Joint(Call& call) : first(call.input<Number>(0)), second(call.input<Number>(1)), shape(first.shape) {
-    if (shape.empty() || second.shape.size() != shape.size() ||
-        !std::equal(shape.begin(), shape.end() - 1, second.shape.begin())) {
-      throw std::invalid_argument("what is joined differs in more than its channels");
-    }
-    shape.back() += second.shape.back();
-  }
+  explicit Joint(Call& call)
+      : first(call.input<Number>(0)), second(call.input<Number>(1)), shape(joinedShape(first.shape, second.shape)) {}
 
   void copyRow(int64_t row, Number* target) const {
     std::memcpy(target, first.data + row * first.channels(), sizeof(Number) * first.channels());

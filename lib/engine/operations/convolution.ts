@@ -1,8 +1,9 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
+import {releasedAfterNext} from '../gradients';
 import {type Attribute, tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
 import {alike, executeAlike, executeTyped, isNarrow, slopeAs, typedAs, typeOf, widen} from './bfloat16';
-import {biasAdd} from './dense';
+import {biasAdd, biasSlopes, hasSlopeAtOutput} from './dense';
 import {multiply} from './gating';
 import {
   binary,
@@ -103,10 +104,24 @@ function convolutionKernel(native: string, gradientName: string, extra: Attribut
   };
 }
 
-const convolution = operation(
-  'Convolution',
-  convolutionKernel('Conv2D', 'Conv2DBackprop', [flag('use_cudnn_on_gpu', true)]),
-);
+const denseKernel = convolutionKernel('Conv2D', 'Conv2DBackprop', [flag('use_cudnn_on_gpu', true)]);
+const convolution = operation('Convolution', denseKernel);
+
+/** With the bias and the activation in the same pass. */
+const activatedConvolution = operation<WindowMoves & {activation: Activation}>('ActivatedConvolution', {
+  saves: {inputs: ['x', 'filter'], outputs: [true]},
+  forward: ({x, filter, bias}, {activation, ...window}) => [
+    fusedConv2d(x, filter, bias, window, {activation}),
+  ],
+  gradient: ([dy], [x, filter, y], {activation, ...window}) => {
+    const {parts, biases} = biasSlopes(dy, y, {widths: [y.shape[3]!], activation});
+    const slopes = denseKernel.gradient!([releasedAfterNext(parts[0])], [x, filter], {
+      ...window,
+      narrow: false,
+    });
+    return {...slopes, bias: () => biases[0]};
+  },
+});
 const nativeDepthwise = operation(
   'NativeDepthwiseConvolution',
   convolutionKernel('DepthwiseConv2dNative', 'DepthwiseConv2dNativeBackprop', []),
@@ -179,16 +194,40 @@ export function conv2d(
   return labDepthwise({x: narrow ? x : widen(x), filter}, window)[0];
 }
 
+/** An image as a convolution without groups, or one of oneDNN's, takes it. */
+const multiplied = (x: Tensor, filter: Tensor, window: WindowMoves): Tensor =>
+  isTiled(x, filter, window) ? x : alike(x, filter);
+
 function grouped(x: Tensor, filter: Tensor, window: Moves): Tensor {
   const groups = x.shape[3]! / filter.shape[2]!;
-  if (groups === 1 || hasOneDNN()) {
-    return convolution({x: isTiled(x, filter, window) ? x : alike(x, filter), filter}, window)[0];
-  }
+  if (groups === 1 || hasOneDNN()) return convolution({x: multiplied(x, filter, window), filter}, window)[0];
   const filters = tf.split(filter, groups, 3);
   const parts = tf
     .split(x, groups, 3)
     .map((part, i) => convolution({x: part, filter: filters[i]}, window)[0]);
   return tf.concat(parts, 3);
+}
+
+export interface BiasedOptions {
+  isDepthwise?: boolean;
+  activation?: Activation;
+}
+
+/** `conv2d` with a bias and an activation after it. Where the filter is narrow, what comes out may be. */
+export function biasedConv2d(
+  x: Tensor,
+  filter: Tensor,
+  bias: Tensor,
+  window: WindowMoves,
+  {isDepthwise = false, activation}: BiasedOptions = {},
+): Tensor {
+  const isDense = !isDepthwise && filter.shape[2] === x.shape[3];
+  if (!isDense || isDilated(window) || !activation || !hasSlopeAtOutput(activation)) {
+    const y = conv2d(x, filter, window, {isDepthwise, narrow: activation !== undefined});
+    return biasAdd(y, bias, activation);
+  }
+  checkConvolution(x, filter, window, isDepthwise);
+  return activatedConvolution({x: multiplied(x, filter, window), filter, bias}, {...window, activation})[0];
 }
 
 /** Activations that oneDNN computes inside a convolution, under TensorFlow's names for them. */

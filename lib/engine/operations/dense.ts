@@ -1,5 +1,4 @@
 import type {Tensor} from '@tensorflow/tfjs-node';
-import {releasedAfterNext} from '../gradients';
 import {tf} from '../tensorflow';
 import {type Activation, activate, activationNamed} from './activations';
 import {
@@ -43,57 +42,103 @@ const plainBias = operation<object>('PlainBias', {
   }),
 });
 
-function biasSlopes(slope: Tensor, x: Tensor, bias: Tensor, activation?: Activation) {
-  const attributes = [typeOf('T', x), activationNamed(activation)];
-  const [dx, dBias] = executeTyped('LabAddBiasGrad', attributes, [slopeAs(x, slope), x, bias], 2);
-  return {x: () => dx, bias: () => dBias};
-}
-
 interface Activated {
   activation?: Activation;
 }
 
 const biasInOnePass = operation<Activated>('AddBias', {
   saves: {inputs: ['x', 'bias']},
-  forward: ({x, bias}, {activation}) => addedBias(x, bias, activation),
-  gradient: ([dy], [x, bias], {activation}) => biasSlopes(dy, x, bias, activation),
+  forward: ({x, bias}, {activation}) => addedBiases([x], [bias], activation),
+  gradient: ([dy], [x, bias], {activation}) => {
+    const {parts, biases} = biasSlopes(dy, x, {widths: [bias.size], bias, activation});
+    return {x: () => parts[0], bias: () => biases[0]};
+  },
 });
 
 /** Activations that have the same slope at their output as at what they were given. */
 const slopesAtOutput: ReadonlySet<Activation> = new Set(['relu', 'relu6']);
 
-/** Keeps the output, which the next layer keeps anyway, in place of x. */
-const biasByOutput = operation<Activated>('AddBiasByOutput', {
+/** Whether the slope in what an activation was given follows from what came out of it. */
+export const hasSlopeAtOutput = (activation?: Activation): boolean =>
+  activation !== undefined && slopesAtOutput.has(activation) && hasLabKernels();
+
+/** Keeps the output, which the next layer keeps anyway, in place of what was given. */
+const biasesByOutput = operation<Activated & {widths: number[]}>('AddBiasesByOutput', {
   saves: {outputs: [true]},
-  forward: ({x, bias}, {activation}) => addedBias(x, bias, activation),
-  gradient: ([dy], [y], {activation}) =>
-    biasSlopes(dy, y, releasedAfterNext(tf.zeros([y.shape[y.rank - 1]])), activation),
+  forward: (inputs, {activation, widths}) => {
+    const named = (name: string): Tensor[] => widths.map((_, part) => inputs[`${name}${part}`]);
+    return addedBiases(named('x'), named('bias'), activation);
+  },
+  gradient: ([dy], [y], options) => {
+    const {parts, biases} = biasSlopes(dy, y, options);
+    return Object.fromEntries(
+      parts.flatMap((part, i) => [
+        [`x${i}`, () => part],
+        [`bias${i}`, () => biases[i]],
+      ]),
+    );
+  },
 });
 
-function addedBias(x: Tensor, bias: Tensor, activation?: Activation, factor?: Tensor): Tensor[] {
+function addedBiases(
+  parts: readonly Tensor[],
+  biases: readonly Tensor[],
+  activation?: Activation,
+  factor?: Tensor,
+): Tensor[] {
   const {inputs, count} = optional('factors', factor);
-  return executeTyped(
-    'LabAddBias',
-    [typeOf('T', x), activationNamed(activation), count],
-    [x, bias, ...inputs],
-  );
+  const attributes = [typeOf('T', parts[0]), integer('parts', parts.length), activationNamed(activation)];
+  return executeTyped('LabAddBias', [...attributes, count], [...parts, ...biases, ...inputs]);
+}
+
+interface SlopeOptions extends Activated {
+  /** How many channels each part has. */
+  widths: number[];
+  /** Where `given` is what came before the bias, and not what came out. */
+  bias?: Tensor;
+}
+
+/** The slopes in what had a bias added, and in the biases. */
+export function biasSlopes(slope: Tensor, given: Tensor, {widths, bias, activation}: SlopeOptions) {
+  const {inputs, count} = optional('biases', bias);
+  const numbers = [integer('parts', widths.length), integer('widths', widths)];
+  const attributes = [typeOf('T', given), ...numbers, activationNamed(activation), count];
+  const operands = [slopeAs(given, slope), given, ...inputs];
+  const slopes = executeTyped('LabAddBiasGrad', attributes, operands, 2 * widths.length);
+  return {parts: slopes.slice(0, widths.length), biases: slopes.slice(widths.length)};
 }
 
 /** Adds a vector to the last axis, with an activation after it. What comes out is narrow where x is. */
 export function biasAdd(x: Tensor, bias: Tensor, activation?: Activation): Tensor {
+  if (hasSlopeAtOutput(activation)) return joinedBiasAdd([x], [bias], activation);
   if ((!activation && !isNarrow(x)) || !hasLabKernels())
     return activate(plainBias({x, bias}, {})[0], activation);
-  return (activation && slopesAtOutput.has(activation) ? biasByOutput : biasInOnePass)(
-    {x, bias},
-    {activation},
-  )[0];
+  return biasInOnePass({x, bias}, {activation})[0];
+}
+
+/** `biasAdd` of values side by side on the last axis, each with its own bias. */
+export function joinedBiasAdd(
+  parts: readonly Tensor[],
+  biases: readonly Tensor[],
+  activation?: Activation,
+): Tensor {
+  if (!hasSlopeAtOutput(activation)) {
+    const added = parts.map((part, i) => biasAdd(part, biases[i], activation));
+    return concat(added, parts[0].rank - 1);
+  }
+  const given = parts.flatMap((part, i) => [
+    [`x${i}`, typedAs(parts[0], part)],
+    [`bias${i}`, biases[i]],
+  ]);
+  const widths = biases.map(({size}) => size);
+  return biasesByOutput(Object.fromEntries(given) as Record<string, Tensor>, {activation, widths})[0];
 }
 
 /** x * factor + shift over the last axis with an activation after it, for inference (no gradient). */
 export function affine(x: Tensor, factor: Tensor, shift: Tensor, activation?: Activation): Tensor {
   if (!hasLabKernels())
     return tf.tidy(() => activate(binary('AddV2', binary('Mul', x, factor), shift), activation));
-  return addedBias(x, shift, activation, factor)[0];
+  return addedBiases([x], [shift], activation, factor)[0];
 }
 
 /** Two values side by side on the last axis (`joined`), and their `affine` (no gradient). */

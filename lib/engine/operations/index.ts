@@ -5,8 +5,8 @@
 export {type Activation, activate} from './activations';
 export {attention, type AttentionOptions, type AttentionWindows} from './attention';
 export {isNarrow, narrow, widen} from './bfloat16';
-export {conv2d, fusedConv2d, type FusedOptions} from './convolution';
-export {affine, biasAdd, fusedLinear, joinedAffine, linear} from './dense';
+export {biasedConv2d, type BiasedOptions, conv2d, fusedConv2d, type FusedOptions} from './convolution';
+export {affine, biasAdd, fusedLinear, joinedAffine, joinedBiasAdd, linear} from './dense';
 export {dropoutMask} from './dropout';
 export {multiply} from './gating';
 export {

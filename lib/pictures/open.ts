@@ -24,6 +24,8 @@ const strictly: SharpOptions = {failOn: 'error', limitInputChannels: 64};
 export interface OpenedPicture {
   /** Once it stands upright. */
   size: Size;
+  /** Whether libvips reads it right by itself: `plainImage`. */
+  isPlain: boolean;
   /** Its pixels; nothing is decoded before they are asked for where libvips reads them. */
   image(): Promise<Sharp>;
 }
@@ -48,20 +50,24 @@ export async function openPicture(source: string | Buffer): Promise<OpenedPictur
       throw error;
     }
     const {width, height} = pixels;
-    return {size: {width, height}, image: () => Promise.resolve(fromPixels(pixels))};
+    return {size: {width, height}, isPlain: false, image: () => Promise.resolve(fromPixels(pixels))};
   }
   const bands = metadata.format === 'tiff' ? tiffBands(await bytes()) : undefined;
   const isUnusual = bands !== undefined && !bands.areUsual;
   const asStored = isUnusual || metadata.depth !== 'uchar';
-  const plain = () => sharp(source, strictly);
+  const plain = () => plainImage(source);
   return {
     size: metadata.autoOrient,
+    isPlain: !asStored,
     image: async () =>
       asStored
         ? ((await storedPixels(plain(), metadata, isUnusual ? bands : undefined)) ?? plain())
         : plain(),
   };
 }
+
+/** A picture as libvips reads it. */
+export const plainImage = (source: string | Buffer): Sharp => sharp(source, strictly);
 
 const isTiff = (bytes: Buffer) => ['II', 'MM'].includes(bytes.toString('latin1', 0, 2));
 

@@ -13,7 +13,7 @@ namespace {
 
 // Rows and depth of what is worked on while it stays in a core's caches.
 #if defined(__AVX512F__)
-constexpr int64_t rowsOfBlock = 17 * rowsAtOnce;
+constexpr int64_t rowsOfBlock = 4 * rowsAtOnce;
 #else
 constexpr int64_t rowsOfBlock = 6 * rowsAtOnce;
 #endif

@@ -9,9 +9,9 @@ import {
   type NamedConv,
   type Net,
   oneByOne,
-  sideBySide,
   pair,
   poolWindow,
+  sideBySide,
   type Value,
   windowCount,
 } from './net';

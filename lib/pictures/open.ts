@@ -54,15 +54,12 @@ export async function openPicture(source: string | Buffer): Promise<OpenedPictur
   }
   const bands = metadata.format === 'tiff' ? tiffBands(await bytes()) : undefined;
   const isUnusual = bands !== undefined && !bands.areUsual;
-  const asStored = isUnusual || metadata.depth !== 'uchar';
-  const plain = () => plainImage(source);
+  const isPlain = !isUnusual && metadata.depth === 'uchar';
+  const stored = () => storedPixels(plainImage(source), metadata, isUnusual ? bands : undefined);
   return {
     size: metadata.autoOrient,
-    isPlain: !asStored,
-    image: async () =>
-      asStored
-        ? ((await storedPixels(plain(), metadata, isUnusual ? bands : undefined)) ?? plain())
-        : plain(),
+    isPlain,
+    image: async () => (isPlain ? undefined : await stored()) ?? plainImage(source),
   };
 }
 

@@ -1,8 +1,9 @@
-/** Comparisons with PyTorch on this machine, how this project scales, and its stress test: npm run bench -- COMMAND [...] */
+/** Comparisons with PyTorch and of precisions on this machine, how this project scales, and its stress test: npm run bench -- COMMAND [...] */
 import {data} from './data';
 import {features} from './features';
 import {lab} from './lab';
 import {scale} from './scale';
+import {scores} from './scores';
 import {steps} from './steps';
 import {stress} from './stress';
 
@@ -12,6 +13,7 @@ const commands: Record<string, (names: string[]) => Promise<void>> = {
   data,
   lab,
   scale,
+  scores,
   stress,
 };
 const [command, ...names] = process.argv.slice(2);

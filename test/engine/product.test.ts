@@ -24,7 +24,8 @@ for (const [what, shape, out] of products) {
       withoutLeaks(() =>
         tf.tidy(() => {
           const x = tensor(shape);
-          const weight = tensor(transposed ? [out, depth] : [1, 1, depth, out], 2);
+          // Sums are then as large as what they are made of, and so is their rounding.
+          const weight = tensor(transposed ? [out, depth] : [1, 1, depth, out], 2).div(Math.sqrt(depth));
           const matrix = weight.reshape(transposed ? [out, depth] : [depth, out]);
           const flat = tf.matMul(x.reshape([count, depth]), matrix, false, transposed);
           const expected = flat.reshape([...shape.slice(0, -1), out]);

@@ -2,7 +2,7 @@
 import type {Precision} from '../lib/engine';
 import {LabError} from '../lib/errors';
 import {regimeName, type RunRecord} from '../lib/runs';
-import {type Column, grouped, markdownTable} from './tables';
+import {type Column, grouped, markdownTable, mean} from './tables';
 
 /** A complete run of the notebook. */
 export interface ScoredRun {
@@ -41,8 +41,7 @@ export const scoredRuns = (records: readonly RunRecord[]): ScoredRun[] =>
       : [],
   );
 
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
+const compared = ['float32', 'bfloat16'] as const;
 
 const columns: Column[] = [
   ['network', 'text'],
@@ -61,18 +60,14 @@ export function scoresTable(runs: readonly ScoredRun[]): string {
   const pairs = [
     ...grouped(runs, ({network, regime, seed}) => `${network} ${regime} ${seed}`).values(),
   ].flatMap((same) => {
-    const [float32, bfloat16] = (['float32', 'bfloat16'] as const).map((each) =>
-      same.find(({precision}) => precision === each),
-    );
+    const [float32, bfloat16] = compared.map((each) => same.find(({precision}) => precision === each));
     return float32 && bfloat16 ? {float32, bfloat16} : [];
   });
   const cells = (of: typeof pairs) => [
     String(new Set(of.map(({float32}) => float32.seed)).size),
     ...(['val', 'test'] as const).flatMap((part) => {
-      const [without, narrow] = (['float32', 'bfloat16'] as const).map((each) =>
-        mean(of.map((pair) => pair[each][part])),
-      );
-      return [without.toFixed(4), narrow.toFixed(4), signed(narrow - without)];
+      const [float32, bfloat16] = compared.map((each) => mean(of.map((pair) => pair[each][part])));
+      return [float32.toFixed(4), bfloat16.toFixed(4), signed(bfloat16 - float32)];
     }),
   ];
   const experiments = [...grouped(pairs, ({float32: {network, regime}}) => `${network} ${regime}`).values()];

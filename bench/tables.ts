@@ -16,8 +16,10 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-export const geometricMean = (values: readonly number[]): number =>
-  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+export const geometricMean = (values: readonly number[]): number => Math.exp(mean(values.map(Math.log)));
 
 /** Items by key, in the order in which the keys come. */
 export function grouped<Item>(items: readonly Item[], keyOf: (item: Item) => string): Map<string, Item[]> {
@@ -51,8 +53,8 @@ export function speedTable(comparisons: readonly Comparison[]): string {
     (each.ours / each.theirs).toFixed(2),
   ]);
   const means = [...grouped(comparisons, work)].map(([kind, each]) => {
-    const mean = geometricMean(each.map(({ours, theirs}) => ours / theirs));
-    return ['geometric mean', kind, '', '', '', mean.toFixed(2)];
+    const ratio = geometricMean(each.map(({ours, theirs}) => ours / theirs));
+    return ['geometric mean', kind, '', '', '', ratio.toFixed(2)];
   });
   const columns: Column[] = [
     ['network', 'text'],

@@ -31,6 +31,12 @@ export async function scores([folder = join(tmpdir(), 'transfer-lab-scores')]: s
     for (const precision of precisions) {
       const began = performance.now();
       await runNotebook(home, seed, precision);
+      if (storedRuns(home).length === 0) {
+        throw new LabError(
+          'The photos or weights cannot be had, and what stands in for them tells nothing of precisions. ' +
+            'Set LAB_MIRROR to a folder that holds them.',
+        );
+      }
       const minutes = (performance.now() - began) / 60_000;
       console.log(`seed ${seed}, ${precision}: ${minutes.toFixed(1)} min`);
     }
